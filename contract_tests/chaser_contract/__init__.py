@@ -1,0 +1,1 @@
+"""Contract tests: one document, checked against the emulator and the real API."""
