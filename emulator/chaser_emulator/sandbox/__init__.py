@@ -107,6 +107,9 @@ class Engine(Protocol):
 
     name: EngineName
 
+    outlives: bool
+    """Whether its sandboxes live on when the emulator's process has ended."""
+
     async def open(self) -> EngineInfo:
         """Get ready, and look for what an earlier run of this instance left; SandboxUnavailable says why it cannot."""
         ...

@@ -1,0 +1,65 @@
+"""Where the parts are put together: the document becomes routes, a world opens and closes with the server."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from chaser_emulator import handlers, spec
+from chaser_emulator.edge import Edge
+from chaser_emulator.errors import ApiError
+from chaser_emulator.handlers.description import swagger_assets
+from chaser_emulator.operations import HANDLERS
+from chaser_emulator.pipeline import Endpoint, Pipeline
+from chaser_emulator.sandbox import Engine
+from chaser_emulator.settings import Settings
+from chaser_emulator.world import World, open_world
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A running emulator: the application to serve, and its world."""
+
+    app: Edge
+    world: World
+
+
+@asynccontextmanager
+async def open_emulator(settings: Settings, engine: Engine | None = None) -> AsyncIterator[Emulator]:
+    """An emulator on its data, ready to serve until the block ends. `engine` takes the place of the settings' one."""
+    handlers.load()
+    document = spec.load(HANDLERS)
+    async with open_world(settings, engine) as world:
+        pipeline = Pipeline(document, HANDLERS, world)
+        inner = Starlette(routes=_routes(document, pipeline), exception_handlers={404: _no_route(pipeline)})
+        # A slash too many is a wrong path, not a redirect: Chaser's clients would lose their bodies on a 307.
+        inner.router.redirect_slashes = False
+        yield Emulator(Edge(inner, settings), world)
+
+
+def _routes(document: spec.Spec, pipeline: Pipeline) -> list[BaseRoute]:
+    """One route a path; fixed words before parameters, so that `/v1/jobs/kinds` is no job."""
+    paths: dict[str, dict[str, spec.Operation]] = {}
+    for operation in document.operations.values():
+        paths.setdefault(operation.path, {})[operation.method] = operation
+    ordered = sorted(paths, key=lambda path: [segment.startswith("{") for segment in path.split("/")])
+    routes: list[BaseRoute] = [Route(path, Endpoint(pipeline, paths[path])) for path in ordered]
+    routes.append(Mount("/swagger-ui", StaticFiles(directory=swagger_assets())))
+    return routes
+
+
+def _no_route(pipeline: Pipeline):  # type: ignore[no-untyped-def]  # Starlette's handler types are wider than ours
+    async def answer(request: Request, _error: Exception) -> Response:
+        return pipeline.refusal(ApiError("not_found", f"there is nothing at {request.url.path}"), request)
+
+    return answer

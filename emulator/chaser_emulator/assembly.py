@@ -1,0 +1,195 @@
+"""The folder `openapi/`, one YAML file a tag -> one complete OpenAPI document, with what every operation shares written out."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Node = dict[str, Any]
+
+METHODS = ("get", "put", "post", "delete", "patch")
+
+_COMMON = "components.yaml"
+_BESIDE_THE_DOCUMENT = {"rulings.yaml"}
+_JSON = "application/json"
+
+
+class DocumentError(Exception):
+    """The files of the document contradict each other, or use a word that assembly does not know."""
+
+
+def folder() -> Path:
+    """Where the document's files are."""
+    return Path(str(resources.files("chaser_emulator") / "openapi"))
+
+
+def rulings() -> dict[str, str]:
+    """What the emulator does where no source says, by the number of the question."""
+    return {str(number): str(text) for number, text in _read(folder() / "rulings.yaml").items()}
+
+
+@functools.cache
+def _assembled() -> Node:
+    document = _read(folder() / _COMMON)
+    document["paths"] = {}
+    for file in sorted(folder().glob("*.yaml")):
+        if file.name != _COMMON and file.name not in _BESIDE_THE_DOCUMENT:
+            _merge(document, _read(file), tag=file.stem)
+    for path, _method, operation in operations(document):
+        _write_out(document, path, operation)
+    return document
+
+
+def assemble() -> Node:
+    """The complete document: files merged (a name given twice is an error), shared answers and parameters added."""
+    return copy.deepcopy(_assembled())
+
+
+def operations(document: Node) -> Iterator[tuple[str, str, Node]]:
+    """Every operation as (path, method in lower case, node)."""
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield path, method, item[method]
+
+
+def resolve(document: Node, node: Node) -> Node:
+    """The node itself, or what its `$ref` names."""
+    while "$ref" in node:
+        target: Any = document
+        for part in str(node["$ref"]).removeprefix("#/").split("/"):
+            try:
+                target = target[part]
+            except KeyError as error:
+                raise DocumentError(f"{node['$ref']} names nothing") from error
+        node = target
+    return node
+
+
+def mark_not_emulated(document: Node, operation_ids: frozenset[str]) -> None:
+    """Declare a 501 for each of these operations."""
+    for path, _method, operation in operations(document):
+        if operation["operationId"] in operation_ids:
+            _add_refusals(document, path, operation, ["not_emulated"])
+
+
+def served_from(document: Node, url: str) -> Node:
+    """The document as a server at `url` gives it: its own address first."""
+    others = [server for server in document["servers"] if server["url"] != url]
+    return document | {"servers": [{"url": url, "description": "This emulator."}, *others]}
+
+
+def _read(file: Path) -> Node:
+    # The C loader reads the document ten times as fast as the one in Python; the start of a server waits for it.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    node = yaml.load(file.read_text("utf-8"), Loader=loader)  # noqa: S506 - both are safe loaders
+    if not isinstance(node, dict):
+        raise DocumentError(f"{file.name}: a mapping is expected")
+    return node
+
+
+def _merge(document: Node, part: Node, *, tag: str) -> None:
+    if unknown := set(part) - {"paths", "components"}:
+        raise DocumentError(f"{tag}.yaml: unknown keys {sorted(unknown)}; paths and components are accepted")
+    for path, item in part.get("paths", {}).items():
+        target = document["paths"].setdefault(path, {})
+        for key, node in item.items():
+            if key in target:
+                raise DocumentError(f"{tag}.yaml: {key} {path} is there already")
+            if key in METHODS:
+                node["tags"] = [tag]
+            target[key] = node
+    for section, entries in part.get("components", {}).items():
+        known = document["components"].setdefault(section, {})
+        for name, node in entries.items():
+            if name in known:
+                raise DocumentError(f"{tag}.yaml: components.{section}.{name} is there already")
+            known[name] = node
+
+
+def secured(document: Node, operation: Node) -> bool:
+    """Whether a credential is needed."""
+    return bool(operation.get("security", document.get("security", [])))
+
+
+def _write_out(document: Node, path: str, operation: Node) -> None:
+    """Add what follows from an operation's marks: the account's header, the refusals it can meet, headers of answers."""
+    parameters = operation.setdefault("parameters", [])
+    refusals = list(operation.pop("x-errors", []))
+    if secured(document, operation):
+        refusals.append("unauthorized")
+        if operation.get("x-account") != "none":
+            parameters.append({"$ref": "#/components/parameters/AccountSelector"})
+            refusals += ["account_mismatch", "not_found"]
+        if operation.get("x-scope", "none") != "none":
+            refusals.append("insufficient_scope")
+        if operation.get("x-roles") or operation.get("x-service-account") is False:
+            refusals.append("forbidden")
+    own = [resolve(document, parameter) for parameter in parameters]
+    if any(parameter["name"] != "X-Chaser-Account" for parameter in own) or "requestBody" in operation:
+        refusals.append("invalid_request")
+    if "requestBody" in operation:
+        refusals += ["payload_too_large", "unsupported_media_type"]
+        if _JSON in operation["requestBody"]["content"]:
+            refusals.append("invalid_json")
+    if "x-rate" in operation:
+        refusals.append("rate_limited")
+    refusals.append("internal_error")
+    if not parameters:
+        del operation["parameters"]
+    for status, response in operation["responses"].items():
+        if "$ref" not in response:
+            _add_headers(response, operation, int(status))
+    _add_refusals(document, path, operation, refusals)
+    operation["responses"] = dict(sorted(operation["responses"].items(), key=lambda item: int(item[0])))
+
+
+def _add_refusals(document: Node, path: str, operation: Node, codes: list[str]) -> None:
+    by_status: dict[int, list[str]] = {}
+    for code in dict.fromkeys(codes):
+        if code not in document["x-error-codes"]:
+            raise DocumentError(f"{path}: {code} is no code of x-error-codes")
+        by_status.setdefault(int(document["x-error-codes"][code]["status"]), []).append(code)
+    for status, listed in by_status.items():
+        listed.sort()
+        response: Node = {
+            "description": " ".join(document["x-error-codes"][code]["description"].strip() for code in listed),
+            "content": {
+                _JSON: {
+                    "schema": {
+                        "allOf": [{"$ref": "#/components/schemas/Error"}],
+                        "properties": {"code": {"enum": listed}, "error": {"enum": listed}},
+                    },
+                    "examples": {code: {"value": _example(document, code)} for code in listed},
+                }
+            },
+        }
+        _add_headers(response, operation, status)
+        if str(status) in operation["responses"]:
+            raise DocumentError(f"{path}: {status} is written by hand and follows from the codes {listed}")
+        operation["responses"][str(status)] = response
+
+
+def _example(document: Node, code: str) -> Node:
+    text = document["x-error-codes"][code]["description"].strip()
+    return {"error": code, "code": code, "message": text, "request_id": "req_3h5k7m2p4q6r7s2t4u6v7w2x4y"}
+
+
+def _add_headers(response: Node, operation: Node, status: int) -> None:
+    headers = response.setdefault("headers", {})
+    names = {"x-request-id": "RequestId", "X-Chaser-Emulator": "EmulatorVersion"}
+    # Whoever is not known has no bucket, so a 401 carries no limits.
+    if "x-rate" in operation and status not in (401, 500):
+        names |= {f"X-RateLimit-{word}": f"RateLimit{word}" for word in ("Limit", "Remaining", "Reset", "Scope")}
+    if status == 429:
+        names["Retry-After"] = "RetryAfter"
+    if status == 401:
+        names["WWW-Authenticate"] = "WwwAuthenticate"
+    for name, component in names.items():
+        headers.setdefault(name, {"$ref": f"#/components/headers/{component}"})

@@ -1,0 +1,67 @@
+"""The outermost layer: what every answer carries, which hosts are answered, and nothing that escapes."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from importlib.metadata import version
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chaser_emulator.clock import new_request_id
+from chaser_emulator.paths import routed
+from chaser_emulator.settings import Settings
+
+VERSION = version("chaser-emulator")
+
+_GOOD_ID = re.compile(r"^[!-~]{1,128}$")
+
+
+class Edge:
+    """Wraps the application: request ids, the version, the check of the Host header, paths split before decoding."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower() for host in settings.allowed_hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        request_id = given if _GOOD_ID.match(given) else new_request_id()
+        raw = scope.get("raw_path") or scope["path"].encode()
+        scope = scope | {"path": routed(raw), "state": scope.get("state", {}) | {"request_id": request_id}}
+
+        async def tagged(message: Message) -> None:
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                own = MutableHeaders(scope=message)
+                own["x-request-id"] = request_id
+                own["X-Chaser-Emulator"] = VERSION
+            await send(message)
+
+        host = headers.get("host", "")
+        if not self._answers(host):
+            shown = json.dumps(host)
+            text = f"header Host: {shown} is not answered; localhost, an address, or a name given by --allowed-host is"
+            error = {"error": "forbidden", "code": "forbidden", "message": text, "request_id": request_id}
+            await JSONResponse(error, 403)(scope, receive, tagged)
+            return
+        await self._app(scope, receive, tagged)
+
+    def _answers(self, host: str) -> bool:
+        """Whether a Host header is ours: a page of another site that points its name at this machine is not (DNS rebinding)."""
+        name = host.strip().lower()
+        name = name.rpartition("]")[0].removeprefix("[") if name.startswith("[") else name.partition(":")[0]
+        name = name.removesuffix(".")
+        if name == "localhost" or name.endswith(".localhost") or name in self._hosts or not host:
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True

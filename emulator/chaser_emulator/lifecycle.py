@@ -1,0 +1,326 @@
+"""The life of sessions: start, reuse, leases, end, expiry, and what to make of a crash (S1, S8, S10, S25, S27)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from chaser_emulator import events
+from chaser_emulator.clock import Clock, new_id, timestamp
+from chaser_emulator.commands import Commands
+from chaser_emulator.errors import ApiError
+from chaser_emulator.resources import session_info
+from chaser_emulator.sandbox import Engine, SandboxError, SandboxSpec
+from chaser_emulator.store import Row, Store, Transaction
+from chaser_emulator.store import sessions as rows
+from chaser_emulator.store import workspaces
+from chaser_emulator.store.sessions import FAILED, RUNNING, STARTING, TERMINATED, TERMINATING
+
+_log = logging.getLogger(__name__)
+
+TERMINATE = ("session.terminate", "session")
+"""The audit mark of an end that no request asked for."""
+
+KEPT = timedelta(hours=24)
+"""How long an ended session stays readable (S8)."""
+
+_TICK = 1.0
+_STOP_GRACE = 4.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A session to be: its account, its type, and where its files live (`workspace_id` None: nowhere for long)."""
+
+    account_id: str
+    session_type: str
+    workspace_id: str | None
+    image: str | None
+    proxy: str | None
+    github_repo: str | None
+    env: Mapping[str, str]
+    max_seconds: int
+
+
+@dataclass
+class _Live:
+    """What this process knows of a session that has not ended."""
+
+    leases: int = 0
+    starting: asyncio.Task[None] | None = None
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Lifecycle:
+    """Moves the sessions of a world from state to state; each move is committed before anyone is told.
+
+    `base_url` is where events say that sessions are to be found; the server sets it once it is bound.
+    """
+
+    def __init__(self, store: Store, engine: Engine, clock: Clock, commands: Commands) -> None:
+        self.base_url = "http://localhost:8000"
+        self._store = store
+        self._engine = engine
+        self._clock = clock
+        self._commands = commands
+        self._live: dict[str, _Live] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._keeper: asyncio.Task[None] | None = None
+
+    # Start
+
+    async def insert(self, tx: Transaction, wanted: Wanted) -> Row:
+        """Write a session that starts, in the caller's transaction; `boot` it once that is committed."""
+        session_id, now = new_id(), self._clock.now()
+        await rows.insert(
+            tx,
+            id=session_id,
+            account_id=wanted.account_id,
+            session_type=wanted.session_type,
+            workspace_id=wanted.workspace_id,
+            image=wanted.image,
+            proxy=wanted.proxy,
+            github_repo=wanted.github_repo,
+            env=wanted.env,
+            created_at=timestamp(now),
+            expires_at=timestamp(now + timedelta(seconds=wanted.max_seconds)),
+        )
+        row = await rows.get(tx, session_id)
+        assert row is not None  # noqa: S101 - inserted just above
+        await self._emit(tx, "session.created", row)
+        return row
+
+    def boot(self, row: Row, env: Mapping[str, str]) -> None:
+        """Start the sandbox of an inserted session in the background; `settled` waits for it."""
+        live = self._live.setdefault(row["id"], _Live())
+        live.starting = self._spawn(self._boot(row, env, live))
+
+    async def settled(self, session_id: str, seconds: float | None) -> Row | None:
+        """The session once it is no longer starting, or as it is when the time is over."""
+        live = self._live.get(session_id)
+        if live is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await live.ready.wait()
+        return await rows.get(self._store, session_id)
+
+    async def _boot(self, row: Row, env: Mapping[str, str], live: _Live) -> None:
+        session_id = row["id"]
+        try:
+            if row["session_type"] != "sandbox":
+                await self._end(row, FAILED, "no Chromium was found to run a browser session with")
+                return
+            spec = SandboxSpec(session_id, row["workspace_id"], row["image"], env)
+            try:
+                ref = await self._engine.start(spec)
+            except SandboxError as error:
+                await self._end(row, FAILED, str(error))
+                return
+            async with self._store.transaction() as tx:
+                await rows.set_ref(tx, session_id, ref)
+                running = await rows.set_status(tx, session_id, RUNNING, expected=[STARTING])
+                fresh = await rows.get(tx, session_id)
+                if running and fresh is not None:
+                    await self._emit(tx, "session.running", fresh)
+            if not running:
+                await self._engine.stop(ref)
+        finally:
+            live.ready.set()
+
+    # Leases
+
+    @contextmanager
+    def lease(self, session_id: str) -> Iterator[None]:
+        """Hold a session: while anyone does, an end must be forced (S10, S11)."""
+        live = self._live.setdefault(session_id, _Live())
+        live.leases += 1
+        try:
+            yield
+        finally:
+            live.leases -= 1
+
+    def leases(self, session_id: str) -> int:
+        live = self._live.get(session_id)
+        return live.leases if live else 0
+
+    # End
+
+    async def terminate(
+        self, row: Row, *, force: bool, actor: events.Actor, audited: bool = True, summary: str = ""
+    ) -> None:
+        """End a session and wait until nothing of it runs; one that has ended stays as it is (S9).
+
+        Raises ApiError `session_leased` when it is held and `force` is False.
+        """
+        session_id = row["id"]
+        if row["ended_at"] is None and not force and (held := self.leases(session_id)):
+            raise ApiError(
+                "session_leased",
+                f"session {session_id} has {held} active connection leases; send force=true to end it all the same",
+                details={"active_connection_leases": held},
+            )
+        async with self._store.transaction() as tx:
+            mine = await rows.set_status(tx, session_id, TERMINATING, expected=[STARTING, RUNNING])
+            if audited:
+                text = summary or f"terminated session {session_id}"
+                await events.audit(
+                    tx, self._clock, row["account_id"], actor, *TERMINATE, session_id, text, {"force": force}
+                )
+        if mine:
+            await asyncio.shield(self._spawn(self._stop(row)))
+        elif live := self._live.get(session_id):
+            await live.ended.wait()
+
+    async def ended(self, session_id: str) -> None:
+        """Wait until a session that is ending has ended."""
+        if live := self._live.get(session_id):
+            await live.ended.wait()
+
+    async def _stop(self, row: Row) -> None:
+        session_id = row["id"]
+        live = self._live.setdefault(session_id, _Live())
+        if live.starting is not None and not live.starting.done():
+            live.starting.cancel()
+            await asyncio.gather(live.starting, return_exceptions=True)
+        fresh = await rows.get(self._store, session_id)
+        try:
+            if fresh is not None and fresh["ref"] is not None:
+                await self._engine.stop(fresh["ref"])
+        except SandboxError as error:
+            # It stays `terminating`, and the keeper tries again.
+            _log.warning("session %s could not be stopped yet: %s", session_id, error)
+            live.ended.set()
+            live.ended = asyncio.Event()
+            return
+        await self._end(row, TERMINATED, None)
+
+    async def _end(self, row: Row, status: str, failure: str | None) -> None:
+        """Write the end of a session whose sandbox is gone."""
+        session_id = row["id"]
+        if failure is not None:
+            _log.warning("session %s failed: %s", session_id, failure)
+        await self._commands.session_ended(session_id)
+        async with self._store.transaction() as tx:
+            if await rows.end(tx, session_id, status, self._clock.timestamp(), failure):
+                fresh = await rows.get(tx, session_id)
+                if fresh is not None:
+                    await self._emit(tx, f"session.{status}", fresh)
+        if live := self._live.pop(session_id, None):
+            live.ready.set()
+            live.ended.set()
+
+    # What runs, really
+
+    async def reconcile(self, listed: list[Row]) -> list[Row]:
+        """The sessions with their effective status: one whose sandbox went away behind our back has failed."""
+        running = [row for row in listed if row["status"] == RUNNING]
+        if not running:
+            return listed
+        try:
+            async with asyncio.timeout(1.0):
+                alive = await asyncio.gather(*(self._engine.alive(row["ref"]) for row in running))
+        except (SandboxError, TimeoutError):
+            # It cannot be asked; what is written is the best that is known.
+            return listed
+        lost = {row["id"]: row for row, is_alive in zip(running, alive, strict=True) if not is_alive}
+        for row in lost.values():
+            await self.lost(row)
+        return [await rows.get(self._store, row["id"]) or row if row["id"] in lost else row for row in listed]
+
+    async def lost(self, row: Row) -> None:
+        """Note that a sandbox ended behind our back, and clear away what is left of it."""
+        with contextlib.suppress(SandboxError):
+            await self._engine.stop(row["ref"])
+        fresh = await rows.get(self._store, row["id"])
+        if fresh is not None and fresh["status"] == RUNNING:
+            await self._end(row, FAILED, "the sandbox ended on its own")
+
+    async def recover(self) -> None:
+        """After a start: adopt the sandboxes that live on, end the sessions that have none, remove strays."""
+        refs = await self._engine.refs()
+        await self._commands.recover()
+        for row in await rows.all_live(self._store):
+            if row["status"] == RUNNING and not row["ephemeral"] and row["ref"] in refs:
+                live = self._live.setdefault(row["id"], _Live())
+                live.ready.set()
+                del refs[row["ref"]]
+                continue
+            for ref in [ref for ref, session_id in refs.items() if session_id == row["id"]]:
+                await self._engine.stop(ref)
+                del refs[ref]
+            if row["status"] == STARTING:
+                await self._end(row, FAILED, "the emulator ended while it started")
+            else:
+                await self._end(row, TERMINATED, None)
+        for ref in refs:
+            await self._engine.stop(ref)
+        for workspace_id in await workspaces.doomed(self._store):
+            await self.delete_disk(workspace_id)
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def delete_disk(self, workspace_id: str) -> None:
+        """Finish the deletion of a doomed workspace: its disk, then its row, so that a crash between leaves the row."""
+        await self._engine.delete_workspace(workspace_id)
+        async with self._store.transaction() as tx:
+            await workspaces.remove(tx, workspace_id)
+
+    async def close(self) -> None:
+        """End what cannot outlive this process, and ephemeral sessions; within a few seconds."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        live = await rows.all_live(self._store)
+        ending = [row for row in live if row["ephemeral"] or row["status"] != RUNNING or not self._engine.outlives]
+        stops = [
+            self.terminate(row, force=True, actor=events.SYSTEM, summary=f"the emulator stopped; so did {row['id']}")
+            for row in ending
+        ]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_GRACE):
+                await asyncio.gather(*stops, return_exceptions=True)
+        await self._commands.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # Expiry
+
+    async def _keep(self) -> None:
+        """End what has expired, try again what could not be stopped, forget what ended long ago."""
+        while True:
+            try:
+                await self.sweep()
+            except (SandboxError, OSError):
+                _log.exception("the keeper of sessions failed; it tries again")
+            await asyncio.sleep(_TICK)
+
+    async def sweep(self) -> None:
+        """One round of the keeper."""
+        now = self._clock.now()
+        for row in await rows.expired(self._store, timestamp(now)):
+            if row["status"] in (STARTING, RUNNING):
+                summary = f"session {row['id']} reached the longest time that its plan allows"
+                await self.terminate(row, force=True, actor=events.SYSTEM, summary=summary)
+        for row in await rows.all_live(self._store):
+            if row["status"] == TERMINATING and not any(task.get_name() == row["id"] for task in self._tasks):
+                self._spawn(self._stop(row), name=row["id"])
+        async with self._store.transaction() as tx:
+            forgotten = await rows.forget(tx, timestamp(now - KEPT))
+        for session_id in forgotten:
+            self._commands.forget(session_id)
+
+    def _spawn(self, work: object, name: str | None = None) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)  # type: ignore[arg-type]  # a coroutine of ours
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _emit(self, tx: Transaction, kind: str, row: Row) -> None:
+        data = session_info(row, self.base_url, self.leases(row["id"]))
+        await events.emit(tx, self._clock, row["account_id"], kind, row["id"], data)

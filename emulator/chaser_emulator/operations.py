@@ -1,0 +1,125 @@
+"""How a handler meets the document: @operation("create-session"), the Call it gets and the Reply it may give."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+
+from chaser_emulator import events
+from chaser_emulator.admission import Account, Principal, require_scope
+from chaser_emulator.clock import Clock
+from chaser_emulator.sandbox import Engine
+from chaser_emulator.spec import Operation, Spec
+from chaser_emulator.store import Store, Transaction
+
+if TYPE_CHECKING:
+    from chaser_emulator.world import World
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer that is no plain JSON of the usual status: other headers, a stream of bytes, another media type.
+
+    `chunks` is closed when the client goes away. A handler that has nothing special to say returns its JSON value, or
+    None for an answer without a body.
+    """
+
+    body: Any = None
+    chunks: AsyncIterator[bytes] | None = None
+    media_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Call:
+    """One admitted, validated request. `principal` and `account` are asked only where the document secures the operation."""
+
+    spec: Spec
+    operation: Operation
+    world: World
+    request: Request
+    request_id: str
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    body: Any = None
+    _principal: Principal | None = None
+    _account: Account | None = None
+
+    @property
+    def principal(self) -> Principal:
+        assert self._principal is not None, f"{self.operation.id} is not secured"  # noqa: S101
+        return self._principal
+
+    @property
+    def account(self) -> Account:
+        assert self._account is not None, f"{self.operation.id} selects no account"  # noqa: S101
+        return self._account
+
+    @property
+    def known_principal(self) -> Principal | None:
+        return self._principal
+
+    @property
+    def known_account(self) -> Account | None:
+        return self._account
+
+    def admit(self, principal: Principal, account: Account | None) -> None:
+        """Note who calls, once that is known."""
+        self._principal = principal
+        self._account = account
+
+    @property
+    def store(self) -> Store:
+        return self.world.store
+
+    @property
+    def engine(self) -> Engine:
+        return self.world.engine
+
+    @property
+    def clock(self) -> Clock:
+        return self.world.clock
+
+    def require_scope(self, scope: str) -> None:
+        """For operations whose scope depends on their input."""
+        require_scope(self.principal, scope)
+
+    @property
+    def actor(self) -> events.Actor:
+        return events.Actor(self.principal.kind, self.principal.id)
+
+    async def audit(
+        self, tx: Transaction, resource_id: str | None, summary: str, metadata: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write the operation's audit row, in the transaction of the change. `metadata` never holds a secret."""
+        mark = self.operation.audit
+        assert mark is not None, f"{self.operation.id} has no x-audit"  # noqa: S101
+        await events.audit(
+            tx, self.clock, self.account.id, self.actor, mark.action, mark.resource_type, resource_id, summary, metadata
+        )
+
+    async def emit(self, tx: Transaction, kind: str, resource_id: str, data: Mapping[str, Any]) -> None:
+        """Put an event in the outbox, in the transaction of the change."""
+        await events.emit(tx, self.clock, self.account.id, kind, resource_id, data)
+
+
+Handler = Callable[[Call], Awaitable[Any]]
+
+HANDLERS: dict[str, Handler] = {}
+"""Every handler by the operationId it answers; the only table that import fills."""
+
+
+def operation(operation_id: str) -> Callable[[Handler], Handler]:
+    """Make a function answer an operation of the document."""
+
+    def register(handler: Handler) -> Handler:
+        if operation_id in HANDLERS:
+            raise ValueError(f"two handlers answer {operation_id}")
+        HANDLERS[operation_id] = handler
+        return handler
+
+    return register

@@ -1,0 +1,248 @@
+"""The steps of one request, from top to bottom: admission, validation, the handler, the check of its reply."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import aclosing
+from typing import Any, NoReturn
+
+import anyio
+from starlette.datastructures import UploadFile
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from chaser_emulator import admission, events, sandbox, uploads
+from chaser_emulator.errors import ApiError, Problem, invalid
+from chaser_emulator.operations import Call, Handler, Reply
+from chaser_emulator.paths import decode_segment
+from chaser_emulator.spec import Operation, Spec
+from chaser_emulator.validation import Validator, parse_json
+from chaser_emulator.world import World
+
+_log = logging.getLogger(__name__)
+
+_JSON = "application/json"
+_FORM = "multipart/form-data"
+
+
+class Endpoint:
+    """Every operation of one path. An ASGI application, so that the path's 405 can name every method."""
+
+    def __init__(self, pipeline: Pipeline, operations: Mapping[str, Operation]) -> None:
+        self._pipeline = pipeline
+        self._operations = operations
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        operation = self._operations.get(request.method)
+        if operation is None:
+            allow = ", ".join(sorted(self._operations))
+            error = ApiError("method_not_allowed", f"{request.method} is not offered here; {allow} is", headers={"Allow": allow})
+            response: Response = self._pipeline.refusal(error, request)
+        else:
+            response = await self._pipeline.perform(request, operation)
+        await response(scope, receive, send)
+
+
+class Pipeline:
+    """What every request needs: the document, its compiled schemas, the handlers and the world."""
+
+    def __init__(self, spec: Spec, handlers: Mapping[str, Handler], world: World) -> None:
+        self.spec = spec
+        self.world = world
+        self._handlers = handlers
+        self._validator = Validator(spec)
+
+    async def perform(self, request: Request, operation: Operation) -> Response:
+        """Answer one request; every refusal on the way is rendered and audited here."""
+        call = Call(self.spec, operation, self.world, request, request.state.request_id)
+        limits: dict[str, str] = {}
+        form: dict[str, Any] = {}
+        try:
+            await self._admit(call, limits)
+            form = await self._read(call)
+            handler = self._handlers.get(operation.id, _not_emulated)
+            result = await handler(call)
+            response = self._reply(operation, result)
+        except ClientDisconnect:
+            # Nobody listens any more; what is answered is not sent.
+            response = Response(status_code=operation.success)
+        except ApiError as error:
+            response = await self._refuse(call, error)
+        except sandbox.SandboxError as error:
+            response = await self._refuse(call, _of_sandbox(error))
+        except Exception:
+            _log.exception("%s %s failed (%s)", request.method, request.url.path, call.request_id)
+            response = await self._refuse(call, _internal_error())
+        finally:
+            if form:
+                with anyio.CancelScope(shield=True):
+                    await uploads.close_form(form)
+        for name, value in limits.items():
+            response.headers[name] = value
+        return response
+
+    async def _admit(self, call: Call, limits: dict[str, str]) -> None:
+        operation, world, headers = call.operation, self.world, call.request.headers
+        if not operation.secured:
+            return
+        principal = await admission.authenticate(world.store, world.clock, headers.get("authorization"))
+        account = None
+        if operation.selects_account:
+            account = await admission.select_account(world.store, principal, headers.get("x-chaser-account"))
+        call.admit(principal, account)
+        if operation.rate is not None and account is not None:
+            reading = world.meter.take(operation.rate, principal.id, account.id, world.clock.now().timestamp())
+            limits.update(reading.headers())
+            if reading.retry_after is not None:
+                message = f"more than {reading.limit} requests a window on {operation.rate}; wait {reading.retry_after} s"
+                raise ApiError("rate_limited", message)
+        admission.authorise(operation, principal, account)
+
+    async def _read(self, call: Call) -> dict[str, Any]:
+        """Read and check parameters and body into the call; answers the parts of a form, to be closed."""
+        operation, request = call.operation, call.request
+        path = [(name, decode_segment(value)) for name, value in request.path_params.items()]
+        call.path, problems, _ = self._validator.parameters(operation, "path", path)
+        call.query, found, _ignored = self._validator.parameters(operation, "query", request.query_params.multi_items())
+        problems += found
+        names = {p.name.lower(): p.name for p in operation.parameters if p.location == "header"}
+        sent = [(names[key], value) for key, value in request.headers.items() if key in names]
+        call.headers, found, _ = self._validator.parameters(operation, "header", sent)
+        # The account was chosen at admission, which is kinder about it than a schema: spaces and an empty value are fine.
+        problems += [problem for problem in found if problem.pointer != "X-Chaser-Account"]
+        if problems:
+            raise invalid(problems)
+        form: dict[str, Any] = {}
+        if operation.body is not None:
+            media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if _FORM in operation.body.content:
+                form = await self._form(call, media_type)
+            else:
+                await self._json(call, media_type)
+        return form
+
+    async def _json(self, call: Call, media_type: str) -> None:
+        body = call.operation.body
+        assert body is not None  # noqa: S101 - the caller looked
+        raw = await uploads.read_json(call.request)
+        if not raw:
+            if body.required:
+                raise invalid([Problem("body", "", "is required, as JSON")])
+            call.body = {}
+            return
+        if media_type != _JSON:
+            raise ApiError("unsupported_media_type", f"the body must be {_JSON}, not {media_type or 'of no declared type'}")
+        call.body = parse_json(raw)
+        self._validator.body(body.content[_JSON], call.body)
+
+    async def _form(self, call: Call, media_type: str) -> dict[str, Any]:
+        body = call.operation.body
+        assert body is not None  # noqa: S101 - the caller looked
+        if media_type != _FORM:
+            raise ApiError("unsupported_media_type", f"the body must be {_FORM}, not {media_type or 'of no declared type'}")
+        form = await uploads.read_form(call.request)
+        try:
+            shape = {name: "" if isinstance(part, UploadFile) else part for name, part in form.items()}
+            self._validator.body(body.content[_FORM], shape)
+            files = [name for name, part in form.items() if isinstance(part, UploadFile)]
+            for name in files:
+                node = body.content[_FORM].get("properties", {}).get(name, {})
+                if node and node.get("format") != "binary" and "contentMediaType" not in node:
+                    raise invalid([Problem("body", f"/{name}", "must be text, not a file")])
+        except BaseException:
+            await uploads.close_form(form)
+            raise
+        call.body = form
+        return form
+
+    def _reply(self, operation: Operation, result: Any) -> Response:
+        reply = result if isinstance(result, Reply) else Reply(result)
+        status = operation.success
+        declared = operation.responses[status].content
+        if reply.chunks is not None:
+            if reply.media_type not in declared:
+                _fail(operation, f"{reply.media_type} is not declared for {status}")
+            return _Stream(reply, status)
+        if reply.body is None and not declared:
+            return Response(status_code=status, headers=reply.headers)
+        if reply.media_type == _JSON:
+            if broken := self._validator.reply(operation, status, reply.body):
+                _fail(operation, broken)
+            return JSONResponse(reply.body, status, reply.headers)
+        if reply.media_type not in declared:
+            _fail(operation, f"{reply.media_type} is not declared for {status}")
+        return Response(reply.body, status, reply.headers, reply.media_type)
+
+    async def _refuse(self, call: Call, error: ApiError) -> Response:
+        """Render a refusal that the document declares; anything else is a 500 whose reason is in the log."""
+        operation = call.operation
+        broken = self._validator.reply(operation, self.spec.error_status[error.code], error.body(call.request_id))
+        if broken is not None:
+            _log.error("%s: the refusal %r breaks the document: %s", operation.id, error.code, broken)
+            error = _internal_error()
+        account, principal = call.known_account, call.known_principal
+        if operation.audit is not None and account is not None and principal is not None:
+            resource = next(reversed([*call.path.values()]), None)
+            async with call.store.transaction() as tx:
+                await events.audit(
+                    tx, call.clock, account.id, call.actor, operation.audit.action, operation.audit.resource_type,
+                    resource, error.message, {"code": error.code}, failed=True,
+                )  # fmt: skip
+        return self.refusal(error, call.request)
+
+    def refusal(self, error: ApiError, request: Request) -> Response:
+        """The answer that an error is."""
+        body = error.body(request.state.request_id)
+        return JSONResponse(body, self.spec.error_status[error.code], error.headers)
+
+
+class _Stream(StreamingResponse):
+    """Bytes as they come. Their source is closed at the end, also when the client left before it."""
+
+    def __init__(self, reply: Reply, status: int) -> None:
+        assert reply.chunks is not None  # noqa: S101 - the caller looked
+        super().__init__(reply.chunks, status, reply.headers, reply.media_type)
+        self._source = reply.chunks
+
+    async def stream_response(self, send: Send) -> None:
+        if hasattr(self._source, "aclose"):
+            async with aclosing(self._source):
+                await super().stream_response(send)
+        else:
+            await super().stream_response(send)
+
+
+async def _not_emulated(call: Call) -> NoReturn:
+    raise ApiError("not_emulated", f"{call.operation.id} is not emulated yet")
+
+
+def _internal_error() -> ApiError:
+    return ApiError("internal_error", "the emulator failed; its log says why, under this request id")
+
+
+def _fail(operation: Operation, broken: str) -> NoReturn:
+    _log.error("%s: the reply breaks the document: %s", operation.id, broken)
+    raise _internal_error()
+
+
+def _of_sandbox(error: sandbox.SandboxError) -> ApiError:
+    """What an engine raises, as the API says it."""
+    text = str(error)
+    match error:
+        case sandbox.SandboxGone():
+            return ApiError("not_running", text)
+        case sandbox.UnknownDirectory():
+            return invalid([Problem("body", "/cwd", text)])
+        case sandbox.UnknownUser():
+            return invalid([Problem("body", "/user", text)])
+        case sandbox.PathNotFound():
+            return ApiError("not_found", text)
+        case sandbox.BadPath() | sandbox.NotAFile() | sandbox.NotWritable():
+            return ApiError("invalid_request", text)
+        case sandbox.DiskFull():
+            return ApiError("storage_limit_exceeded", text)
+        case _:
+            return ApiError("sandbox_unavailable", text)

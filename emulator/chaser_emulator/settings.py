@@ -1,0 +1,40 @@
+"""What can be set, with its defaults; `cli.py` fills it from flags, CHASER_EMULATOR_* and chaser-emulator.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from chaser_emulator.meter import Limits
+
+DEFAULT_IMAGE = "debian:bookworm-slim"
+DEFAULT_API_KEY = "sk_local_emulator_key_for_development_only"
+
+SandboxChoice = Literal["auto", "docker", "local", "scripted"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one emulator.
+
+    `data_dir` None means ephemeral: the data lives in a temporary folder that is removed at the end. `api_key` is the
+    key of the first user (A27). `plan` is what that user's account starts on (H22). `rate_limits` overrides the limit
+    of a surface by its name.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    data_dir: Path | None = None
+    sandbox: SandboxChoice = "auto"
+    image: str = DEFAULT_IMAGE
+    api_key: str = DEFAULT_API_KEY
+    plan: str = "pro"
+    public_url: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    rate_limit: Limits = field(default_factory=Limits)
+    rate_limits: Mapping[str, Limits] = field(default_factory=dict)
+    max_sessions: int | None = None
+    """Live sessions an account may have, instead of its plan's number."""

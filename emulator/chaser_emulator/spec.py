@@ -1,0 +1,199 @@
+"""The document as the pipeline reads it: Spec, Operation, Parameter, Response; a word it does not know stops the start."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from chaser_emulator.assembly import DocumentError, Node, assemble, mark_not_emulated, operations, resolve, secured
+
+Location = Literal["path", "query", "header"]
+
+# What each extension of an operation may say; anything else is a slip of the pen.
+_EXTENSIONS = {"x-scope", "x-roles", "x-service-account", "x-account", "x-rate", "x-audit", "x-provenance", "x-ruling"}
+
+# Keywords of JSON Schema and OpenAPI that validation, generation and the contract tests all understand.
+_KEYWORDS = frozenset(
+    "$ref type properties required additionalProperties unevaluatedProperties propertyNames minProperties maxProperties "
+    "items minItems maxItems uniqueItems enum const format pattern minLength maxLength minimum maximum exclusiveMinimum "
+    "exclusiveMaximum multipleOf allOf anyOf oneOf not if then else dependentRequired dependentSchemas default description "
+    "title example examples deprecated writeOnly readOnly contentMediaType contentEncoding prefixItems "
+    "x-provenance x-ruling x-code".split()
+)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An input outside the body. `schema` is a resolved node of the document; `many` means that the key may repeat."""
+
+    name: str
+    location: Location
+    required: bool
+    schema: Mapping[str, Any]
+
+    @property
+    def many(self) -> bool:
+        return self.schema.get("type") == "array"
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a request may carry: a schema by media type."""
+
+    required: bool
+    content: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Response:
+    """One status that an operation may answer with: a schema (None: any bytes) by media type, and its headers."""
+
+    status: int
+    content: Mapping[str, Mapping[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the audit log calls this operation, and the kind of resource it changes."""
+
+    action: str
+    resource_type: str
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path, with everything that admission, validation and the handlers need of it.
+
+    `scope` is a scope's name, `full` (an unscoped credential), `dynamic` (the input decides) or None (any credential).
+    `roles` are the roles of an organization that may call it; None means any member.
+    """
+
+    id: str
+    method: str
+    path: str
+    tag: str
+    secured: bool
+    selects_account: bool
+    scope: str | None
+    roles: frozenset[str] | None
+    service_accounts: bool
+    rate: str | None
+    audit: Audit | None
+    parameters: tuple[Parameter, ...]
+    body: Body | None
+    responses: Mapping[int, Response]
+
+    @functools.cached_property
+    def success(self) -> int:
+        """The one status below 400 (101 for an upgrade)."""
+        return next(status for status in self.responses if status < 400)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The whole document, its operations by id, and the status of each error code."""
+
+    document: Node
+    operations: Mapping[str, Operation]
+    error_status: Mapping[str, int]
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The scopes that a key can be limited to."""
+        return frozenset(self.document["components"]["schemas"]["Scope"]["enum"])
+
+
+def load(emulated: Iterable[str] | None = None) -> Spec:
+    """Assemble and compile the document. Raises DocumentError for anything that nobody would act on.
+
+    `emulated` are the operations that have a handler (None: all); the others get a 501, and a name that the document
+    does not have stops the start.
+    """
+    document = assemble()
+    names = {node["operationId"] for _path, _method, node in operations(document)}
+    known = names if emulated is None else frozenset(emulated)
+    if unknown := known - names:
+        raise DocumentError(f"handlers without an operation: {sorted(unknown)}")
+    mark_not_emulated(document, frozenset(names - known))
+    compiled = [_operation(document, path, method, node) for path, method, node in operations(document)]
+    for name, schema in document["components"]["schemas"].items():
+        _check_keywords(f"components.schemas.{name}", schema)
+    by_id = {operation.id: operation for operation in compiled}
+    if len(by_id) != len(compiled):
+        raise DocumentError("an operationId is given twice")
+    status = {code: int(entry["status"]) for code, entry in document["x-error-codes"].items()}
+    return Spec(document, by_id, status)
+
+
+def _operation(document: Node, path: str, method: str, node: Node) -> Operation:
+    where = f"{method.upper()} {path}"
+    if unknown := {key for key in node if key.startswith("x-")} - _EXTENSIONS:
+        raise DocumentError(f"{where}: unknown extensions {sorted(unknown)}; {sorted(_EXTENSIONS)} are known")
+    scope = node.get("x-scope", "none")
+    if scope not in {"none", "full", "dynamic", *document["components"]["schemas"]["Scope"]["enum"]}:
+        raise DocumentError(f"{where}: x-scope {scope} is no scope")
+    is_secured = secured(document, node)
+    roles = node.get("x-roles")
+    audit = node.get("x-audit")
+    return Operation(
+        id=node["operationId"],
+        method=method.upper(),
+        path=path,
+        tag=node["tags"][0],
+        secured=is_secured,
+        selects_account=is_secured and node.get("x-account") != "none",
+        scope=None if scope == "none" else scope,
+        roles=None if roles is None else frozenset(roles),
+        service_accounts=node.get("x-service-account", True),
+        rate=node.get("x-rate"),
+        audit=None if audit is None else Audit(audit["action"], audit["resource_type"]),
+        parameters=tuple(_parameter(document, where, parameter) for parameter in node.get("parameters", [])),
+        body=_body(document, where, node["requestBody"]) if "requestBody" in node else None,
+        responses={
+            int(status): _response(document, where, int(status), response)
+            for status, response in node["responses"].items()
+        },
+    )
+
+
+def _parameter(document: Node, where: str, node: Node) -> Parameter:
+    node = resolve(document, node)
+    if node["in"] not in ("path", "query", "header"):
+        raise DocumentError(f"{where}: parameters in {node['in']} are not read")
+    _check_keywords(f"{where} {node['name']}", node["schema"])
+    return Parameter(node["name"], node["in"], node.get("required", False), resolve(document, node["schema"]))
+
+
+def _body(document: Node, where: str, node: Node) -> Body:
+    node = resolve(document, node)
+    for media in node["content"].values():
+        _check_keywords(f"{where} body", media["schema"])
+    content = {media_type: media["schema"] for media_type, media in node["content"].items()}
+    return Body(node.get("required", False), content)
+
+
+def _response(document: Node, where: str, status: int, node: Node) -> Response:
+    node = resolve(document, node)
+    content: dict[str, Node | None] = {}
+    for media_type, media in node.get("content", {}).items():
+        _check_keywords(f"{where} {status}", media["schema"])
+        content[media_type] = media["schema"] if media_type == "application/json" else None
+    return Response(status, content)
+
+
+def _check_keywords(where: str, schema: Any) -> None:
+    if isinstance(schema, bool):
+        return
+    if unknown := set(schema) - _KEYWORDS:
+        raise DocumentError(f"{where}: unknown keywords {sorted(unknown)} in a schema")
+    for keyword in ("items", "additionalProperties", "unevaluatedProperties", "propertyNames", "not", "if", "then", "else"):
+        if keyword in schema:
+            _check_keywords(f"{where}.{keyword}", schema[keyword])
+    for keyword in ("allOf", "anyOf", "oneOf", "prefixItems"):
+        for index, part in enumerate(schema.get(keyword, [])):
+            _check_keywords(f"{where}.{keyword}[{index}]", part)
+    for keyword in ("properties", "dependentSchemas"):
+        for name, part in schema.get(keyword, {}).items():
+            _check_keywords(f"{where}.{name}", part)

@@ -1,0 +1,147 @@
+"""The only code that talks to SQLite: one writer behind a lock, one reader, numbered migrations.
+
+Beside this module, one file a group of tables holds their statements.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any, Protocol
+
+import aiosqlite
+
+Row = sqlite3.Row
+Value = str | int | float | bytes | None
+
+_MIGRATION = re.compile(r"^([0-9]{4})_[a-z_]+\.sql$")
+
+
+class StoreError(Exception):
+    """The database cannot be used: it is newer than this emulator, or no database."""
+
+
+class Reader(Protocol):
+    """Something that statements can be read through: the store itself, or a transaction that sees its own writes."""
+
+    async def all(self, statement: str, *values: Value) -> list[Row]:
+        """Every row."""
+        ...
+
+    async def one(self, statement: str, *values: Value) -> Row | None:
+        """The first row, if there is one."""
+        ...
+
+
+class Transaction:
+    """All or nothing; other writers wait. Never await a sandbox or a socket inside."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    async def all(self, statement: str, *values: Value) -> list[Row]:
+        return list(await self._connection.execute_fetchall(statement, values))
+
+    async def one(self, statement: str, *values: Value) -> Row | None:
+        rows = await self.all(statement, *values)
+        return rows[0] if rows else None
+
+    async def run(self, statement: str, *values: Value) -> int:
+        """Execute a statement and answer how many rows it changed."""
+        async with self._connection.execute(statement, values) as cursor:
+            return cursor.rowcount
+
+    async def insert(self, table: str, **columns: Value) -> None:
+        """Add a row. Raises sqlite3.IntegrityError when it breaks a rule of the table."""
+        names = ", ".join(columns)
+        marks = ", ".join("?" * len(columns))
+        await self.run(f"INSERT INTO {table} ({names}) VALUES ({marks})", *columns.values())  # noqa: S608 - our own names
+
+
+class Store:
+    """One database file. Open with `Store.open`, close with `close`."""
+
+    def __init__(self, path: Path, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+        self.path = path
+        self._writer = writer
+        self._reader = reader
+        self._writing = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, path: Path, *, durable: bool = True) -> Store:
+        """Open or create the database at `path` and bring it to the newest form.
+
+        `durable` False gives up surviving a power cut, for a database that is thrown away. Raises StoreError.
+        """
+        writer = await _connect(path, durable=durable)
+        try:
+            await _migrate(writer)
+            reader = await _connect(path, durable=durable)
+            await reader.execute("PRAGMA query_only = ON")
+        except sqlite3.DatabaseError as error:
+            await writer.close()
+            raise StoreError(f"{path} is no database of the emulator: {error}") from error
+        except BaseException:
+            await writer.close()
+            raise
+        return cls(path, writer, reader)
+
+    async def close(self) -> None:
+        """Let go of the file; what was committed stays."""
+        async with self._writing:
+            await self._reader.close()
+            await self._writer.close()
+
+    async def all(self, statement: str, *values: Value) -> list[Row]:
+        return list(await self._reader.execute_fetchall(statement, values))
+
+    async def one(self, statement: str, *values: Value) -> Row | None:
+        rows = await self.all(statement, *values)
+        return rows[0] if rows else None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """A transaction, committed at the end of the block and rolled back when the block raises."""
+        async with self._writing:
+            await self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield Transaction(self._writer)
+                # A caller that leaves while the commit is under way must not leave the lock before it.
+                await asyncio.shield(self._writer.commit())
+            except BaseException:
+                await asyncio.shield(self._writer.rollback())
+                raise
+
+
+async def _connect(path: Path, *, durable: bool) -> aiosqlite.Connection:
+    opened = await aiosqlite.connect(path, isolation_level=None)
+    opened.row_factory = sqlite3.Row
+    await opened.execute("PRAGMA journal_mode = WAL")
+    await opened.execute(f"PRAGMA synchronous = {'NORMAL' if durable else 'OFF'}")
+    await opened.execute("PRAGMA foreign_keys = ON")
+    await opened.execute("PRAGMA busy_timeout = 5000")
+    return opened
+
+
+def migrations() -> Iterable[tuple[int, str]]:
+    """Every migration as (number, statements), in order."""
+    folder = resources.files(__package__) / "migrations"
+    found = sorted((match[1], file) for file in folder.iterdir() if (match := _MIGRATION.match(file.name)))
+    return [(int(number), file.read_text("utf-8")) for number, file in found]
+
+
+async def _migrate(connection: aiosqlite.Connection) -> None:
+    async with connection.execute("PRAGMA user_version") as cursor:
+        row: Any = await cursor.fetchone()
+    known = 0
+    for number, statements in migrations():
+        known = number
+        if number > row[0]:
+            await connection.executescript(f"BEGIN;\n{statements}\nPRAGMA user_version = {number};\nCOMMIT;")
+    if row[0] > known:
+        raise StoreError(f"the data was written by a newer emulator (form {row[0]}, this one knows {known})")

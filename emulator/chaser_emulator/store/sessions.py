@@ -1,0 +1,134 @@
+"""Statements about sessions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from chaser_emulator.store import Reader, Row, Transaction
+
+STARTING = "starting"
+RUNNING = "running"
+TERMINATING = "terminating"
+TERMINATED = "terminated"
+FAILED = "failed"
+
+
+async def insert(
+    tx: Transaction,
+    *,
+    id: str,
+    account_id: str,
+    session_type: str,
+    workspace_id: str | None,
+    image: str | None,
+    proxy: str | None,
+    github_repo: str | None,
+    env: Mapping[str, str],
+    created_at: str,
+    expires_at: str,
+) -> None:
+    """Add a session that starts. A workspace remembers it as its last one."""
+    await tx.insert(
+        "sessions",
+        id=id,
+        account_id=account_id,
+        session_type=session_type,
+        status=STARTING,
+        ephemeral=workspace_id is None,
+        workspace_id=workspace_id,
+        image=image,
+        proxy=proxy,
+        github_repo=github_repo,
+        env=json.dumps(env),
+        created_at=created_at,
+        expires_at=expires_at,
+    )
+    if workspace_id is not None:
+        await tx.run("UPDATE workspaces SET last_session_id = ? WHERE id = ?", id, workspace_id)
+
+
+async def get(reader: Reader, session_id: str) -> Row | None:
+    return await reader.one("SELECT * FROM sessions WHERE id = ?", session_id)
+
+
+async def get_in(reader: Reader, account_id: str, session_id: str) -> Row | None:
+    """A session of this account, ended ones included for as long as they are kept (S8)."""
+    return await reader.one("SELECT * FROM sessions WHERE id = ? AND account_id = ?", session_id.lower(), account_id)
+
+
+async def live(reader: Reader, account_id: str, *, limit: int, offset: int) -> tuple[list[Row], int]:
+    """One page of the account's sessions that have not ended, newest first, and how many there are (S7)."""
+    rows = await reader.all(
+        """SELECT * FROM sessions WHERE account_id = ? AND ended_at IS NULL
+           ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?""",
+        account_id,
+        limit,
+        offset,
+    )
+    return rows, await count_live(reader, account_id)
+
+
+async def count_live(reader: Reader, account_id: str) -> int:
+    row = await reader.one("SELECT count(*) AS n FROM sessions WHERE account_id = ? AND ended_at IS NULL", account_id)
+    return int(row["n"]) if row else 0
+
+
+async def all_live(reader: Reader) -> list[Row]:
+    """Every session of every account that has not ended."""
+    return await reader.all("SELECT * FROM sessions WHERE ended_at IS NULL")
+
+
+async def of_workspace(reader: Reader, workspace_id: str) -> Row | None:
+    """The live session of a workspace, if there is one."""
+    return await reader.one("SELECT * FROM sessions WHERE workspace_id = ? AND ended_at IS NULL", workspace_id)
+
+
+async def of_workspaces(reader: Reader, workspace_ids: Sequence[str]) -> list[Row]:
+    """The live sessions of several workspaces."""
+    marks = ", ".join("?" * len(workspace_ids))
+    return await reader.all(
+        f"SELECT * FROM sessions WHERE ended_at IS NULL AND workspace_id IN ({marks})",  # noqa: S608 - marks only
+        *workspace_ids,
+    )
+
+
+async def set_status(tx: Transaction, session_id: str, status: str, *, expected: Sequence[str]) -> bool:
+    """Move a live session on, if it is in one of the `expected` states; answers whether it was."""
+    marks = ", ".join("?" * len(expected))
+    changed = await tx.run(
+        f"UPDATE sessions SET status = ? WHERE id = ? AND status IN ({marks})",  # noqa: S608 - marks only
+        status,
+        session_id,
+        *expected,
+    )
+    return changed == 1
+
+
+async def set_ref(tx: Transaction, session_id: str, ref: str) -> None:
+    await tx.run("UPDATE sessions SET ref = ? WHERE id = ?", ref, session_id)
+
+
+async def end(tx: Transaction, session_id: str, status: str, at: str, failure: str | None = None) -> bool:
+    """End a session that has not ended; answers whether this call did."""
+    changed = await tx.run(
+        "UPDATE sessions SET status = ?, failure = ?, ended_at = ? WHERE id = ? AND ended_at IS NULL",
+        status,
+        failure,
+        at,
+        session_id,
+    )
+    return changed == 1
+
+
+async def expired(reader: Reader, now: str) -> list[Row]:
+    """Live sessions whose time is over, in the order in which it ran out."""
+    return await reader.all(
+        "SELECT * FROM sessions WHERE ended_at IS NULL AND expires_at <= ? ORDER BY expires_at", now
+    )
+
+
+async def forget(tx: Transaction, ended_before: str) -> list[str]:
+    """Drop sessions that ended before a moment, with their commands; answers their ids (S8)."""
+    rows = await tx.all("DELETE FROM sessions WHERE ended_at < ? RETURNING id", ended_before)
+    return [row["id"] for row in rows]

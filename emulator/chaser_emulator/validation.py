@@ -1,0 +1,273 @@
+"""A request, and a reply, against its operation: coerced parameters, checked bodies, and sentences that say what is accepted."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import jsonschema_rs
+
+from chaser_emulator.errors import ApiError, Problem, invalid
+from chaser_emulator.spec import Location, Operation, Parameter, Spec
+
+_INTEGER = re.compile(r"^-?[0-9]{1,18}$")
+_BOOLEANS = {"true": True, "false": False}
+_DEEPEST = 64
+_SHOWN = 20
+
+
+class Validator:
+    """Compiled schemas of one document. Each compiles at its first use, so that a start does not wait for all of them."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+        self._compiled: dict[int, _Compiled] = {}
+
+    def parameters(
+        self, operation: Operation, location: Location, given: Iterable[tuple[str, str]]
+    ) -> tuple[dict[str, Any], list[Problem], list[str]]:
+        """Typed values by name, what is wrong, and the names nobody knows. Absent ones get their default."""
+        values: dict[str, Any] = {}
+        problems: list[Problem] = []
+        received: dict[str, list[str]] = {}
+        for name, text in given:
+            received.setdefault(name, []).append(text)
+        known = {p.name: p for p in operation.parameters if p.location == location}
+        for name, parameter in known.items():
+            texts = received.pop(name, [])
+            if not texts:
+                if parameter.required:
+                    problems.append(Problem(location, name, f"is required; {_accepted(parameter.schema)} is accepted"))
+                elif "default" in parameter.schema:
+                    values[name] = parameter.schema["default"]
+            elif len(texts) > 1 and not parameter.many:
+                problems.append(Problem(location, name, "was sent more than once; one value is accepted"))
+            else:
+                value = _coerce(parameter, texts)
+                found, _code = self._problems(parameter.schema, value, location, name)
+                problems += found
+                values[name] = value
+        return values, problems, sorted(received)
+
+    def body(self, schema: Mapping[str, Any], body: Any) -> None:
+        """Raise ApiError unless the body keeps the schema's rules."""
+        problems, code = self._problems(schema, body, "body", "")
+        if problems:
+            raise invalid(problems, code)
+
+    def reply(self, operation: Operation, status: int, body: Any) -> str | None:
+        """What in a JSON reply breaks the document, or None."""
+        response = operation.responses.get(status)
+        if response is None:
+            return f"status {status} is not declared"
+        schema = response.content.get("application/json")
+        if schema is None:
+            return f"status {status} has no JSON body"
+        compiled = self._compile(schema)
+        if compiled.validator.is_valid(body):
+            return None
+        problems, _code = self._problems(schema, body, "body", "")
+        return "; ".join(f"{problem.pointer or '/'}: {problem.message}" for problem in problems)
+
+    def _problems(
+        self, schema: Mapping[str, Any], value: Any, location: Location | str, name: str
+    ) -> tuple[list[Problem], str]:
+        compiled = self._compile(schema)
+        if compiled.validator.is_valid(value):
+            return [], "invalid_request"
+        problems: list[Problem] = []
+        codes: list[str] = []
+        for error in compiled.validator.iter_errors(value):
+            pointer = name if name else _pointer(error)
+            problems.append(Problem(location, pointer, explain(error)))  # type: ignore[arg-type]  # the caller's literal
+            codes.append(compiled.code(error))
+            if len(problems) == _SHOWN:
+                break
+        return problems, codes[0]
+
+    def _compile(self, schema: Mapping[str, Any]) -> _Compiled:
+        known = self._compiled.get(id(schema))
+        if known is None:
+            known = self._compiled[id(schema)] = _Compiled(self._spec, schema)
+        return known
+
+
+class _Compiled:
+    """One schema with the document's components beside it, so that its references resolve."""
+
+    def __init__(self, spec: Spec, schema: Mapping[str, Any]) -> None:
+        # The node itself is kept: its id is the key it is found by.
+        self.schema = schema
+        self.root = {"allOf": [schema], "components": spec.document["components"]}
+        self.validator = jsonschema_rs.Draft202012Validator(self.root, validate_formats=True)
+
+    def code(self, error: jsonschema_rs.ValidationError) -> str:
+        """The error code that the document gives to breaking this part: its `x-code`, else the usual one."""
+        node: Any = self.root
+        code = "invalid_request"
+        for part in error.schema_path:
+            if isinstance(node, dict):
+                code = node.get("x-code", code)
+            node = node[part]
+        return code
+
+
+def parse_json(raw: bytes) -> Any:
+    """The value of a JSON body. Raises ApiError `invalid_json`, also for what JSON does not allow but Python's parser does."""
+    try:
+        value = json.loads(raw, parse_constant=_no_constant)
+        # Half a surrogate pair is no character: it could be neither stored nor sent back.
+        json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ApiError("invalid_json", f"the body is nested deeper than {_DEEPEST} levels") from None
+    except UnicodeError:
+        raise ApiError("invalid_json", "the body is no JSON: it must be UTF-8 without lone surrogates") from None
+    except ValueError as error:
+        raise ApiError("invalid_json", f"the body is no JSON: {error}") from None
+    if _depth(value) > _DEEPEST:
+        raise ApiError("invalid_json", f"the body is nested deeper than {_DEEPEST} levels")
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _depth(value: Any) -> int:
+    level, depth = [value], 0
+    while level and depth <= _DEEPEST:
+        depth += 1
+        level = [
+            child
+            for node in level
+            if isinstance(node, (dict, list))
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+    return depth
+
+
+def _coerce(parameter: Parameter, texts: Sequence[str]) -> Any:
+    """Text as the schema's type, or as it is when it has no such form: the schema will say so."""
+    if parameter.many:
+        item = parameter.schema.get("items", {})
+        return [_value(text, item.get("type")) for text in texts]
+    return _value(texts[0], parameter.schema.get("type"))
+
+
+def _value(text: str, kind: str | None) -> Any:
+    if kind == "integer" and _INTEGER.match(text):
+        return int(text)
+    if kind == "boolean":
+        return _BOOLEANS.get(text, text)
+    return text
+
+
+def _pointer(error: jsonschema_rs.ValidationError) -> str:
+    parts: list[str | int] = list(error.instance_path)
+    if type(error.kind).__name__ == "Required":
+        parts.append(str(error.kind.property))
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def _accepted(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return "one of " + ", ".join(str(value) for value in schema["enum"])
+    kind = schema.get("type", "a value")
+    kinds = kind if isinstance(kind, list) else [kind]
+    return " or ".join(_TYPES.get(name, str(name)) for name in kinds)
+
+
+_TYPES = {
+    "string": "a string",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+
+
+def _and(names: Iterable[str]) -> str:
+    *rest, last = names
+    return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def explain(error: jsonschema_rs.ValidationError) -> str:
+    """One clause: what is wrong with the value, and what is accepted."""
+    kind = error.kind
+    match type(kind).__name__:
+        case "Required":
+            return "is required"
+        case "Type":
+            return f"must be {' or '.join(_TYPES[name] for name in reversed(kind.types))}"
+        case "Enum":
+            return f"must be one of {', '.join(json.dumps(option) for option in kind.options)}"
+        case "Constant":
+            return f"must be {json.dumps(kind.expected_value)}"
+        case "Pattern":
+            return f"must match {kind.pattern}"
+        case "Format":
+            return f"must have the form of {kind.format}"
+        case "Minimum":
+            return f"must be at least {kind.limit}"
+        case "Maximum":
+            return f"must be at most {kind.limit}"
+        case "ExclusiveMinimum":
+            return f"must be more than {kind.limit}"
+        case "ExclusiveMaximum":
+            return f"must be less than {kind.limit}"
+        case "MinLength":
+            return f"must be at least {kind.limit} characters long"
+        case "MaxLength":
+            return f"must be at most {kind.limit} characters long"
+        case "MinItems":
+            return f"must have at least {kind.limit} items"
+        case "MaxItems":
+            return f"must have at most {kind.limit} items"
+        case "MinProperties":
+            return f"must have at least {kind.limit} entries"
+        case "MaxProperties":
+            return f"must have at most {kind.limit} entries"
+        case "UniqueItems":
+            return "must not list the same thing twice"
+        case "AdditionalProperties" | "UnevaluatedProperties":
+            return f"has unknown fields: {', '.join(kind.unexpected)}"
+        case "PropertyNames":
+            return f"has a key that is not accepted: {explain(kind.error)}"
+        case "FalseSchema":
+            return "is not accepted here"
+        case "Not":
+            return _excluded(kind.schema)
+        case "AnyOf" | "OneOfNotValid":
+            ways = dict.fromkeys(
+                " and ".join(dict.fromkeys(f"{_pointer(part)} {explain(part)}".strip() for part in branch))
+                for branch in kind.context
+                if branch
+            )
+            return "either " + ", or ".join(ways) if len(ways) > 1 else next(iter(ways), "is not accepted")
+        case "OneOfMultipleValid":
+            return "fits more than one of the forms that exclude each other"
+        case _:
+            return str(error.message)
+
+
+def _excluded(schema: Any) -> str:
+    """Name the fields that a `not` keeps apart."""
+    if isinstance(schema, dict):
+        if required := schema.get("required"):
+            constants = schema.get("properties", {})
+            names = [
+                f"{name} = {json.dumps(constants[name]['const'])}" if "const" in constants.get(name, {}) else name
+                for name in required
+            ]
+            return f"{_and(names)} exclude each other" if len(names) > 1 else f"{names[0]} is not accepted here"
+        if options := schema.get("anyOf"):
+            return "; ".join(_excluded(option) for option in options)
+        if "pattern" in schema:
+            return f"must not match {schema['pattern']}"
+        if "enum" in schema or "const" in schema:
+            return f"must not be {json.dumps(schema.get('enum', schema.get('const')))}"
+    return "has a form that is not accepted"

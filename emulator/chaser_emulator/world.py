@@ -1,0 +1,98 @@
+"""World: one isolated Chaser, made of its store, engine, clock, meter and running sandboxes."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaser_emulator import engines
+from chaser_emulator.clock import Clock, new_id
+from chaser_emulator.commands import Commands
+from chaser_emulator.lifecycle import Lifecycle
+from chaser_emulator.meter import Meter
+from chaser_emulator.plans import PLANS
+from chaser_emulator.sandbox import Engine, EngineInfo
+from chaser_emulator.settings import Settings
+from chaser_emulator.store import Store, identity
+
+FIRST_USER = ("developer@localhost", "Developer")
+
+
+@dataclass
+class World:
+    """Everything one Chaser is made of; handlers reach it through their Call.
+
+    `account_id` is the personal account of the first user, whose key the settings name (A27).
+    """
+
+    settings: Settings
+    data_dir: Path
+    store: Store
+    engine: Engine
+    engine_info: EngineInfo
+    clock: Clock
+    meter: Meter
+    lifecycle: Lifecycle
+    commands: Commands
+    account_id: str
+
+    def plan_sessions(self, plan: str) -> int:
+        """How many sessions may live at once in an account on this plan."""
+        return self.settings.max_sessions or PLANS[plan].max_concurrency
+
+
+@asynccontextmanager
+async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncIterator[World]:
+    """Open a world on its data directory, put right what a crash left, and close it again.
+
+    `engine` takes the place of the one that the settings name. Raises StoreError and SandboxUnavailable.
+    """
+    async with AsyncExitStack() as stack:
+        data_dir = _data_dir(settings, stack)
+        store = await Store.open(data_dir / "chaser.db", durable=settings.data_dir is not None)
+        stack.push_async_callback(store.close)
+        clock = Clock()
+        account_id, instance = await _first_account(store, clock, settings)
+        chosen = engine or await engines.choose(settings, data_dir, instance)
+        info = await chosen.open()
+        stack.push_async_callback(chosen.close)
+        commands = Commands(store, chosen, clock, data_dir / "output")
+        lifecycle = Lifecycle(store, chosen, clock, commands)
+        await lifecycle.recover()
+        stack.push_async_callback(lifecycle.close)
+        meter = Meter(settings.rate_limit, dict(settings.rate_limits))
+        yield World(settings, data_dir, store, chosen, info, clock, meter, lifecycle, commands, account_id)
+
+
+def _data_dir(settings: Settings, stack: AsyncExitStack) -> Path:
+    if settings.data_dir is not None:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return settings.data_dir.resolve()
+    folder = Path(tempfile.mkdtemp(prefix="chaser-emulator-"))
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+async def _first_account(store: Store, clock: Clock, settings: Settings) -> tuple[str, str]:
+    """Make the first user once; let the settings' key, and no earlier one, act for them. Answers (account, instance)."""
+    async with store.transaction() as tx:
+        account_id = await identity.fact(tx, "first_account")
+        instance = await identity.fact(tx, "instance") or new_id()
+        if account_id is None:
+            email, name = FIRST_USER
+            user_id, account_id = await identity.add_user(tx, email, name, plan=settings.plan, at=clock.timestamp())
+            await identity.set_fact(tx, "first_account", account_id)
+            await identity.set_fact(tx, "first_user", user_id)
+            await identity.set_fact(tx, "instance", instance)
+        user = await identity.fact(tx, "first_user")
+        hashed = identity.hash_of(settings.api_key)
+        await tx.run("DELETE FROM keys WHERE account_id IS NULL AND secret_hash <> ?", hashed)
+        if await tx.one("SELECT 1 FROM keys WHERE secret_hash = ?", hashed) is None:
+            await identity.add_key(
+                tx, settings.api_key, at=clock.timestamp(), account_id=None, user_id=user, name="emulator"
+            )
+    return account_id, instance
