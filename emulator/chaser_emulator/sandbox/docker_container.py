@@ -1,0 +1,347 @@
+"""What happens inside one container: commands by resident shells, signals, and files."""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+import re
+import secrets
+import shlex
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from typing import Any, Final
+
+from . import (
+    WORKSPACE_ROOT,
+    BadPath,
+    CommandSpec,
+    DiskFull,
+    FileDownload,
+    NotAFile,
+    NotWritable,
+    PathNotFound,
+    SandboxError,
+    SandboxGone,
+    SandboxUnavailable,
+    UnknownDirectory,
+)
+from .docker_exec import Endpoint
+from .warm_shell import PATIENCE, Reply, Shell, ShellProcess, ShellStock
+
+ROOT = "0"
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# What a shell keeps for itself: it would stumble over an `export` of these, or read with them.
+_SHELLS_OWN: Final = {"IFS", "UID", "EUID", "PPID", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO", "_"}
+_NOT_FROM_LOGIN: Final = {"PWD", "OLDPWD", "SHLVL"}
+_LOGIN_PATIENCE: Final = 5.0
+
+
+class Container:
+    """A running container of a session, as `ref` names it. `env` is the session's own, which no profile may override.
+
+    `owner` is the user that /workspace is to be given to before the first command.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, ref: str, env: Mapping[str, str], opening: asyncio.Semaphore, owner: str | None = None
+    ) -> None:
+        self.ref = ref
+        self._endpoint = endpoint
+        self._env = dict(env)
+        self._opening = opening
+        self._owner = owner
+        self._settling: asyncio.Task[None] | None = None
+        self._stocks: dict[str | None, ShellStock] = {}
+        self._logins: dict[str | None, asyncio.Task[dict[str, str]]] = {}
+        self._control: Shell | None = None
+        self._controlling = asyncio.Lock()
+        self._watched: list[int] = []
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._closed = False
+
+    # Commands
+
+    def warm(self) -> None:
+        """Get the first shells ready without being waited for."""
+        self._stock(None).warm()
+
+    async def exec(self, command: CommandSpec) -> ShellProcess:
+        cwd = posixpath.join(WORKSPACE_ROOT, command.cwd)
+        if "\0" in cwd:
+            raise UnknownDirectory("cwd is no directory of the sandbox.")
+        exports, odd = _environment(command.env)
+        words = [cwd, command.command, "4" if command.stdin else "0", *odd]
+        code = f"( {exports}_chaser_lead {shlex.join(words)} ); _chaser_end $?"
+        process, reply = await self._run(code, command.user, stdin=command.stdin)
+        if reply[0] == "pid":
+            return process
+        raise UnknownDirectory(f"{command.cwd!r} is no directory of the sandbox.")
+
+    async def _run(self, code: str, user: str | None = None, *, stdin: bool = False) -> tuple[ShellProcess, Reply]:
+        """Have a shell evaluate code that replies at least once."""
+        # A shell may have died since it was last seen, as when a command kills all it can reach; a new one will tell.
+        for _ in range(3):
+            stock = self._stock(user)
+            shell = await stock.take()
+            process = ShellProcess(shell, self, stock.give, stdin=stdin)
+            shell.request(code)
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    reply = await asyncio.shield(process.first)
+            except TimeoutError as error:
+                process.abandon()
+                raise SandboxUnavailable("The container engine does not answer.") from error
+            except asyncio.CancelledError:
+                self._spawn(self._end(process))
+                raise
+            if reply is not None:
+                return process, reply
+        raise SandboxGone("The sandbox has ended.")
+
+    async def _end(self, process: ShellProcess) -> None:
+        """Kill a command whose caller has gone before it had begun."""
+        if await process.first is not None and process.pid:
+            await process.signal(9)
+        else:
+            process.abandon()
+
+    def _stock(self, user: str | None) -> ShellStock:
+        if self._closed:
+            raise SandboxGone("The sandbox has ended.")
+        stock = self._stocks.get(user)
+        if stock is None:
+            stock = self._stocks[user] = ShellStock(lambda: self._open(user))
+        return stock
+
+    async def _open(self, user: str | None) -> Shell:
+        if self._owner is not None:
+            if self._settling is None:
+                self._settling = asyncio.create_task(self._settle(self._owner))
+            await asyncio.shield(self._settling)
+        async with self._opening:
+            shell = await Shell.open(self._endpoint, self.ref, user)
+        try:
+            login = self._logins.get(user)
+            if login is None:
+                login = self._logins[user] = asyncio.create_task(self._login(shell))
+            exports, _ = _environment({**await asyncio.shield(login), **self._env})
+            if exports:
+                shell.request(exports)
+        except BaseException:
+            shell.close()
+            raise
+        self._spawn(self._watch())
+        return shell
+
+    async def _login(self, shell: Shell) -> dict[str, str]:
+        """The environment that a login shell gives, asked once: profiles can be slow, or hang (X9)."""
+        mark = secrets.token_hex(8)
+        show = shlex.quote(f"printf %s {mark}; exec env -0")
+        command = f"if command -v bash >/dev/null; then exec bash -l -c {show}; else exec sh -l -c {show}; fi"
+        kept: list[Shell] = []
+        process = ShellProcess(shell, self, lambda shell, clean: kept.append(shell), stdin=False)
+        shell.request(f"( _chaser_lead {shlex.join(['/', command, '0'])} ); _chaser_end $?")
+        output = b""
+        try:
+            async with asyncio.timeout(_LOGIN_PATIENCE):
+                async for chunk in process.output():
+                    output += chunk
+                await process.released()
+        except TimeoutError:
+            await process.signal(9)
+            await process.released()
+        pairs = (
+            entry.partition("=") for entry in output.partition(mark.encode())[2].decode(errors="replace").split("\0")
+        )
+        return {name: value for name, is_pair, value in pairs if is_pair and name not in _NOT_FROM_LOGIN}
+
+    # The root's shell
+
+    async def kill(self, number: int, group: int) -> None:
+        await self._ask(f"_chaser_kill {number:d} {group:d}; _chaser_say ok")
+
+    async def lives(self, pid: int) -> bool:
+        return await self._ask(f"kill -0 {pid:d} && _chaser_say yes || _chaser_say no") == ("yes",)
+
+    async def reads(self, shell: int) -> bool:
+        return await self._ask(f"_chaser_holders 4 {shell:d} && _chaser_say yes || _chaser_say no") == ("yes",)
+
+    async def _watch(self) -> None:
+        """Tell the root's shell whose commands to kill when the emulator dies."""
+        pids = [pid for stock in self._stocks.values() for pid in stock.pids]
+        if pids != self._watched:
+            self._watched = pids
+            await self._ask("_chaser_say ok")
+
+    async def _settle(self, owner: str) -> None:
+        # A volume is root's at first. One that its user has given to someone else since stays as it is.
+        look = f'[ "$(stat -c %u {WORKSPACE_ROOT})" = 0 ]'
+        await self._ask(f"{look} && chown {shlex.quote(owner)} {WORKSPACE_ROOT}; _chaser_say ok")
+
+    async def _ask(self, code: str) -> Reply:
+        """One short question to the root's shell; no reply, such as `()`, when the container has gone."""
+        try:
+            async with self._controlling, asyncio.timeout(PATIENCE):
+                if self._control is None or self._control.stream.ended:
+                    if self._closed:
+                        return ()
+                    self._control = await Shell.open(self._endpoint, self.ref, ROOT)
+                watched = " ".join(str(pid) for pid in self._watched)
+                self._control.request(f"_chaser_watched='{watched}'\n{code}")
+                while isinstance(item := await self._control.next(), bytes):
+                    pass
+                return item or ()
+        except SandboxGone:
+            return ()
+        except TimeoutError as error:
+            if self._control is not None:
+                self._control.close()
+                self._control = None
+            raise SandboxUnavailable("The container engine does not answer.") from error
+
+    async def used_bytes(self) -> int | None:
+        """Bytes on the disk of /workspace."""
+        reply = await self._ask(f"_chaser_say used $(du -sk {WORKSPACE_ROOT} 2>/dev/null)")
+        return int(reply[1]) * 1024 if len(reply) > 1 and reply[1].isdigit() else None
+
+    # Files
+
+    async def read_file(self, path: str) -> FileDownload:
+        place, inside = _place(path)
+        process, reply = await self._run(f"( _chaser_read {shlex.join([place, inside])} ); _chaser_end $?")
+        if reply[0] != "size" or len(reply) < 2:
+            raise _file_error(reply, path, denied=PathNotFound)
+        size = int(reply[1])
+        return FileDownload(size, _Chunks(process, size))
+
+    async def write_file(self, path: str, content: AsyncIterator[bytes]) -> int:
+        place, inside = _place(path)
+        word = secrets.token_hex(16)
+        code = f"( _chaser_write {shlex.join([place, inside, word])} ); _chaser_end $?"
+        process, reply = await self._run(code, stdin=True)
+        if reply[0] != "go":
+            raise _file_error(reply, path, denied=NotWritable)
+        try:
+            try:
+                async for chunk in content:
+                    await process.write(chunk)
+                await process.write(word.encode())
+            except BrokenPipeError:
+                # It has ended early, and its last reply tells why.
+                pass
+        finally:
+            # Without the word nothing is stored; and the part is gone before the caller goes on, even a cancelled one.
+            await process.close_stdin()
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await process.wait()
+            except TimeoutError as error:
+                process.abandon()
+                raise SandboxUnavailable("The container engine does not answer.") from error
+        last = process.replies[-1]
+        if last[0] != "size":
+            raise _file_error(last, path, denied=NotWritable)
+        return int(last[1])
+
+    # The end
+
+    async def close(self) -> None:
+        """Let go of all shells. Commands that still run are killed by the root's."""
+        self._closed = True
+        tasks: list[asyncio.Task[Any]] = [*self._tasks, *self._logins.values()]
+        if self._settling is not None:
+            tasks.append(self._settling)
+        for task in tasks:
+            task.cancel()
+        for stock in self._stocks.values():
+            await stock.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._control is not None:
+            self._control.close()
+        # The event loop closes the connections in its next round.
+        await asyncio.sleep(0)
+
+    def _spawn(self, work: Coroutine[object, object, object]) -> None:
+        task: asyncio.Task[object] = asyncio.create_task(_quietly(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _quietly(work: Coroutine[object, object, object]) -> None:
+    """What nobody waits for may fail with its sandbox; whoever uses the sandbox next is told."""
+    try:
+        await work
+    except SandboxError:
+        return
+
+
+class _Chunks:
+    """The content of a file; dropping it unread lets the shell go that would send it."""
+
+    def __init__(self, process: ShellProcess, size: int) -> None:
+        self._process = process
+        self._output = process.output()
+        self._left = size
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            await self.aclose()
+            raise StopAsyncIteration
+        async for chunk in self._output:
+            part = chunk[: self._left]
+            self._left -= len(part)
+            return part
+        raise SandboxGone("The file was cut short, or the sandbox has ended, while it was read.")
+
+    async def aclose(self) -> None:
+        if self._left:
+            self._process.abandon()
+
+    def __del__(self) -> None:
+        if self._left:
+            self._process.abandon()
+
+
+def _environment(env: Mapping[str, str]) -> tuple[str, list[str]]:
+    """Code that exports variables, and as NAME=value those that a shell cannot export."""
+    plain = {name: value for name, value in env.items() if _NAME.fullmatch(name) and name not in _SHELLS_OWN}
+    odd = [f"{name}={value}" for name, value in env.items() if name not in plain]
+    if not plain:
+        return "", odd
+    return "export " + " ".join(f"{name}={shlex.quote(value)}" for name, value in plain.items()) + "; ", odd
+
+
+def _place(path: str) -> tuple[str, str]:
+    """A path made absolute, and a word that is not empty when it must stay within /workspace."""
+    if not path or "\0" in path:
+        raise BadPath("A path may not be empty or contain NUL.")
+    place = posixpath.join(WORKSPACE_ROOT, path)
+    content = place.encode("utf-8", "surrogatepass")
+    if len(content) > 4095 or any(len(part) > 255 for part in content.split(b"/")):
+        raise BadPath("The path is too long.")
+    if not (place + "/").startswith(WORKSPACE_ROOT + "/"):
+        return place, ""
+    depth = 0
+    for part in place[len(WORKSPACE_ROOT) :].split("/"):
+        depth += -1 if part == ".." else 1 if part not in ("", ".") else 0
+        if depth < 0:
+            raise BadPath("The path climbs out of /workspace.")
+    return place, "inside"
+
+
+def _file_error(reply: Reply, path: str, *, denied: type[SandboxError]) -> SandboxError:
+    match reply[1:2]:
+        case ("missing",):
+            return PathNotFound(f"There is no file {path!r}.")
+        case ("kind",):
+            return NotAFile(f"{path!r} is no regular file.")
+        case ("outside",):
+            return BadPath(f"{path!r} leaves /workspace by a symbolic link.")
+        case ("full",):
+            return DiskFull("No space left in the sandbox.")
+        case ("denied",):
+            return denied(f"{path!r} may not be opened by the session's user.")
+    return SandboxGone("The sandbox has ended.")

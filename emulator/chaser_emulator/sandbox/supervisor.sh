@@ -1,0 +1,150 @@
+# The far end of a resident shell: evaluates what the emulator sends it, request after request, in any POSIX shell.
+#
+# It comes in a variable, as its text in an argument would fill every `ps` and be hit by every `pkill -f`.
+# A request is a line with a count, then so many lines of shell code. Replies go to standard output among the bytes of
+# the command, as `<mark> word word>`: the mark is random, comes with the first line, and is never in an argument or in
+# the environment, so that no output can be mistaken for a reply. Everything here is named _chaser_ so that it cannot
+# meet a variable of the session's.
+
+unset _chaser_script
+exec 4<&0 </dev/null
+IFS= read -r _chaser_mark <&4 || exit 0
+
+_chaser_say() { printf '%s %s>' "$_chaser_mark" "$*"; }
+
+_chaser_setsid=$(command -v setsid)
+_chaser_shell=$(command -v bash || command -v sh)
+_chaser_watched=
+
+# Becomes the command; called in a subshell. Started with `&` it would ignore SIGINT for ever, so the supervisor waits
+# for it in the foreground. $1: folder; $2: the command; $3: where standard input comes from; the rest: for `env`.
+_chaser_lead() {
+    cd -- "$1" 2>/dev/null || { _chaser_say error directory; exit 1; }
+    unset OLDPWD
+    IFS=' ' read -r _chaser_pid _chaser_rest </proc/self/stat
+    _chaser_say pid "$_chaser_pid"
+    _chaser_command=$2
+    case $3 in
+    4) exec 0<&4 ;;
+    esac
+    shift 3
+    exec 2>&1 4<&-
+    if [ $# -gt 0 ]; then
+        exec env "$@" ${_chaser_setsid:+"$_chaser_setsid"} "$_chaser_shell" -c "$_chaser_command"
+    fi
+    exec ${_chaser_setsid:+"$_chaser_setsid"} "$_chaser_shell" -c "$_chaser_command"
+}
+
+# Says how it ended, then whether this shell can serve again: not if something else still holds its output.
+_chaser_end() {
+    _chaser_say exit "$1"
+    _chaser_holders 1 $$ && _chaser_say dirty || _chaser_say clean
+}
+
+# Whether a process other than $2 itself has the pipe open that $2 knows as descriptor $1.
+_chaser_holders() {
+    for _chaser_file in /proc/[0-9]*/fd/*; do
+        case $_chaser_file in
+        /proc/"$2"/*) ;;
+        *) [ "$_chaser_file" -ef "/proc/$2/fd/$1" ] && return 0 ;;
+        esac
+    done
+    return 1
+}
+
+# The group may not be there yet, when the command is just about to call setsid.
+_chaser_kill() { kill "-$1" "-$2" 2>/dev/null || kill "-$1" "$2" 2>/dev/null; }
+
+_chaser_fail() {
+    case $* in
+    *"No space left"* | *"quota exceeded"*) _chaser_say error full ;;
+    *) _chaser_say error denied ;;
+    esac
+    exit 1
+}
+
+# Fails unless $1, all symbolic links resolved, is within /workspace. $2 empty: any place will do.
+_chaser_inside() {
+    [ -n "$2" ] || return 0
+    case $1/ in
+    /workspace/*) ;;
+    *) _chaser_say error outside; exit 1 ;;
+    esac
+}
+
+# $1: path; $2: not empty when it must stay within /workspace. What is checked is the file that was really opened.
+_chaser_read() {
+    [ -e "$1" ] || { _chaser_say error missing; exit 1; }
+    [ -f "$1" ] || { _chaser_inside "$(readlink -f "$1")" "$2"; _chaser_say error kind; exit 1; }
+    [ -r "$1" ] || _chaser_fail
+    exec 5<"$1"
+    _chaser_inside "$(readlink -f /proc/self/fd/5)" "$2"
+    _chaser_size=$(stat -L -c %s /proc/self/fd/5)
+    _chaser_say size "$_chaser_size"
+    head -c "$_chaser_size" <&5
+}
+
+# $1: path; $2: as above; $3: a random word. The content comes on descriptor 4, with the word at its end: when the word
+# is missing, the sender has gone in the middle, and nothing may change.
+_chaser_write() {
+    LC_ALL=C
+    export LC_ALL
+    umask 022
+    case $1 in
+    */) _chaser_say error kind; exit 1 ;;
+    esac
+    _chaser_folder=${1%/*}
+    _chaser_folder=${_chaser_folder:-/}
+    _chaser_there=$_chaser_folder
+    while [ ! -e "$_chaser_there" ] && [ ! -L "$_chaser_there" ]; do
+        _chaser_there=${_chaser_there%/*}
+        _chaser_there=${_chaser_there:-/}
+    done
+    _chaser_inside "$(readlink -f "$_chaser_there")" "$2"
+    _chaser_text=$(mkdir -p "$_chaser_folder" 2>&1) || _chaser_fail "$_chaser_text"
+    _chaser_target=$(readlink -f "$1") || _chaser_fail
+    _chaser_inside "$_chaser_target" "$2"
+    if [ -e "$_chaser_target" ] && [ ! -f "$_chaser_target" ]; then
+        _chaser_say error kind
+        exit 1
+    fi
+    _chaser_part=${_chaser_target%/*}/.chaser-$3
+    (: >"$_chaser_part") 2>/dev/null || _chaser_fail "$( (: >"$_chaser_part") 2>&1)"
+    _chaser_say go
+    _chaser_text=$(cat <&4 2>&1 >"$_chaser_part") || { rm -f "$_chaser_part"; _chaser_fail "$_chaser_text"; }
+    _chaser_size=$(($(stat -c %s "$_chaser_part") - ${#3}))
+    if [ "$_chaser_size" -lt 0 ] || [ "$(tail -c ${#3} "$_chaser_part" | tr -d '\000')" != "$3" ]; then
+        rm -f "$_chaser_part"
+        _chaser_say error cut
+        exit 1
+    fi
+    _chaser_text=$({ truncate -s "$_chaser_size" "$_chaser_part" && chmod 644 "$_chaser_part" &&
+        mv -f "$_chaser_part" "$_chaser_target"; } 2>&1) || { rm -f "$_chaser_part"; _chaser_fail "$_chaser_text"; }
+    _chaser_say size "$_chaser_size"
+}
+
+_chaser_say ready $$
+while IFS= read -r _chaser_count <&4; do
+    _chaser_code=
+    while [ "$_chaser_count" -gt 0 ] && IFS= read -r _chaser_line <&4; do
+        _chaser_code="$_chaser_code$_chaser_line
+"
+        _chaser_count=$((_chaser_count - 1))
+    done
+    # Half a request is what a dying emulator leaves.
+    [ "$_chaser_count" -eq 0 ] && eval "$_chaser_code"
+done
+
+# The emulator has gone. One shell of each sandbox watches the others: whatever leads a group as a child of one of them
+# is killed with its group, so that no command is left without an owner.
+for _chaser_file in /proc/[0-9]*/stat; do
+    { read -r _chaser_line <"$_chaser_file"; } 2>/dev/null || continue
+    set -- ${_chaser_line##*) }
+    case " $_chaser_watched " in
+    *" $2 "*)
+        _chaser_pid=${_chaser_file#/proc/}
+        _chaser_pid=${_chaser_pid%/stat}
+        kill -9 "-$_chaser_pid" "$_chaser_pid" 2>/dev/null
+        ;;
+    esac
+done
