@@ -1,0 +1,45 @@
+"""What a request names, found in the active account or refused: workspaces, sessions, and sandboxes that run."""
+
+from __future__ import annotations
+
+from chaser_emulator.errors import ApiError, not_found
+from chaser_emulator.operations import Call
+from chaser_emulator.store import Reader, Row, sessions, workspaces
+
+_START_PATIENCE = 60.0
+"""Seconds that a request waits for a sandbox that is still starting (S1)."""
+
+
+async def workspace(call: Call, selector: str, reader: Reader | None = None) -> Row:
+    """The workspace that a selector names (W12). Raises ApiError `not_found`.
+
+    `reader` is the transaction to look in, where what was found must still be true at the change.
+    """
+    row = await workspaces.find(reader or call.store, call.account.id, selector)
+    if row is None:
+        raise not_found("workspace", selector)
+    return row
+
+
+async def session(call: Call, session_id: str) -> Row:
+    """The session with this id, ended ones included while they are kept (S8). Raises ApiError `not_found`."""
+    row = await sessions.get_in(call.store, call.account.id, session_id)
+    if row is None:
+        raise not_found("session", session_id)
+    return row
+
+
+async def sandbox(call: Call, session_id: str) -> Row:
+    """A sandbox that runs, waited for while it starts; its row has a `ref`.
+
+    Raises ApiError `not_found`, `not_a_sandbox` and `not_running`.
+    """
+    row = await session(call, session_id)
+    if row["session_type"] != "sandbox":
+        raise ApiError("not_a_sandbox", f"session {row['id']} is a {row['session_type']}; this works on sandboxes only")
+    if row["status"] == sessions.STARTING:
+        row = await call.world.lifecycle.settled(row["id"], _START_PATIENCE) or row
+    if row["status"] != sessions.RUNNING:
+        reason = f": {row['failure']}" if row["failure"] else ""
+        raise ApiError("not_running", f"session {row['id']} is {row['status']}, not running{reason}")
+    return row
