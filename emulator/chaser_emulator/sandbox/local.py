@@ -1,0 +1,326 @@
+"""The local engine: sandboxes as children of the emulator, in namespaces of their own where bubblewrap is to be had."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import hashlib
+import os
+import posixpath
+import re
+import secrets
+import shutil
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from chaser_emulator.sandbox import (
+    WORKSPACE_ROOT,
+    BadPath,
+    CommandSpec,
+    EngineInfo,
+    EngineName,
+    FileDownload,
+    SandboxError,
+    SandboxGone,
+    SandboxSpec,
+    SandboxUnavailable,
+    UnknownDirectory,
+    UnknownUser,
+    bubblewrap,
+    files,
+    plain,
+)
+from chaser_emulator.sandbox.process import LocalProcess, inheritable_fds, shell_argv
+
+Isolation = Literal["auto", "bubblewrap", "none"]
+
+LOGIN_SECONDS = 5
+_ALWAYS = ("An image that a session asks for is not used: commands see the programs of this machine.",)
+_AS_ROOT = ("The emulator runs as root: a command can read what root can in the host's system folders.",)
+_NO_LOGIN = ("_", "SHLVL", "PWD", "OLDPWD", plain.MARK)
+
+
+@dataclass
+class _Sandbox:
+    spec: SandboxSpec
+    folder: Path
+    workspace: Path
+    view: files.View
+    resident: bubblewrap.Resident | None
+    groups: list[int] = field(default_factory=list)
+    """Groups of the commands so far; needed where processes cannot be found by their environment."""
+    stopping: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def runs(self) -> bool:
+        return self.resident is None or not self.resident.ended.done()
+
+
+class LocalEngine:
+    """Sandboxes on this machine.
+
+    Below `data_dir`: `workspaces/<id>` stays; `run/<instance>/<ref>` holds what a sandbox loses at its end. Sandboxes
+    die with the emulator, so a new one of the same instance first clears that away.
+    """
+
+    name: EngineName = "local"
+
+    def __init__(self, *, data_dir: Path, instance: str, isolation: Isolation = "auto") -> None:
+        self._workspaces = data_dir.resolve() / "workspaces"
+        self._run = data_dir.resolve() / "run" / _folder_name(instance)
+        self._hidden = (data_dir.resolve(), Path.home())
+        self._isolation = isolation
+        self._isolated = False
+        self._sandboxes: dict[str, _Sandbox] = {}
+        self._shell = shutil.which("bash") or "/bin/sh"
+        self._shut: tuple[int, ...] = ()
+        self._login: Mapping[str, str] | None = None
+        self._login_lock = asyncio.Lock()
+
+    async def open(self) -> EngineInfo:
+        self._shut = inheritable_fds()
+        await files.in_thread(self._clear)
+        version, reason = None, "it was not asked for"
+        if self._isolation != "none":
+            version, reason = await files.in_thread(bubblewrap.version), "bubblewrap is not installed"
+            if sys.platform != "linux":
+                version, reason = None, "only Linux has it"
+        if version is not None:
+            try:
+                await self._probe()
+                self._isolated = True
+            except SandboxError as error:
+                reason = f"bubblewrap does not work here ({error})"
+        if self._isolated:
+            return EngineInfo(
+                name="local",
+                version=f"bubblewrap {version}",
+                isolation="Namespaces of its own for mounts, processes and users; the host's system is read-only, its "
+                "homes and other workspaces are not visible; the network is the host's.",
+                warnings=(*_ALWAYS, *_AS_ROOT) if os.geteuid() == 0 else _ALWAYS,
+            )
+        if self._isolation == "bubblewrap":
+            raise SandboxUnavailable(f"The local engine has no isolation: {reason}.")
+        return EngineInfo(
+            name="local",
+            version="plain processes",
+            isolation=f"None: {reason}. Commands are processes of your own user, in the workspace's folder.",
+            warnings=(
+                *_ALWAYS,
+                "Commands can read and change everything that your user can: files, processes, the network.",
+                f"{WORKSPACE_ROOT} is a folder of the host: it stands for itself in `cwd` and in file paths, but not "
+                "inside a command, which starts in it and should use relative paths.",
+                "/tmp is the host's.",  # noqa: S108 - a sentence
+            ),
+        )
+
+    async def close(self) -> None:
+        for ref in list(self._sandboxes):
+            await self.stop(ref)
+        await files.in_thread(files.remove_tree, self._run)
+
+    async def start(self, spec: SandboxSpec) -> str:
+        ref = f"local-{secrets.token_hex(8)}"
+        sandbox = await self._boot(ref, spec, isolated=self._isolated)
+        self._sandboxes[ref] = sandbox
+        try:
+            await self._login_environment(sandbox)
+        except BaseException:
+            await asyncio.shield(self.stop(ref))
+            raise
+        return ref
+
+    async def stop(self, ref: str) -> None:
+        sandbox = self._sandboxes.get(ref)
+        if sandbox is None:
+            return
+        async with sandbox.stopping:
+            if sandbox.resident is None:
+                await files.in_thread(plain.kill_all, sandbox.folder, sandbox.groups)
+            else:
+                await bubblewrap.halt(sandbox.resident)
+            self._sandboxes.pop(ref, None)
+            await files.in_thread(files.remove_tree, sandbox.folder)
+
+    async def alive(self, ref: str) -> bool:
+        sandbox = self._sandboxes.get(ref)
+        return sandbox is not None and sandbox.runs
+
+    async def refs(self) -> dict[str, str]:
+        return {ref: sandbox.spec.session_id for ref, sandbox in self._sandboxes.items() if sandbox.runs}
+
+    async def exec(self, ref: str, command: CommandSpec) -> LocalProcess:
+        sandbox = self._get(ref)
+        if command.user is not None and command.user not in self._users(sandbox):
+            raise UnknownUser("The local engine runs commands as the sandbox's own user only.")
+        login = await self._login_environment(sandbox)
+        env = {**login, **self._markers(sandbox), **sandbox.spec.env, **command.env}
+        argv = shell_argv(self._shell, command.command)
+        return await self._spawn(sandbox, argv, env, cwd=command.cwd, stdin=command.stdin)
+
+    async def read_file(self, ref: str, path: str) -> FileDownload:
+        return await files.read(self._get(ref).view, path)
+
+    async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes]) -> int:
+        return await files.write(self._get(ref).view, path, content)
+
+    async def delete_workspace(self, workspace_id: str) -> None:
+        folder = self._workspace(workspace_id)
+        doomed = self._run / f"deleted-{secrets.token_hex(8)}"
+        try:
+            os.replace(
+                folder, doomed
+            )  # gone for everyone in one step; what a crash leaves of it goes at the next start
+        except FileNotFoundError:
+            return
+        await files.in_thread(files.remove_tree, doomed)
+
+    async def workspace_bytes(self, workspace_id: str) -> int | None:
+        folder = self._workspace(workspace_id)
+        return await files.in_thread(files.used_bytes, folder)
+
+    # What it is made of.
+
+    def _get(self, ref: str) -> _Sandbox:
+        sandbox = self._sandboxes.get(ref)
+        if sandbox is None or not sandbox.runs:
+            raise SandboxGone("The sandbox has ended.")
+        return sandbox
+
+    def _workspace(self, workspace_id: str) -> Path:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", workspace_id):
+            raise BadPath("This is no id of a workspace.")
+        return self._workspaces / workspace_id
+
+    def _clear(self) -> None:
+        bubblewrap_left = sys.platform == "linux" and bubblewrap.kill_strays(self._run)
+        plain.kill_all(self._run)
+        if bubblewrap_left or self._run.exists():
+            files.remove_tree(self._run)
+        for folder in (self._workspaces, self._run, self._run / "staging"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    async def _probe(self) -> None:
+        """Go the whole way once: a kernel may allow the sandbox and not the entering."""
+        sandbox = await self._boot("probe", SandboxSpec(session_id="probe"), isolated=True)
+        try:
+            process = await self._spawn(sandbox, ["/bin/sh", "-c", "exit 7"], {}, cwd=WORKSPACE_ROOT)
+            if await process.wait() != 7:
+                raise SandboxUnavailable("commands cannot be run in it")
+        finally:
+            if sandbox.resident is not None:
+                await bubblewrap.halt(sandbox.resident)
+            await files.in_thread(files.remove_tree, sandbox.folder)
+
+    async def _boot(self, ref: str, spec: SandboxSpec, *, isolated: bool) -> _Sandbox:
+        folder = self._run / ref
+        workspace = folder / "workspace" if spec.workspace_id is None else self._workspace(spec.workspace_id)
+        tmp, home = folder / "tmp", folder / "home"
+        try:
+            for path in (folder, workspace, tmp, home):
+                path.mkdir(parents=True, exist_ok=True)
+            tmp.chmod(0o1777)
+            resident = None
+            if isolated:
+                args = bubblewrap.arguments(
+                    workspace=workspace, tmp=tmp, home=home, hidden=self._hidden, hostname=ref[:64]
+                )
+                resident = await bubblewrap.boot(args, self._shut)
+        except BaseException as error:
+            await files.in_thread(files.remove_tree, folder)
+            if isinstance(error, OSError):
+                raise SandboxUnavailable(f"The sandbox's folder cannot be made: {error.strerror}.") from None
+            raise
+        staging = self._run / "staging"
+        places = [files.Place(WORKSPACE_ROOT, workspace, staging)]
+        if resident is None:
+            places.append(files.Place("/tmp", Path("/tmp"), Path("/tmp")))  # noqa: S108 - what commands see there
+            return _Sandbox(spec, folder, workspace, files.View(places, Path("/")), None)
+        places += [files.Place("/tmp", tmp, staging), files.Place("/root", home, staging)]  # noqa: S108
+        rest = Path(f"/proc/{resident.inside}/root")
+        return _Sandbox(spec, folder, workspace, files.View(places, rest), resident)
+
+    async def _spawn(
+        self, sandbox: _Sandbox, argv: Sequence[str], env: Mapping[str, str], *, cwd: str, stdin: bool = False
+    ) -> LocalProcess:
+        if "\0" in cwd or not cwd:
+            raise UnknownDirectory("A working directory is a path.")
+        inside = posixpath.join(WORKSPACE_ROOT, cwd)
+        if sandbox.resident is not None:
+            return await bubblewrap.enter(sandbox.resident, argv, env, cwd=inside, stdin=stdin, shut=self._shut)
+        below = re.fullmatch(rf"{WORKSPACE_ROOT}(?:/+(.*))?", inside, re.DOTALL)
+        folder = str(sandbox.workspace / (below[1] or "")) if below else inside
+        process = await plain.run(argv, env, cwd=folder, stdin=stdin, shut=self._shut)
+        sandbox.groups.append(process.pid)
+        return process
+
+    def _users(self, sandbox: _Sandbox) -> Sequence[str]:
+        if sandbox.resident is not None:
+            return ("root", "0")
+        return (_user_name(), str(os.getuid()))
+
+    def _markers(self, sandbox: _Sandbox) -> dict[str, str]:
+        """What a command knows of itself, over whatever login files say."""
+        isolated = sandbox.resident is not None
+        user = "root" if isolated else _user_name()
+        env = {
+            "HOME": "/root" if isolated else str(sandbox.folder / "home"),
+            "USER": user,
+            "LOGNAME": user,
+            "SHELL": self._shell,
+            "TERM": "xterm-256color",
+            "CHASER_SESSION_ID": sandbox.spec.session_id,
+            "CHASER_MODE": "exec",
+        }
+        if isolated:
+            # tar run by root gives files to users that this namespace does not have, and fails.
+            env["TAR_OPTIONS"] = "--no-same-owner"
+        else:
+            env[plain.MARK] = str(sandbox.folder / "tmp")
+        if sandbox.spec.workspace_id is not None:
+            env["CHASER_WORKSPACE_ID"] = sandbox.spec.workspace_id
+        return env
+
+    async def _login_environment(self, sandbox: _Sandbox) -> Mapping[str, str]:
+        """The environment of a login shell, taken once: those of a host can be slow, or wait for something (X9)."""
+        async with self._login_lock:
+            if self._login is None:
+                self._login = await self._take_login_environment(sandbox)
+            return self._login
+
+    async def _take_login_environment(self, sandbox: _Sandbox) -> Mapping[str, str]:
+        basis = {**bubblewrap.HOST_ENV, "LANG": "C.UTF-8"}
+        mark = secrets.token_hex(16)
+        argv = [self._shell, "-l", "-c", f"printf %s {mark}; exec env -0"]
+        env = {**basis, **self._markers(sandbox)}
+        process = await self._spawn(sandbox, argv, env, cwd=WORKSPACE_ROOT)
+        text = b""
+        try:
+            async with asyncio.timeout(LOGIN_SECONDS):
+                async for chunk in process.output():
+                    text += chunk
+        except TimeoutError:
+            await process.signal(9)
+        _, found, body = text.partition(mark.encode())
+        if not found:
+            return basis
+        pairs = (entry.partition("=") for entry in os.fsdecode(body).split("\0"))
+        said = {name: value for name, equals, value in pairs if equals and "\n" not in name}
+        own = {"CHASER_SESSION_ID", "CHASER_MODE", "CHASER_WORKSPACE_ID", *_NO_LOGIN}
+        return {**basis, **{name: value for name, value in said.items() if name not in own}}
+
+
+def _folder_name(instance: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", instance):
+        return instance
+    return hashlib.sha256(instance.encode()).hexdigest()[:16]
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())  # a container's number without a name

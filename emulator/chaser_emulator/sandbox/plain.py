@@ -1,0 +1,95 @@
+"""Sandboxes without isolation: commands as plain processes in the workspace's folder, where bubblewrap cannot run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from chaser_emulator.sandbox import SandboxError, SandboxUnavailable, UnknownDirectory
+from chaser_emulator.sandbox.process import LIMITS, LocalProcess, Report, Streams, exit_of, pipe, spawn
+
+START_SECONDS = 15
+MARK = "TMPDIR"
+"""The variable by which the processes of a sandbox are found again: its folder is theirs alone."""
+
+_BEGIN = (
+    'cd -- "$1" 2>/dev/null || { echo cwd >&3; exit 0; }; '
+    f"shift; {{ {LIMITS}; }} 2>/dev/null; unset OLDPWD; "
+    'echo $$ >&3; exec "$@" 3>&-'
+)
+
+
+async def run(
+    argv: Sequence[str], env: Mapping[str, str], *, cwd: str, stdin: bool, shut: Sequence[int]
+) -> LocalProcess:
+    """Run `argv` in the host's folder `cwd`; UnknownDirectory when that is none (the message names no host path)."""
+    if "\0" in "".join((*argv, *env.values(), *env)):
+        raise SandboxError("A command and its environment hold no NUL characters.")
+    report = Report()
+    output, output_end = pipe()
+    stdin_end, feed = pipe() if stdin else (-1, -1)
+    ours = [output, feed]
+    try:
+        fds = {1: output_end, 2: output_end, 3: report.theirs, **({0: stdin_end} if stdin else {})}
+        try:
+            leader = spawn(["/bin/sh", "-c", _BEGIN, "sh", cwd, *argv], env, fds, shut)
+        except OSError as error:
+            raise SandboxUnavailable(f"The command could not be started: {error.strerror}.") from None
+        report.handed_over()
+        ended = exit_of(leader)
+        line, _ = await report.read(at=asyncio.get_running_loop().time() + START_SECONDS)
+        if line == "cwd":
+            raise UnknownDirectory("No such directory in the sandbox.")
+        if not line:
+            if not ended.done():
+                os.killpg(leader, signal.SIGKILL)
+            raise SandboxUnavailable("The command could not be started.")
+        streams = Streams(output=output, stdin=feed if stdin else None)
+        ours = []
+        return LocalProcess(pid=leader, group=leader, ended=ended, streams=streams)
+    finally:
+        report.close()
+        for fd in (output_end, stdin_end, *ours):
+            if fd >= 0:
+                os.close(fd)
+
+
+def kill_all(folder: Path, groups: Iterable[int] = ()) -> None:
+    """Kill every process whose temporary folder lies in `folder`; where /proc is missing, the given process groups.
+
+    Repeats until none is found, since a process may fork while we look.
+    """
+    if sys.platform != "linux":
+        for group in groups:
+            try:
+                os.killpg(group, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                continue
+        return
+    for _ in range(50):
+        found = _marked(folder)
+        if not found:
+            return
+        for pid in found:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+
+def _marked(folder: Path) -> list[int]:
+    mark = os.fsencode(f"{MARK}={folder}/")
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != os.getpid():
+            try:
+                with open(f"/proc/{name}/environ", "rb") as environ:
+                    if any(entry.startswith(mark) for entry in environ.read().split(b"\0")):
+                        found.append(int(name))
+            except OSError:
+                continue  # it has just ended, or is another user's
+    return found
