@@ -1,4 +1,4 @@
-"""The folder `openapi/`, one YAML file a tag -> one complete OpenAPI document, with what every operation shares written out."""
+"""The folder `openapi/`, one YAML file a tag -> one complete document, with what operations share written out."""
 
 from __future__ import annotations
 
@@ -41,6 +41,11 @@ def _assembled() -> Node:
     for file in sorted(folder().glob("*.yaml")):
         if file.name != _COMMON and file.name not in _BESIDE_THE_DOCUMENT:
             _merge(document, _read(file), tag=file.stem)
+    for item in document["paths"].values():
+        shared = item.pop("parameters", [])
+        for method in METHODS:
+            if method in item:
+                item[method]["parameters"] = [*shared, *item[method].get("parameters", [])]
     for path, _method, operation in operations(document):
         _write_out(document, path, operation)
     return document
@@ -119,8 +124,8 @@ def secured(document: Node, operation: Node) -> bool:
 
 
 def _write_out(document: Node, path: str, operation: Node) -> None:
-    """Add what follows from an operation's marks: the account's header, the refusals it can meet, headers of answers."""
-    parameters = operation.setdefault("parameters", [])
+    """Add what follows from an operation's marks: the account's header, the refusals, the headers of answers."""
+    parameters = operation["parameters"]
     refusals = list(operation.pop("x-errors", []))
     if secured(document, operation):
         refusals.append("unauthorized")
