@@ -9,8 +9,7 @@ from typing import Literal
 from chaser_emulator.clock import Clock, moment
 from chaser_emulator.errors import ApiError
 from chaser_emulator.spec import Operation
-from chaser_emulator.store import Reader, Store
-from chaser_emulator.store import identity
+from chaser_emulator.store import Reader, Store, identity
 
 _PERSONAL = "personal"
 _TOUCH_EVERY = 1.0
@@ -82,7 +81,7 @@ def unauthorized() -> ApiError:
 
 
 async def select_account(store: Reader, principal: Principal, selector: str | None) -> Account:
-    """The active account: the one that X-Chaser-Account names, else the credential's own, else the personal one (G7)."""
+    """The account that X-Chaser-Account names, else the credential's own, else the personal one (G7)."""
     selector = (selector or "").strip()
     if principal.kind == "service_account":
         row = await identity.account(store, str(principal.account_id))
@@ -128,9 +127,16 @@ def authorise(operation: Operation, principal: Principal, account: Account | Non
         raise ApiError("forbidden", f"{operation.id} is not open to service accounts; use the key of a person")
     if operation.scope not in (None, "dynamic"):
         require_scope(principal, str(operation.scope))
-    if operation.roles is not None and account is not None and not account.personal and account.role not in operation.roles:
+    if (
+        operation.roles is not None
+        and account is not None
+        and not account.personal
+        and account.role not in operation.roles
+    ):
         allowed = " or ".join(sorted(operation.roles))
-        raise ApiError("forbidden", f"{operation.id} needs the role {allowed} in this organization; yours is {account.role}")
+        raise ApiError(
+            "forbidden", f"{operation.id} needs the role {allowed} in this organization; yours is {account.role}"
+        )
 
 
 def require_scope(principal: Principal, scope: str) -> None:

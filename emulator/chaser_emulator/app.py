@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -22,8 +21,6 @@ from chaser_emulator.pipeline import Endpoint, Pipeline
 from chaser_emulator.sandbox import Engine
 from chaser_emulator.settings import Settings
 from chaser_emulator.world import World, open_world
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ def _routes(document: spec.Spec, pipeline: Pipeline) -> list[BaseRoute]:
     return routes
 
 
-def _no_route(pipeline: Pipeline):  # type: ignore[no-untyped-def]  # Starlette's handler types are wider than ours
+def _no_route(pipeline: Pipeline) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def answer(request: Request, _error: Exception) -> Response:
         return pipeline.refusal(ApiError("not_found", f"there is nothing at {request.url.path}"), request)
 

@@ -13,7 +13,7 @@ _TICK = timedelta(microseconds=1)
 
 
 class Clock:
-    """The clock of one world. No two calls of `now` answer the same moment, so that rows keep the order of their making."""
+    """The clock of one world. No two calls of `now` answer the same moment, so that rows keep their order."""
 
     def __init__(self) -> None:
         self._last = datetime.min.replace(tzinfo=UTC)

@@ -9,7 +9,7 @@ import json
 import logging
 import shutil
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -206,7 +206,9 @@ class Commands:
         after = await rows.get(self._store, row["session_id"], row["id"])
         return str(after["status"]) if after else None
 
-    async def stream(self, row: Row, *, start: int, interval: float, most: int) -> AsyncIterator[tuple[int, bytes, bool]]:
+    async def stream(
+        self, row: Row, *, start: int, interval: float, most: int
+    ) -> AsyncGenerator[tuple[int, bytes, bool], None]:
         """Output from a byte offset on, as (offset, bytes, whether the command has ended and this is its last).
 
         Chunks have at most `most` bytes and wait at most `interval` seconds to be joined with the next. A final empty
@@ -360,7 +362,7 @@ async def _wait_for_more(running: _Running, position: int, most: int, interval: 
         await until(position + most, interval)
 
 
-def sse(event: str, data: object, *, id: int | None = None) -> bytes:
+def sse(event: str, data: object, event_id: int | None = None) -> bytes:
     """One Server-Sent Event."""
-    head = f"id: {id}\n" if id is not None else ""
+    head = f"id: {event_id}\n" if event_id is not None else ""
     return f"{head}event: {event}\ndata: {json.dumps(data)}\n\n".encode()

@@ -35,7 +35,7 @@ class Edge:
         given = headers.get("x-request-id", "")
         request_id = given if _GOOD_ID.match(given) else new_request_id()
         raw = scope.get("raw_path") or scope["path"].encode()
-        scope = scope | {"path": routed(raw), "state": scope.get("state", {}) | {"request_id": request_id}}
+        scope = {**scope, "path": routed(raw), "state": {**scope.get("state", {}), "request_id": request_id}}
 
         async def tagged(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
@@ -54,7 +54,7 @@ class Edge:
         await self._app(scope, receive, tagged)
 
     def _answers(self, host: str) -> bool:
-        """Whether a Host header is ours: a page of another site that points its name at this machine is not (DNS rebinding)."""
+        """Whether a Host header is ours; another site's name, pointed at this machine, is not (DNS rebinding)."""
         name = host.strip().lower()
         name = name.rpartition("]")[0].removeprefix("[") if name.startswith("[") else name.partition(":")[0]
         name = name.removesuffix(".")

@@ -44,7 +44,9 @@ def invalid(problems: Sequence[Problem], code: str = "invalid_request") -> ApiEr
     """A refused input: the first problem in the message, all of them in `details`."""
     first = problems[0]
     where = f"{first.location} {first.pointer}" if first.pointer else first.location
-    details = [{"in": p.location, **{key: value for key, value in asdict(p).items() if key != "location"}} for p in problems]
+    details = [
+        {"in": p.location, **{key: value for key, value in asdict(p).items() if key != "location"}} for p in problems
+    ]
     return ApiError(code, f"{where}: {first.message}", details=details)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from chaser_emulator import events
 from chaser_emulator.clock import Clock, new_id, timestamp
@@ -16,9 +17,8 @@ from chaser_emulator.commands import Commands
 from chaser_emulator.errors import ApiError
 from chaser_emulator.resources import session_info
 from chaser_emulator.sandbox import Engine, SandboxError, SandboxSpec
-from chaser_emulator.store import Row, Store, Transaction
+from chaser_emulator.store import Row, Store, Transaction, workspaces
 from chaser_emulator.store import sessions as rows
-from chaser_emulator.store import workspaces
 from chaser_emulator.store.sessions import FAILED, RUNNING, STARTING, TERMINATED, TERMINATING
 
 _log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Lifecycle:
         session_id, now = new_id(), self._clock.now()
         await rows.insert(
             tx,
-            id=session_id,
+            session_id=session_id,
             account_id=wanted.account_id,
             session_type=wanted.session_type,
             workspace_id=wanted.workspace_id,
@@ -315,8 +315,8 @@ class Lifecycle:
         for session_id in forgotten:
             self._commands.forget(session_id)
 
-    def _spawn(self, work: object, name: str | None = None) -> asyncio.Task[None]:
-        task = asyncio.create_task(work, name=name)  # type: ignore[arg-type]  # a coroutine of ours
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str | None = None) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

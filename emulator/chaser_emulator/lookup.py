@@ -35,11 +35,16 @@ async def sandbox(call: Call, session_id: str) -> Row:
     Raises ApiError `not_found`, `not_a_sandbox` and `not_running`.
     """
     row = await session(call, session_id)
-    if row["session_type"] != "sandbox":
-        raise ApiError("not_a_sandbox", f"session {row['id']} is a {row['session_type']}; this works on sandboxes only")
+    require_sandbox(row)
     if row["status"] == sessions.STARTING:
         row = await call.world.lifecycle.settled(row["id"], _START_PATIENCE) or row
     if row["status"] != sessions.RUNNING:
         reason = f": {row['failure']}" if row["failure"] else ""
         raise ApiError("not_running", f"session {row['id']} is {row['status']}, not running{reason}")
     return row
+
+
+def require_sandbox(row: Row) -> None:
+    """Raise ApiError `not_a_sandbox` for a session of another type (X15)."""
+    if row["session_type"] != "sandbox":
+        raise ApiError("not_a_sandbox", f"session {row['id']} is a {row['session_type']}; this works on sandboxes only")

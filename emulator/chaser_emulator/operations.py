@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +28,14 @@ class Reply:
     """
 
     body: Any = None
-    chunks: AsyncIterator[bytes] | None = None
+    chunks: AsyncGenerator[bytes, None] | None = None
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class Call:
-    """One admitted, validated request. `principal` and `account` are asked only where the document secures the operation."""
+    """One admitted, validated request. It has a principal and an account where the document secures the operation."""
 
     spec: Spec
     operation: Operation
@@ -83,6 +83,11 @@ class Call:
     @property
     def clock(self) -> Clock:
         return self.world.clock
+
+    async def left(self) -> None:
+        """Return when the client has gone away. Only once the body has been read."""
+        while (await self.request.receive())["type"] != "http.disconnect":
+            pass
 
     def require_scope(self, scope: str) -> None:
         """For operations whose scope depends on their input."""

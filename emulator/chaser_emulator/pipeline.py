@@ -39,7 +39,9 @@ class Endpoint:
         operation = self._operations.get(request.method)
         if operation is None:
             allow = ", ".join(sorted(self._operations))
-            error = ApiError("method_not_allowed", f"{request.method} is not offered here; {allow} is", headers={"Allow": allow})
+            error = ApiError(
+                "method_not_allowed", f"{request.method} is not offered here; {allow} is", headers={"Allow": allow}
+            )
             response: Response = self._pipeline.refusal(error, request)
         else:
             response = await self._pipeline.perform(request, operation)
@@ -97,7 +99,9 @@ class Pipeline:
             reading = world.meter.take(operation.rate, principal.id, account.id, world.clock.now().timestamp())
             limits.update(reading.headers())
             if reading.retry_after is not None:
-                message = f"more than {reading.limit} requests a window on {operation.rate}; wait {reading.retry_after} s"
+                message = (
+                    f"more than {reading.limit} requests a window on {operation.rate}; wait {reading.retry_after} s"
+                )
                 raise ApiError("rate_limited", message)
         admission.authorise(operation, principal, account)
 
@@ -111,7 +115,7 @@ class Pipeline:
         names = {p.name.lower(): p.name for p in operation.parameters if p.location == "header"}
         sent = [(names[key], value) for key, value in request.headers.items() if key in names]
         call.headers, found, _ = self._validator.parameters(operation, "header", sent)
-        # The account was chosen at admission, which is kinder about it than a schema: spaces and an empty value are fine.
+        # The account was chosen at admission, which is kinder than a schema: spaces and an empty value are fine.
         problems += [problem for problem in found if problem.pointer != "X-Chaser-Account"]
         if problems:
             raise invalid(problems)
@@ -134,7 +138,9 @@ class Pipeline:
             call.body = {}
             return
         if media_type != _JSON:
-            raise ApiError("unsupported_media_type", f"the body must be {_JSON}, not {media_type or 'of no declared type'}")
+            raise ApiError(
+                "unsupported_media_type", f"the body must be {_JSON}, not {media_type or 'of no declared type'}"
+            )
         call.body = parse_json(raw)
         self._validator.body(body.content[_JSON], call.body)
 
@@ -142,7 +148,9 @@ class Pipeline:
         body = call.operation.body
         assert body is not None  # noqa: S101 - the caller looked
         if media_type != _FORM:
-            raise ApiError("unsupported_media_type", f"the body must be {_FORM}, not {media_type or 'of no declared type'}")
+            raise ApiError(
+                "unsupported_media_type", f"the body must be {_FORM}, not {media_type or 'of no declared type'}"
+            )
         form = await uploads.read_form(call.request)
         try:
             shape = {name: "" if isinstance(part, UploadFile) else part for name, part in form.items()}
@@ -208,10 +216,7 @@ class _Stream(StreamingResponse):
         self._source = reply.chunks
 
     async def stream_response(self, send: Send) -> None:
-        if hasattr(self._source, "aclose"):
-            async with aclosing(self._source):
-                await super().stream_response(send)
-        else:
+        async with aclosing(self._source):
             await super().stream_response(send)
 
 

@@ -1,4 +1,4 @@
-"""The document as the pipeline reads it: Spec, Operation, Parameter, Response; a word it does not know stops the start."""
+"""The document as the pipeline reads it: Spec, Operation, Parameter; a word it does not know stops the start."""
 
 from __future__ import annotations
 
@@ -16,11 +16,55 @@ _EXTENSIONS = {"x-scope", "x-roles", "x-service-account", "x-account", "x-rate",
 
 # Keywords of JSON Schema and OpenAPI that validation, generation and the contract tests all understand.
 _KEYWORDS = frozenset(
-    "$ref type properties required additionalProperties unevaluatedProperties propertyNames minProperties maxProperties "
-    "items minItems maxItems uniqueItems enum const format pattern minLength maxLength minimum maximum exclusiveMinimum "
-    "exclusiveMaximum multipleOf allOf anyOf oneOf not if then else dependentRequired dependentSchemas default description "
-    "title example examples deprecated writeOnly readOnly contentMediaType contentEncoding prefixItems "
-    "x-provenance x-ruling x-code".split()
+    [
+        "$ref",
+        "type",
+        "properties",
+        "required",
+        "additionalProperties",
+        "unevaluatedProperties",
+        "propertyNames",
+        "minProperties",
+        "maxProperties",
+        "items",
+        "minItems",
+        "maxItems",
+        "uniqueItems",
+        "enum",
+        "const",
+        "format",
+        "pattern",
+        "minLength",
+        "maxLength",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "not",
+        "if",
+        "then",
+        "else",
+        "dependentRequired",
+        "dependentSchemas",
+        "default",
+        "description",
+        "title",
+        "example",
+        "examples",
+        "deprecated",
+        "writeOnly",
+        "readOnly",
+        "contentMediaType",
+        "contentEncoding",
+        "prefixItems",
+        "x-provenance",
+        "x-ruling",
+        "x-code",
+    ]
 )
 
 
@@ -188,7 +232,16 @@ def _check_keywords(where: str, schema: Any) -> None:
         return
     if unknown := set(schema) - _KEYWORDS:
         raise DocumentError(f"{where}: unknown keywords {sorted(unknown)} in a schema")
-    for keyword in ("items", "additionalProperties", "unevaluatedProperties", "propertyNames", "not", "if", "then", "else"):
+    for keyword in (
+        "items",
+        "additionalProperties",
+        "unevaluatedProperties",
+        "propertyNames",
+        "not",
+        "if",
+        "then",
+        "else",
+    ):
         if keyword in schema:
             _check_keywords(f"{where}.{keyword}", schema[keyword])
     for keyword in ("allOf", "anyOf", "oneOf", "prefixItems"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -33,7 +33,9 @@ async def read_form(request: Request) -> dict[str, Any]:
     """
     stream = _limited(request, FILE_LIMIT + _ENVELOPE, "a file")
     try:
-        form = await MultiPartParser(request.headers, stream, max_files=8, max_fields=32, max_part_size=FILE_LIMIT).parse()
+        form = await MultiPartParser(
+            request.headers, stream, max_files=8, max_fields=32, max_part_size=FILE_LIMIT
+        ).parse()
     except MultiPartException as error:
         if "exceeded maximum size" in error.message:
             raise too_large("a file") from None
@@ -75,7 +77,7 @@ def too_large(what: str) -> ApiError:
     return ApiError("payload_too_large", f"{what} may have at most {limit // 2**20} MiB", details={"limit": limit})
 
 
-async def _limited(request: Request, limit: int, what: str) -> AsyncIterator[bytes]:
+async def _limited(request: Request, limit: int, what: str) -> AsyncGenerator[bytes, None]:
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
         raise too_large(what)

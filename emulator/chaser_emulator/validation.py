@@ -1,15 +1,16 @@
-"""A request, and a reply, against its operation: coerced parameters, checked bodies, and sentences that say what is accepted."""
+"""A request, and a reply, against its operation: coerced parameters and checked bodies."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jsonschema_rs
 
 from chaser_emulator.errors import ApiError, Problem, invalid
+from chaser_emulator.explain import accepted, explain, pointer_of
 from chaser_emulator.spec import Location, Operation, Parameter, Spec
 
 _INTEGER = re.compile(r"^-?[0-9]{1,18}$")
@@ -19,7 +20,7 @@ _SHOWN = 20
 
 
 class Validator:
-    """Compiled schemas of one document. Each compiles at its first use, so that a start does not wait for all of them."""
+    """Compiled schemas of one document, each at its first use, so that a start does not wait for all of them."""
 
     def __init__(self, spec: Spec) -> None:
         self._spec = spec
@@ -39,7 +40,7 @@ class Validator:
             texts = received.pop(name, [])
             if not texts:
                 if parameter.required:
-                    problems.append(Problem(location, name, f"is required; {_accepted(parameter.schema)} is accepted"))
+                    problems.append(Problem(location, name, f"is required; {accepted(parameter.schema)} is accepted"))
                 elif "default" in parameter.schema:
                     values[name] = parameter.schema["default"]
             elif len(texts) > 1 and not parameter.many:
@@ -72,7 +73,7 @@ class Validator:
         return "; ".join(f"{problem.pointer or '/'}: {problem.message}" for problem in problems)
 
     def _problems(
-        self, schema: Mapping[str, Any], value: Any, location: Location | str, name: str
+        self, schema: Mapping[str, Any], value: Any, location: Literal["body", "path", "query", "header"], name: str
     ) -> tuple[list[Problem], str]:
         compiled = self._compile(schema)
         if compiled.validator.is_valid(value):
@@ -80,8 +81,8 @@ class Validator:
         problems: list[Problem] = []
         codes: list[str] = []
         for error in compiled.validator.iter_errors(value):
-            pointer = name if name else _pointer(error)
-            problems.append(Problem(location, pointer, explain(error)))  # type: ignore[arg-type]  # the caller's literal
+            pointer = name if name else pointer_of(error)
+            problems.append(Problem(location, pointer, explain(error)))
             codes.append(compiled.code(error))
             if len(problems) == _SHOWN:
                 break
@@ -115,7 +116,7 @@ class _Compiled:
 
 
 def parse_json(raw: bytes) -> Any:
-    """The value of a JSON body. Raises ApiError `invalid_json`, also for what JSON does not allow but Python's parser does."""
+    """The value of a JSON body. Raises ApiError `invalid_json`, also where Python's parser is kinder than JSON."""
     try:
         value = json.loads(raw, parse_constant=_no_constant)
         # Half a surrogate pair is no character: it could be neither stored nor sent back.
@@ -162,112 +163,3 @@ def _value(text: str, kind: str | None) -> Any:
     if kind == "boolean":
         return _BOOLEANS.get(text, text)
     return text
-
-
-def _pointer(error: jsonschema_rs.ValidationError) -> str:
-    parts: list[str | int] = list(error.instance_path)
-    if type(error.kind).__name__ == "Required":
-        parts.append(str(error.kind.property))
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
-
-
-def _accepted(schema: Mapping[str, Any]) -> str:
-    if "enum" in schema:
-        return "one of " + ", ".join(str(value) for value in schema["enum"])
-    kind = schema.get("type", "a value")
-    kinds = kind if isinstance(kind, list) else [kind]
-    return " or ".join(_TYPES.get(name, str(name)) for name in kinds)
-
-
-_TYPES = {
-    "string": "a string",
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "an object",
-    "null": "null",
-}
-
-
-def _and(names: Iterable[str]) -> str:
-    *rest, last = names
-    return f"{', '.join(rest)} and {last}" if rest else last
-
-
-def explain(error: jsonschema_rs.ValidationError) -> str:
-    """One clause: what is wrong with the value, and what is accepted."""
-    kind = error.kind
-    match type(kind).__name__:
-        case "Required":
-            return "is required"
-        case "Type":
-            return f"must be {' or '.join(_TYPES[name] for name in reversed(kind.types))}"
-        case "Enum":
-            return f"must be one of {', '.join(json.dumps(option) for option in kind.options)}"
-        case "Constant":
-            return f"must be {json.dumps(kind.expected_value)}"
-        case "Pattern":
-            return f"must match {kind.pattern}"
-        case "Format":
-            return f"must have the form of {kind.format}"
-        case "Minimum":
-            return f"must be at least {kind.limit}"
-        case "Maximum":
-            return f"must be at most {kind.limit}"
-        case "ExclusiveMinimum":
-            return f"must be more than {kind.limit}"
-        case "ExclusiveMaximum":
-            return f"must be less than {kind.limit}"
-        case "MinLength":
-            return f"must be at least {kind.limit} characters long"
-        case "MaxLength":
-            return f"must be at most {kind.limit} characters long"
-        case "MinItems":
-            return f"must have at least {kind.limit} items"
-        case "MaxItems":
-            return f"must have at most {kind.limit} items"
-        case "MinProperties":
-            return f"must have at least {kind.limit} entries"
-        case "MaxProperties":
-            return f"must have at most {kind.limit} entries"
-        case "UniqueItems":
-            return "must not list the same thing twice"
-        case "AdditionalProperties" | "UnevaluatedProperties":
-            return f"has unknown fields: {', '.join(kind.unexpected)}"
-        case "PropertyNames":
-            return f"has a key that is not accepted: {explain(kind.error)}"
-        case "FalseSchema":
-            return "is not accepted here"
-        case "Not":
-            return _excluded(kind.schema)
-        case "AnyOf" | "OneOfNotValid":
-            ways = dict.fromkeys(
-                " and ".join(dict.fromkeys(f"{_pointer(part)} {explain(part)}".strip() for part in branch))
-                for branch in kind.context
-                if branch
-            )
-            return "either " + ", or ".join(ways) if len(ways) > 1 else next(iter(ways), "is not accepted")
-        case "OneOfMultipleValid":
-            return "fits more than one of the forms that exclude each other"
-        case _:
-            return str(error.message)
-
-
-def _excluded(schema: Any) -> str:
-    """Name the fields that a `not` keeps apart."""
-    if isinstance(schema, dict):
-        if required := schema.get("required"):
-            constants = schema.get("properties", {})
-            names = [
-                f"{name} = {json.dumps(constants[name]['const'])}" if "const" in constants.get(name, {}) else name
-                for name in required
-            ]
-            return f"{_and(names)} exclude each other" if len(names) > 1 else f"{names[0]} is not accepted here"
-        if options := schema.get("anyOf"):
-            return "; ".join(_excluded(option) for option in options)
-        if "pattern" in schema:
-            return f"must not match {schema['pattern']}"
-        if "enum" in schema or "const" in schema:
-            return f"must not be {json.dumps(schema.get('enum', schema.get('const')))}"
-    return "has a form that is not accepted"

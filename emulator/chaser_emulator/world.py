@@ -78,7 +78,7 @@ def _data_dir(settings: Settings, stack: AsyncExitStack) -> Path:
 
 
 async def _first_account(store: Store, clock: Clock, settings: Settings) -> tuple[str, str]:
-    """Make the first user once; let the settings' key, and no earlier one, act for them. Answers (account, instance)."""
+    """Make the first user once; let the settings' key alone act for them. Answers (account id, instance id)."""
     async with store.transaction() as tx:
         account_id = await identity.fact(tx, "first_account")
         instance = await identity.fact(tx, "instance") or new_id()

@@ -17,7 +17,7 @@ FAILED = "failed"
 async def insert(
     tx: Transaction,
     *,
-    id: str,
+    session_id: str,
     account_id: str,
     session_type: str,
     workspace_id: str | None,
@@ -31,7 +31,7 @@ async def insert(
     """Add a session that starts. A workspace remembers it as its last one."""
     await tx.insert(
         "sessions",
-        id=id,
+        id=session_id,
         account_id=account_id,
         session_type=session_type,
         status=STARTING,
@@ -45,7 +45,7 @@ async def insert(
         expires_at=expires_at,
     )
     if workspace_id is not None:
-        await tx.run("UPDATE workspaces SET last_session_id = ? WHERE id = ?", id, workspace_id)
+        await tx.run("UPDATE workspaces SET last_session_id = ? WHERE id = ?", session_id, workspace_id)
 
 
 async def get(reader: Reader, session_id: str) -> Row | None:
@@ -132,3 +132,8 @@ async def forget(tx: Transaction, ended_before: str) -> list[str]:
     """Drop sessions that ended before a moment, with their commands; answers their ids (S8)."""
     rows = await tx.all("DELETE FROM sessions WHERE ended_at < ? RETURNING id", ended_before)
     return [row["id"] for row in rows]
+
+
+async def set_size(tx: Transaction, session_id: str, *, rows: int, cols: int) -> None:
+    """The size that terminals of this session have."""
+    await tx.run("UPDATE sessions SET rows = ?, cols = ? WHERE id = ?", rows, cols, session_id)

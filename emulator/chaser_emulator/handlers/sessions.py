@@ -1,0 +1,109 @@
+"""Sessions: create or reuse, list, get, end, end many, and the size of the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from chaser_emulator import lookup
+from chaser_emulator.errors import ApiError
+from chaser_emulator.operations import Call, operation
+from chaser_emulator.resources import session_info
+from chaser_emulator.store import Row, sessions, workspaces
+from chaser_emulator.targets import open_session
+from chaser_emulator.urls import base_url
+
+_PATIENCE = 10.0
+"""Seconds that a create waits for the sandbox, before it answers with a session that is still starting (S1)."""
+
+
+def _info(call: Call, row: Row) -> dict[str, Any]:
+    leases = None if row["ended_at"] else call.world.lifecycle.leases(row["id"])
+    return session_info(row, base_url(call.request, call.world.settings), leases)
+
+
+@operation("create-session")
+async def create_session(call: Call) -> dict[str, Any]:
+    """Boot a session, or answer the one that already runs on its workspace."""
+    target = await open_session(call, call.body)
+    row = await call.world.lifecycle.settled(target.session["id"], _PATIENCE)
+    return _info(call, row or target.session)
+
+
+@operation("list-sessions")
+async def list_sessions(call: Call) -> dict[str, Any]:
+    """Live sessions, newest first (S7)."""
+    rows, total = await sessions.live(
+        call.store, call.account.id, limit=call.query["limit"], offset=call.query["offset"]
+    )
+    effective = await call.world.lifecycle.reconcile(rows)
+    still = [row for row in effective if row["ended_at"] is None]
+    return {"sessions": [_info(call, row) for row in still], "total": total - (len(rows) - len(still))}
+
+
+@operation("get-session")
+async def get_session(call: Call) -> dict[str, Any]:
+    """One session with its effective status; ended ones for 24 hours (S8)."""
+    row = await lookup.session(call, call.path["id"])
+    [effective] = await call.world.lifecycle.reconcile([row])
+    return _info(call, effective)
+
+
+@operation("terminate-session")
+async def terminate_session(call: Call) -> None:
+    """End a session; again is the same (S9)."""
+    row = await lookup.session(call, call.path["id"])
+    await call.world.lifecycle.terminate(row, force=call.query.get("force", False), actor=call.actor)
+
+
+@operation("bulk-terminate-sessions")
+async def bulk_terminate_sessions(call: Call) -> dict[str, Any]:
+    """End the sessions that are named, those of the named workspaces, or all; each one's refusal is told (S12, S13)."""
+    chosen: dict[str, Row] = {}
+    failed: list[dict[str, str]] = []
+    if call.body.get("all"):
+        rows = await sessions.all_live(call.store)
+        kind = call.body.get("session_type")
+        chosen = {
+            row["id"]: row
+            for row in rows
+            if row["account_id"] == call.account.id and (kind is None or row["session_type"] == kind)
+        }
+    else:
+        for session_id in call.body.get("ids") or []:
+            row = await sessions.get_in(call.store, call.account.id, session_id)
+            if row is None:
+                failed.append(_failure(session_id, "not_found", f"there is no session {session_id!r} in this account"))
+            else:
+                chosen[row["id"]] = row
+        for selector in call.body.get("workspaces") or []:
+            workspace = await workspaces.find(call.store, call.account.id, selector)
+            if workspace is None:
+                failed.append(_failure(selector, "not_found", f"there is no workspace {selector!r} in this account"))
+            elif (row := await sessions.of_workspace(call.store, workspace["id"])) is not None:
+                chosen[row["id"]] = row
+    force = bool(call.body.get("force"))
+
+    async def end(row: Row) -> dict[str, str] | None:
+        try:
+            await call.world.lifecycle.terminate(row, force=force, actor=call.actor)
+        except ApiError as error:
+            return _failure(row["id"], error.code, error.message)
+        return None
+
+    results = await asyncio.gather(*(end(row) for row in chosen.values()))
+    failed += [result for result in results if result is not None]
+    terminated = [row_id for row_id, result in zip(chosen, results, strict=True) if result is None]
+    return {"terminated": terminated, "failed": failed}
+
+
+def _failure(name: str, code: str, message: str) -> dict[str, str]:
+    return {"id": name, "code": code, "message": message}
+
+
+@operation("resize-session-pty")
+async def resize_session_pty(call: Call) -> None:
+    """Note the size of the terminal, for the next one when none is open (S16)."""
+    row = await lookup.sandbox(call, call.path["id"])
+    async with call.store.transaction() as tx:
+        await sessions.set_size(tx, row["id"], rows=call.body["rows"], cols=call.body["cols"])

@@ -1,0 +1,146 @@
+"""The emulator on a socket: in this event loop, or in a thread of its own for those who have none."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+
+from chaser_emulator.app import open_emulator
+from chaser_emulator.sandbox import Engine
+from chaser_emulator.settings import Settings
+from chaser_emulator.world import World
+
+_GRACE = 1
+"""Seconds that open requests get when the server stops."""
+
+
+class PortTakenError(Exception):
+    """The address cannot be bound."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """An emulator that answers: its address without a trailing slash, its key, its world, and a request to stop."""
+
+    url: str
+    api_key: str
+    world: World
+    stop: Callable[[], None]
+    stopped: asyncio.Event
+
+
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn without its signal handlers: a signal must close the world before it ends the process."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serve(settings: Settings, engine: Engine | None = None) -> AsyncIterator[Running]:
+    """Serve until the block ends. Raises PortTakenError, StoreError and SandboxUnavailable; port 0 takes a free one."""
+    listener = bind(settings.host, settings.port)
+    with contextlib.closing(listener):
+        async with open_emulator(settings, engine) as emulator:
+            config = uvicorn.Config(
+                emulator.app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=_GRACE,
+                ws_max_size=2**24,
+            )
+            server = _Uvicorn(config)
+            stopped = asyncio.Event()
+
+            def stop() -> None:
+                server.should_exit = True
+                stopped.set()
+
+            host = f"[{settings.host}]" if ":" in settings.host else settings.host
+            shown = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 - shown, not bound
+            url = f"http://{shown}:{listener.getsockname()[1]}"
+            emulator.world.lifecycle.base_url = (settings.public_url or url).rstrip("/")
+            task = asyncio.create_task(server.serve(sockets=[listener]))
+            try:
+                while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
+                    await asyncio.sleep(0.001)
+                yield Running(url, settings.api_key, emulator.world, stop, stopped)
+            finally:
+                stop()
+                await task
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises PortTakenError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Uvicorn turns Nagle's algorithm off only for sockets that say that they are TCP; else answers come 40 ms late.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise PortTakenError(
+            f"{host}:{port} cannot be bound: {error.strerror}; choose another with --port, or 0 for a free one"
+        ) from error
+    listener.setblocking(False)
+    return listener
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """The fastest loop that is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+@contextmanager
+def running(settings: Settings, engine: Engine | None = None) -> Iterator[Running]:
+    """An emulator in a thread of its own, for tests and programs without an event loop. Raises what `serve` does."""
+    ready = threading.Event()
+    found: list[Running] = []
+    failed: list[BaseException] = []
+    loop = new_event_loop()
+
+    async def main() -> None:
+        async with serve(settings, engine) as one:
+            found.append(one)
+            ready.set()
+            await one.stopped.wait()
+
+    def work() -> None:
+        try:
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                runner.run(main())
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=work, name="chaser-emulator", daemon=True)
+    thread.start()
+    ready.wait()
+    try:
+        if not found:
+            raise failed[0]
+        yield found[0]
+    finally:
+        if found and thread.is_alive():
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(found[0].stop)
+        thread.join()
+    if failed:
+        raise failed[0]

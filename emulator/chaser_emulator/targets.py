@@ -1,0 +1,145 @@
+"""Which session a request means: a new one, the live one of a workspace, or what the plan falls back to (S2–S6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chaser_emulator import events, storage
+from chaser_emulator.clock import new_id
+from chaser_emulator.errors import ApiError, invalid_field, not_found
+from chaser_emulator.lifecycle import Wanted
+from chaser_emulator.operations import Call
+from chaser_emulator.plans import PLANS
+from chaser_emulator.resources import workspace_info
+from chaser_emulator.store import Row, Transaction, sessions, workspaces
+from chaser_emulator.store.sessions import TERMINATING
+
+CREATE = ("session.create", "session")
+DEFAULT_WORKSPACE = "default"
+"""The name of the sandbox workspace that a paid account falls back to (W30)."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A session, whether this request made it, and its workspace's row (None: ephemeral)."""
+
+    session: Row
+    created: bool
+    workspace: Row | None
+
+
+async def open_session(call: Call, body: Mapping[str, Any]) -> Target:
+    """The session that a create or an exec names in its body; a new one is booting when this returns.
+
+    Raises ApiError for an unknown workspace, one of another type, and what the plan does not allow.
+    """
+    session_type = body.get("session_type") or "sandbox"
+    ephemeral = bool(body.get("ephemeral"))
+    selector = body.get("workspace")
+    env = dict(body.get("env") or {})
+    plan = PLANS[call.account.plan]
+    if selector is None and not ephemeral:
+        if session_type == "browser":
+            raise invalid_field("/workspace", "a browser session needs a workspace, or ephemeral = true")
+        ephemeral = not plan.allow_workspaces
+    while True:
+        if not ephemeral:
+            await storage.require_room(call)
+        async with call.store.transaction() as tx:
+            workspace = None if ephemeral else await _workspace(call, tx, selector, session_type)
+            live = await sessions.of_workspace(tx, workspace["id"]) if workspace is not None else None
+            if live is None:
+                row = await _insert(call, tx, session_type, workspace, body, env)
+                break
+        if live["status"] != TERMINATING:
+            return Target(live, False, workspace)
+        # The one before it is on its way out; its disk is free once it is gone.
+        await call.world.lifecycle.ended(live["id"])
+    call.world.lifecycle.boot(row, env)
+    return Target(row, True, workspace)
+
+
+async def _insert(
+    call: Call,
+    tx: Transaction,
+    session_type: str,
+    workspace: Row | None,
+    body: Mapping[str, Any],
+    env: Mapping[str, str],
+) -> Row:
+    plan = PLANS[call.account.plan]
+    if plan.pricing_model == "usage_based" and call.account.wallet_micros_usd <= 0:
+        raise ApiError("payment_required", "the wallet of this account is empty; top it up to create sessions")
+    limit = call.world.plan_sessions(call.account.plan)
+    if await sessions.count_live(tx, call.account.id) >= limit:
+        raise ApiError(
+            "plan_limit_exceeded",
+            f"the plan {plan.code} allows {limit} live sessions at once; end one first",
+            details={"limit": limit},
+        )
+    row = await call.world.lifecycle.insert(
+        tx,
+        Wanted(
+            account_id=call.account.id,
+            session_type=session_type,
+            workspace_id=workspace["id"] if workspace is not None else None,
+            image=workspace["image"] if workspace is not None else body.get("image"),
+            proxy=_proxy(body),
+            github_repo=body.get("github_repo"),
+            env=env,
+            max_seconds=plan.max_session_seconds,
+        ),
+    )
+    named = {
+        name: body[name] for name in ("session_type", "workspace", "ephemeral", "image") if body.get(name) is not None
+    }
+    where = f"on workspace {workspace['name'] or workspace['id']}" if workspace is not None else "without a workspace"
+    summary = f"created {session_type} session {row['id']} {where}"
+    await events.audit(tx, call.clock, call.account.id, call.actor, *CREATE, row["id"], summary, named)
+    return row
+
+
+async def _workspace(call: Call, tx: Transaction, selector: str | None, session_type: str) -> Row:
+    name = DEFAULT_WORKSPACE if selector is None else selector
+    found = await workspaces.find(tx, call.account.id, name)
+    if found is None and selector is None:
+        found = await _default_workspace(call, tx)
+    if found is None:
+        raise not_found("workspace", name)
+    if found["session_type"] != session_type:
+        raise invalid_field(
+            "/session_type", f"workspace {name!r} is for {found['session_type']} sessions; {session_type} was asked for"
+        )
+    return found
+
+
+async def _default_workspace(call: Call, tx: Transaction) -> Row:
+    """Make the account's default sandbox workspace, on first need."""
+    workspace_id = new_id()
+    await tx.insert(
+        "workspaces",
+        id=workspace_id,
+        account_id=call.account.id,
+        name=DEFAULT_WORKSPACE,
+        session_type="sandbox",
+        created_at=call.clock.timestamp(),
+    )
+    row = await workspaces.get(tx, workspace_id)
+    assert row is not None  # noqa: S101 - inserted just above
+    await call.emit(tx, "workspace.created", workspace_id, workspace_info(row))
+    return row
+
+
+def _proxy(body: Mapping[str, Any]) -> str | None:
+    """The proxy, also in the form of older clients (S28)."""
+    network = body.get("network")
+    if not network:
+        return body.get("proxy")
+    proxy = network["proxy"]
+    scheme, _, rest = proxy["url"].partition("://")
+    if proxy.get("username") is None:
+        return str(proxy["url"])
+    secret = f":{proxy['password']}" if proxy.get("password") is not None else ""
+    return f"{scheme}://{proxy['username']}{secret}@{rest}"
