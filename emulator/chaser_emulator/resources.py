@@ -22,11 +22,30 @@ def session_info(row: Row, base_url: str, leases: int | None) -> Json:
         "session_type": row["session_type"],
         "status": row["status"],
         "created_at": row["created_at"],
-        "endpoints": {"control": f"{base_url}/s/{row['id']}/", "video": None},
+        "endpoints": {"control": f"{base_url}/s/{row['id']}/"},
         "workspace_id": row["workspace_id"],
         "persistence": not row["ephemeral"],
         "active_connection_leases": leases,
     }
+
+
+def workspace_info(row: Row) -> Json:
+    """WorkspaceInfo of a row of `workspaces` with its `active_session_id` (W8, W11)."""
+    return present(
+        id=row["id"],
+        name=row["name"] or row["id"],
+        created_at=row["created_at"],
+        persistence=True,
+        session_type=row["session_type"],
+        status="active" if row["active_session_id"] else "idle",
+        image=row["image"],
+        template=bool(row["template"]),
+        source_workspace_id=row["source_workspace_id"],
+        github_repo=row["github_repo"],
+        active_session_id=row["active_session_id"],
+        last_session_id=row["last_session_id"],
+        assistant_home=bool(row["assistant_home"]),
+    )
 
 
 def command_info(row: Row, output_bytes: int, truncated: bool, output: str | None = None) -> Json:

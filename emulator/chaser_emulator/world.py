@@ -17,6 +17,7 @@ from chaser_emulator.meter import Meter
 from chaser_emulator.plans import PLANS
 from chaser_emulator.sandbox import Engine, EngineInfo
 from chaser_emulator.settings import Settings
+from chaser_emulator.storage import Storage
 from chaser_emulator.store import Store, identity
 
 FIRST_USER = ("developer@localhost", "Developer")
@@ -38,6 +39,7 @@ class World:
     meter: Meter
     lifecycle: Lifecycle
     commands: Commands
+    storage: Storage
     account_id: str
 
     def plan_sessions(self, plan: str) -> int:
@@ -65,7 +67,8 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
         await lifecycle.recover()
         stack.push_async_callback(lifecycle.close)
         meter = Meter(settings.rate_limit, dict(settings.rate_limits))
-        yield World(settings, data_dir, store, chosen, info, clock, meter, lifecycle, commands, account_id)
+        storage = Storage(store, chosen)
+        yield World(settings, data_dir, store, chosen, info, clock, meter, lifecycle, commands, storage, account_id)
 
 
 def _data_dir(settings: Settings, stack: AsyncExitStack) -> Path:

@@ -1,0 +1,25 @@
+"""Generated names such as `quiet-harbor-0420`, for workspaces that were given none (W3)."""
+
+from __future__ import annotations
+
+from chaser_emulator.clock import new_name
+
+_ADJECTIVES = """
+amber brisk calm candid clever coastal crisp curious dapper distant eager early fabled fleet gentle gilded
+glad golden honest humble ivory jolly keen kind lively lucid lunar mellow merry mild misty modest nimble
+northern patient placid plain polar polite quick quiet rapid ready rustic sandy serene silent silver sleek
+solar steady still sturdy sunny swift tidal tidy velvet vivid warm wild winter wise woven young
+"""
+
+_NOUNS = """
+anchor arbor atlas badger beacon birch bramble breeze brook canyon cedar cliff comet coral cove crane creek
+dune ember falcon fern field finch fjord forest garden glacier grove harbor hazel heron hill inlet island
+juniper kestrel lagoon lake lantern larch ledge lynx maple marsh meadow mesa moss oak orchard osprey otter
+pebble pine plover pond prairie quarry raven reef ridge river sparrow spruce stone summit thicket tundra
+valley willow
+"""
+
+
+def generated() -> str:
+    """`adjective-noun-1234`; that it is free is the caller's to check."""
+    return new_name(tuple(_ADJECTIVES.split()), tuple(_NOUNS.split()))

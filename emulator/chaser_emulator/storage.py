@@ -1,0 +1,110 @@
+"""How much the workspaces of an account hold on disk, and whether there is room for more (W7)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chaser_emulator.errors import ApiError
+from chaser_emulator.plans import STORAGE_CAP_BYTES
+from chaser_emulator.sandbox import Engine, SandboxError
+from chaser_emulator.store import Row, Store, workspaces
+
+if TYPE_CHECKING:
+    from chaser_emulator.operations import Call
+
+_log = logging.getLogger(__name__)
+
+_FRESH = 30.0
+_PATIENCE = 10.0
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """What a disk held at a moment, whether no session used it then, and which one had been the last."""
+
+    used: int
+    moment: float
+    idle: bool
+    last_session_id: str | None
+
+
+class Storage:
+    """Measures of the disks of one world. Measuring is slow work of the engine, so each holds for a while.
+
+    A disk that no session has used since it was measured is not measured again: nothing can have changed it.
+    """
+
+    def __init__(self, store: Store, engine: Engine, *, cap: int = STORAGE_CAP_BYTES) -> None:
+        self.cap = cap
+        self._store = store
+        self._engine = engine
+        self._measures: dict[str, _Measure] = {}
+        self._measuring = asyncio.Lock()
+
+    async def used(self, account_id: str) -> int:
+        """Bytes on disk of all workspaces of an account, as far as the engine can say."""
+        rows = await workspaces.of_account(self._store, account_id)
+        stale = [row for row in rows if not self._holds(row)]
+        if stale:
+            async with self._measuring:
+                await self._measure_all([row for row in stale if not self._holds(row)])
+        return sum(measure.used for row in rows if (measure := self._measures.get(row["id"])) is not None)
+
+    def forget(self, workspace_id: str) -> None:
+        """Its disk is gone, or was changed by something else than a session."""
+        self._measures.pop(workspace_id, None)
+
+    def _holds(self, row: Row) -> bool:
+        if row["last_session_id"] is None and row["source_workspace_id"] is None:
+            # Nothing ever wrote to it.
+            return True
+        measure = self._measures.get(row["id"])
+        if measure is None:
+            return False
+        idle = row["active_session_id"] is None
+        if idle and measure.idle and measure.last_session_id == row["last_session_id"]:
+            return True
+        return asyncio.get_running_loop().time() - measure.moment < _FRESH
+
+    async def _measure_all(self, rows: list[Row]) -> None:
+        places = asyncio.Semaphore(_AT_ONCE)
+
+        async def measure(row: Row) -> None:
+            async with places:
+                await self._measure(row)
+
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await asyncio.gather(*(measure(row) for row in rows))
+        except TimeoutError:
+            _log.warning("the engine takes too long to say what the workspaces hold; the last known sizes count")
+
+    async def _measure(self, row: Row) -> None:
+        try:
+            used = await self._engine.workspace_bytes(row["id"])
+        except SandboxError as error:
+            # An engine that cannot say must not stop what needs no engine; the last known size counts.
+            _log.warning("workspace %s cannot be measured: %s", row["id"], error)
+            return
+        self._measures[row["id"]] = _Measure(
+            used or 0, asyncio.get_running_loop().time(), row["active_session_id"] is None, row["last_session_id"]
+        )
+
+
+async def require_room(call: Call) -> None:
+    """Raise ApiError `storage_limit_exceeded` when the account's workspaces hold more than they may.
+
+    To be asked before a workspace is made and before a persistent session attaches; never in a transaction.
+    """
+    storage = call.world.storage
+    used = await storage.used(call.account.id)
+    if used > storage.cap:
+        raise ApiError(
+            "storage_limit_exceeded",
+            f"the workspaces of this account hold {used} bytes, and {storage.cap} are allowed; delete some first",
+            details={"limit": storage.cap, "used": used},
+        )
