@@ -54,6 +54,8 @@ class Resident:
     ended: asyncio.Future[int]
     lifeline: int
     """The resident's standard input: it ends when we do, even by a kill -9."""
+    mark: str
+    """A path below the run folder, in every command line of ours, by which strays are found."""
 
     def let_go(self) -> None:
         if self.lifeline >= 0:
@@ -88,7 +90,7 @@ def arguments(*, workspace: Path, tmp: Path, home: Path, hidden: Sequence[Path],
     return [*args, "--remount-ro", "/", "--chdir", WORKSPACE_ROOT]
 
 
-async def boot(args: Sequence[str], shut: Sequence[int]) -> Resident:
+async def boot(args: Sequence[str], mark: str, shut: Sequence[int]) -> Resident:
     """Start a sandbox that waits for commands; SandboxUnavailable when it does not come up, and all of it is gone."""
     report = Report()
     reader, lifeline = pipe()
@@ -105,7 +107,7 @@ async def boot(args: Sequence[str], shut: Sequence[int]) -> Resident:
         finally:
             os.close(complaints)
             report.handed_over()
-        resident = Resident(monitor=monitor, init=0, inside=0, ended=exit_of(monitor), lifeline=lifeline)
+        resident = Resident(monitor=monitor, init=0, inside=0, ended=exit_of(monitor), lifeline=lifeline, mark=mark)
         line, inside = await report.read(at=asyncio.get_running_loop().time() + START_SECONDS)
         if line != "up":
             errors.seek(0)
@@ -153,7 +155,7 @@ async def enter(
         os.write(program, script)
         fds = {1: output_end, 2: output_end, 3: report.theirs, 4: program, **({0: stdin_end} if stdin else {})}
         namespaces = ["-t", str(resident.inside), "-U", "--preserve-credentials", "-m", "-p", "-i", "-u"]
-        helper = spawn(["nsenter", *namespaces, "--", *_UNPRIVILEGED], HOST_ENV, fds, shut)
+        helper = spawn(["nsenter", *namespaces, "--", *_UNPRIVILEGED, resident.mark], HOST_ENV, fds, shut)
         report.handed_over()
         ended = exit_of(helper)
         line, group = await report.read(at=asyncio.get_running_loop().time() + ENTER_SECONDS)
@@ -230,7 +232,10 @@ def version() -> str | None:
 
 
 def kill_strays(run_dir: Path) -> int:
-    """Kill what an emulator that died left running under `run_dir`; answers how many."""
+    """Kill what an emulator that died left running under `run_dir`; answers how many.
+
+    nsenter too: one that is stopped never reaps its command, without which the sandbox's init cannot end.
+    """
     mark = os.fsencode(f"{run_dir}/")
     found = 0
     for entry in Path("/proc").iterdir():
@@ -238,7 +243,7 @@ def kill_strays(run_dir: Path) -> int:
             continue
         try:
             words = (entry / "cmdline").read_bytes().split(b"\0")
-            if words[0].rpartition(b"/")[2] == b"bwrap" and any(word.startswith(mark) for word in words):
+            if words[0] in (b"bwrap", b"nsenter") and any(word.startswith(mark) for word in words):
                 os.kill(int(entry.name), signal.SIGKILL)
                 found += 1
         except (OSError, PermissionError):

@@ -228,7 +228,7 @@ class LocalEngine:
                 args = bubblewrap.arguments(
                     workspace=workspace, tmp=tmp, home=home, hidden=self._hidden, hostname=ref[:64]
                 )
-                resident = await bubblewrap.boot(args, self._shut)
+                resident = await bubblewrap.boot(args, str(folder), self._shut)
         except BaseException as error:
             await files.in_thread(files.remove_tree, folder)
             if isinstance(error, OSError):
