@@ -67,6 +67,7 @@ class LocalEngine:
     """
 
     name: EngineName = "local"
+    outlives = False
 
     def __init__(self, *, data_dir: Path, instance: str, isolation: Isolation = "auto") -> None:
         self._workspaces = data_dir.resolve() / "workspaces"

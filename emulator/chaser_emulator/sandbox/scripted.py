@@ -9,7 +9,6 @@ import secrets
 import shlex
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from chaser_emulator.sandbox import (
     WORKSPACE_ROOT,
@@ -28,7 +27,6 @@ from chaser_emulator.sandbox import (
 )
 
 CHUNK = 65_536
-_NONE: Mapping[str, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Rule:
     output: bytes | str | Callable[[CommandSpec], bytes | str] = b""
     exit_code: int = 0
     delay: float = 0
-    files: Mapping[str, bytes] = _NONE
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
     def fits(self, command: CommandSpec) -> bool:
         if isinstance(self.pattern, str):
@@ -76,6 +74,7 @@ class ScriptedEngine:
     """
 
     name: EngineName = "scripted"
+    outlives = False
 
     def __init__(self, *, rules: Sequence[Rule] = ()) -> None:
         self.rules = list(rules)
