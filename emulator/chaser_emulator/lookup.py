@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from chaser_emulator.errors import ApiError, not_found
 from chaser_emulator.operations import Call
+from chaser_emulator.sandbox import SandboxGone
 from chaser_emulator.store import Reader, Row, sessions, workspaces
 
 _START_PATIENCE = 60.0
@@ -48,3 +52,13 @@ def require_sandbox(row: Row) -> None:
     """Raise ApiError `not_a_sandbox` for a session of another type (X15)."""
     if row["session_type"] != "sandbox":
         raise ApiError("not_a_sandbox", f"session {row['id']} is a {row['session_type']}; this works on sandboxes only")
+
+
+@asynccontextmanager
+async def attentive(call: Call, row: Row) -> AsyncIterator[None]:
+    """Note it in the session's row when its sandbox turns out to have ended behind our back."""
+    try:
+        yield
+    except SandboxGone:
+        await call.world.lifecycle.lost(row)
+        raise
