@@ -15,6 +15,7 @@ from pathlib import Path
 
 import docker
 from docker.errors import ImageNotFound
+from requirements import refuse
 
 BUSYBOX = "chaser-test/busybox:latest"
 BUSYBOX_AS_UBUNTU = "chaser-test/busybox-as-ubuntu:latest"
@@ -23,10 +24,6 @@ DEBIAN = "chaser-test/debian:latest"
 _PASSWD = "root:x:0:0:root:/root:/bin/sh\nubuntu:x:1000:1000:ubuntu:/home/ubuntu:/bin/sh\n"
 _GROUP = "root:x:0:\nubuntu:x:1000:\n"
 _PACKAGES = ("bash", "python3", "git", "procps", "ca-certificates")
-
-
-class ImageError(RuntimeError):
-    """A test image cannot be made here; the text says what is lacking."""
 
 
 def busybox() -> str:
@@ -81,7 +78,7 @@ def _lock(name: str) -> Iterator[None]:
 def _busybox_tar() -> Path:
     binary = shutil.which("busybox")
     if binary is None:
-        raise ImageError("busybox is not installed (Debian: busybox-static)")
+        refuse("docker", "busybox is not installed (Debian: busybox-static)")
     applets = subprocess.run([binary, "--list"], capture_output=True, text=True, check=True).stdout.split()
     path = cache() / "busybox.tar"
     with tarfile.open(path, "w") as tar:
@@ -118,7 +115,7 @@ def _debian_tar() -> Path:
     if path.exists():
         return path
     if shutil.which("debootstrap") is None or os.geteuid() != 0:
-        raise ImageError("making the Debian image takes debootstrap and root")
+        refuse("docker", "making the Debian image takes debootstrap and root")
     with tempfile.TemporaryDirectory(dir=cache(), prefix="debian-") as folder:
         root = Path(folder) / "root"
         made = subprocess.run(
@@ -127,7 +124,7 @@ def _debian_tar() -> Path:
             text=True,
         )
         if made.returncode != 0:
-            raise ImageError(f"debootstrap failed: {made.stdout[-500:]}{made.stderr[-500:]}")
+            refuse("docker", f"debootstrap failed: {made.stdout[-500:]}{made.stderr[-500:]}")
         subprocess.run(["chroot", str(root), "useradd", "-m", "-u", "1000", "-s", "/bin/bash", "ubuntu"], check=True)
         for waste in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man"):
             shutil.rmtree(root / waste, ignore_errors=True)

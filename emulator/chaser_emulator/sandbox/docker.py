@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import os
 import re
 import secrets
@@ -15,6 +16,7 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -29,31 +31,43 @@ from requests.exceptions import RequestException
 from . import (
     WORKSPACE_ROOT,
     CommandSpec,
+    DiskFull,
     EngineInfo,
     EngineName,
     FileDownload,
     Process,
+    SandboxError,
     SandboxGone,
     SandboxSpec,
     SandboxUnavailable,
 )
 from .docker_container import Container
 from .docker_exec import Endpoint
-from .warm_shell import PATIENCE
 
 T = TypeVar("T")
 
 _LABEL: Final = "chaser.emulator"
 _ISOLATION: Final = "Each session is a container: its own files, processes and network, on the engine's kernel."
-_SLOW: Final = 60
-"""Seconds for what makes the engine work hard: to create, start and remove."""
+_SLOW: Final = 30
+"""Seconds for what makes the engine work hard: to create and start, and to measure disks."""
 
 # Stays until it is told to stop, and outlives a `pkill sleep` or `pkill -f sleep` of the session's.
 _IDLE: Final = "trap 'kill $!; exit 0' TERM INT; while :; do sl''eep 2147483647 & wait $!; done"
 
 
+@dataclass(frozen=True)
+class _Image:
+    """An image that is there, and its user when that is not root."""
+
+    id: str
+    owner: str | None
+
+
 class DockerEngine:
-    """`Engine` by containers. `memory` is in bytes; `cpus` is cut to what the engine has."""
+    """`Engine` by containers. `memory` is in bytes; `cpus` is cut to what the engine has.
+
+    An engine that says nothing for `patience` seconds is unavailable; a pull may take `pull_patience` in all.
+    """
 
     name: EngineName = "docker"
 
@@ -65,6 +79,7 @@ class DockerEngine:
         memory: int = 2 * 1024**3,
         cpus: float = 2,
         pids: int = 1024,
+        patience: float = 10,
         pull_patience: float = 600,
     ) -> None:
         self._instance = instance
@@ -72,6 +87,7 @@ class DockerEngine:
         self._memory = memory
         self._cpus = cpus
         self._pids = pids
+        self._patience = patience
         self._pull_patience = pull_patience
         self._prefix = f"chaser-{re.sub(r'[^A-Za-z0-9_.-]', '-', instance)}-"
         self._client: docker.APIClient | None = None
@@ -82,7 +98,8 @@ class DockerEngine:
         # The engine does these one after another anyway; waiting here keeps its answers within their time.
         self._opening = asyncio.Semaphore(4)
         self._starting = asyncio.Semaphore(4)
-        self._owners: dict[str, str | None] = {}
+        self._stopping = asyncio.Semaphore(4)
+        self._proven: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> EngineInfo:
@@ -91,8 +108,8 @@ class DockerEngine:
             info = await self._call(self._connect)
             self._cpus = min(self._cpus, float(info.get("NCPU") or self._cpus))
             for found in await self._list(every=True):
-                if found["State"] not in ("running", "paused"):
-                    await self._call(partial(self._remove, _name(found)), _SLOW)
+                if found["State"] != "running":
+                    await self._call(partial(self._remove, _name(found)))
         except BaseException:
             await self.close()
             raise
@@ -108,7 +125,7 @@ class DockerEngine:
                 where = {"base_url": context.Host, "tls": context.TLSConfig or False}
         ssh = str(where.get("base_url", "")).startswith("ssh://")
         self._client = docker.APIClient(
-            **where, timeout=int(PATIENCE), version="auto", max_pool_size=16, use_ssh_client=ssh
+            **where, timeout=math.ceil(self._patience), version="auto", max_pool_size=16, use_ssh_client=ssh
         )
         version: str = self._client.api_version
         self._slow_client = docker.APIClient(
@@ -117,13 +134,17 @@ class DockerEngine:
         tls = where.get("tls")
         url = where.get("base_url") or "unix:///var/run/docker.sock"
         self._endpoint = Endpoint(url, version, _context(tls) if isinstance(tls, TLSConfig) else None)
+        if url.startswith(("unix:", "http+unix:")):
+            # The library keeps a connection for each address it has ever asked, and would hardly ask one again.
+            for client in (self._client, self._slow_client):
+                client.headers["Connection"] = "close"
         info: dict[str, Any] = self._client.info()
         return info
 
     async def close(self) -> None:
         for task in list(self._tasks):
             with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait((task,), timeout=PATIENCE)
+                await asyncio.wait((task,), timeout=self._patience)
         for container in self._containers.values():
             await container.close()
         self._containers.clear()
@@ -137,39 +158,52 @@ class DockerEngine:
 
     async def start(self, spec: SandboxSpec) -> str:
         image = spec.image or self._default_image
-        owner = await self._owner(image)
+        found = await self._image(image)
         ref = self._prefix + secrets.token_hex(8)
         async with self._starting:
             making = asyncio.ensure_future(self._call(lambda: self._make(ref, spec, image), _SLOW))
             try:
                 await asyncio.shield(making)
             except BaseException:
-                # The thread goes on by itself; what it may still make is removed once it has ended.
-                undoing = self._spawn(self._undo(ref, making))
-                if making.done():
-                    await asyncio.shield(undoing)
+                # Its thread goes on by itself; what it still makes is removed once it has ended.
+                self._spawn(self._undo(ref, making))
                 raise
-        container = Container(self._endpoint_now, ref, spec.env, self._opening, owner)
+        container = Container(self._endpoint_now, ref, spec.env, self._opening, self._patience, found.owner)
         self._containers[ref] = container
-        container.warm()
+        if found.id in self._proven:
+            container.warm()
+            return ref
+        # An init starts well, and ends at once, with whatever it is told to run. So an image is tried the first time.
+        try:
+            await container.ready()
+        except BaseException as error:
+            fresh = making.result()
+            await asyncio.shield(self._spawn(self._discard(ref, spec.workspace_id if fresh else None)))
+            if isinstance(error, SandboxError):
+                raise SandboxUnavailable(f"The image {image!r} cannot run commands, as by `sh`: {error}") from error
+            raise
+        self._proven.add(found.id)
         return ref
 
-    async def _owner(self, image: str) -> str | None:
-        """The user of an image when it is not root, the image having been pulled if need be."""
+    async def _image(self, image: str) -> _Image:
+        """An image, pulled if need be."""
 
-        def look() -> str | None:
+        def look() -> _Image | None:
             try:
                 found: dict[str, Any] = self._api.inspect_image(image)  # type: ignore[no-untyped-call]  # by its stubs
             except NotFound:
                 return None
             user: str = found["Config"].get("User") or "root"
-            return user
+            return _Image(found["Id"], None if user.partition(":")[0] in ("root", "0") else user)
 
-        user = await self._call(look, because=f"The image {image!r} cannot be had")
-        if user is None:
+        because = f"The image {image!r} cannot be had"
+        found = await self._call(look, because=because)
+        if found is None:
             await self._pull(image)
-            user = await self._call(look) or "root"
-        return None if user.partition(":")[0] in ("root", "0") else user
+            found = await self._call(look, because=because)
+        if found is None:
+            raise SandboxUnavailable(f"{because}.")
+        return found
 
     async def _pull(self, image: str) -> None:
         given_up = threading.Event()
@@ -187,45 +221,70 @@ class DockerEngine:
         finally:
             given_up.set()
 
-    def _make(self, ref: str, spec: SandboxSpec, image: str) -> None:
-        """Create and start a container, in a thread. What it leaves when it fails is its caller's to remove."""
-        labels = {
-            f"{_LABEL}.instance": self._instance,
-            f"{_LABEL}.session": spec.session_id,
-            f"{_LABEL}.env": json.dumps(dict(spec.env)),
-        }
+    def _make(self, ref: str, spec: SandboxSpec, image: str) -> bool:
+        """Create and start a container, in a thread, and answer whether its volume is a new one.
+
+        When that fails, neither it nor a new volume remains.
+        """
+        mine = {f"{_LABEL}.instance": self._instance}
+        if spec.workspace_id is not None:
+            mine[f"{_LABEL}.workspace"] = spec.workspace_id
+        labels = {**mine, f"{_LABEL}.session": spec.session_id, f"{_LABEL}.env": json.dumps(dict(spec.env))}
         mounts: list[Mount] = []
         api = self._slow_api
+        fresh = False
         if spec.workspace_id is not None:
-            labels[f"{_LABEL}.workspace"] = spec.workspace_id
-            mounts.append(Mount(WORKSPACE_ROOT, self._volume(spec.workspace_id), type="volume", labels=labels))
-        api.create_container(
-            image,
-            name=ref,
-            entrypoint=["sh", "-c", _IDLE],
-            command=[],
-            environment=dict(spec.env),
-            labels=labels,
-            working_dir=WORKSPACE_ROOT,
-            # An image's own check of its health would run its commands in the session for ever.
-            healthcheck={"test": ["NONE"]},
-            host_config=api.create_host_config(
-                init=True,
-                mounts=mounts,
-                mem_limit=self._memory,
-                memswap_limit=self._memory,
-                nano_cpus=int(self._cpus * 1e9),
-                pids_limit=self._pids,
-                log_config=LogConfig(type=LogConfig.types.NONE),
-            ),
+            fresh = self._is_new(self._volume(spec.workspace_id))
+            mounts.append(Mount(WORKSPACE_ROOT, self._volume(spec.workspace_id), type="volume", labels=mine))
+        limits = api.create_host_config(
+            init=True,
+            mounts=mounts,
+            mem_limit=self._memory,
+            memswap_limit=self._memory,
+            nano_cpus=int(self._cpus * 1e9),
+            pids_limit=self._pids,
+            log_config=LogConfig(type=LogConfig.types.NONE),
         )
-        api.start(ref)
+        try:
+            api.create_container(
+                image,
+                name=ref,
+                entrypoint=["sh", "-c", _IDLE],
+                command=[],
+                environment=dict(spec.env),
+                labels=labels,
+                working_dir=WORKSPACE_ROOT,
+                # An image's own check of its health would run its commands in the session for ever.
+                healthcheck={"test": ["NONE"]},
+                host_config=limits,
+            )
+            api.start(ref)
+        except (DockerException, RequestException):
+            self._remove(ref)
+            if fresh and spec.workspace_id is not None:
+                with contextlib.suppress(APIError):
+                    api.remove_volume(self._volume(spec.workspace_id))
+            raise
+        return fresh
 
-    async def _undo(self, ref: str, making: asyncio.Future[None]) -> None:
+    def _is_new(self, volume: str) -> bool:
+        try:
+            self._slow_api.inspect_volume(volume)
+        except NotFound:
+            return True
+        return False
+
+    async def _undo(self, ref: str, making: asyncio.Future[bool]) -> None:
         with contextlib.suppress(SandboxUnavailable):
             await making
         with contextlib.suppress(SandboxUnavailable):
-            await self._call(lambda: self._remove(ref), _SLOW)
+            await self._call(lambda: self._remove(ref))
+
+    async def _discard(self, ref: str, workspace_id: str | None) -> None:
+        with contextlib.suppress(SandboxUnavailable):
+            await self.stop(ref)
+            if workspace_id is not None:
+                await self.delete_workspace(workspace_id)
 
     async def stop(self, ref: str) -> None:
         if not ref.startswith(self._prefix):
@@ -233,11 +292,12 @@ class DockerEngine:
         container = self._containers.pop(ref, None)
         if container is not None:
             await container.close()
-        await self._call(lambda: self._remove(ref), _SLOW)
+        async with self._stopping:
+            await self._call(lambda: self._remove(ref))
 
     def _remove(self, ref: str) -> None:
         try:
-            self._slow_api.remove_container(ref, force=True, v=True)
+            self._api.remove_container(ref, force=True, v=True)
         except NotFound:
             return
         except APIError as error:
@@ -245,7 +305,7 @@ class DockerEngine:
             if error.status_code != 409:
                 raise
             with contextlib.suppress(NotFound):
-                self._slow_api.wait(ref, timeout=_SLOW, condition="removed")
+                self._api.wait(ref, timeout=math.ceil(self._patience), condition="removed")
 
     async def alive(self, ref: str) -> bool:
         return await self._inspect(ref) is not None
@@ -275,6 +335,49 @@ class DockerEngine:
 
         await self._call(delete, _SLOW)
 
+    async def copy_workspace(self, source_id: str, target_id: str) -> None:
+        try:
+            await self._call(lambda: self._api.inspect_volume(self._volume(source_id)))
+        except SandboxUnavailable as error:
+            if isinstance(error.__cause__, NotFound):
+                return
+            raise
+        await self._owner(self._default_image)
+        ref = f"{self._prefix}copy-{secrets.token_hex(8)}"
+        copying = asyncio.ensure_future(self._call(lambda: self._copy(ref, source_id, target_id), _COPYING))
+        try:
+            await asyncio.shield(copying)
+        finally:
+            # Also of a copy that was given up: its thread ends when the container does.
+            await asyncio.shield(self._spawn(self._undo(ref, copying, at_once=True)))
+
+    def _copy(self, ref: str, source_id: str, target_id: str) -> None:
+        """Copy a volume by a container that has both, in a thread. The container is its caller's to remove."""
+        # Labelled like a session, though of none, so that what a crash leaves of it is found.
+        labels = {f"{_LABEL}.instance": self._instance, f"{_LABEL}.session": ""}
+        api = self._slow_api
+        mounts = [
+            Mount("/from", self._volume(source_id), type="volume", read_only=True),
+            Mount("/to", self._volume(target_id), type="volume", labels=labels | {f"{_LABEL}.workspace": target_id}),
+        ]
+        api.create_container(
+            self._default_image,
+            name=ref,
+            user="0",
+            entrypoint=["cp", "-a", "/from/.", "/to/"],
+            command=[],
+            labels=labels,
+            network_disabled=True,
+            healthcheck={"test": ["NONE"]},
+            host_config=api.create_host_config(mounts=mounts, log_config=LogConfig(type=LogConfig.types.JSON)),
+        )
+        api.start(ref)
+        if api.wait(ref, timeout=_COPYING)["StatusCode"] != 0:
+            said = api.logs(ref, tail=3).decode(errors="replace").strip()
+            if "No space left" in said:
+                raise DiskFull("No space is left on the disk for the copy.")
+            raise SandboxUnavailable(f"The workspace cannot be copied: {said}.")
+
     async def workspace_bytes(self, workspace_id: str) -> int | None:
         for found in await self._list(f"{_LABEL}.workspace={workspace_id}"):
             if found["State"] == "running":
@@ -298,7 +401,7 @@ class DockerEngine:
         if found is None:
             raise SandboxGone("The sandbox has ended.")
         env = json.loads(found["Config"]["Labels"].get(f"{_LABEL}.env", "{}"))
-        return self._containers.setdefault(ref, Container(self._endpoint_now, ref, env, self._opening))
+        return self._containers.setdefault(ref, Container(self._endpoint_now, ref, env, self._opening, self._patience))
 
     async def _inspect(self, ref: str) -> dict[str, Any] | None:
         def inspect() -> dict[str, Any] | None:
@@ -336,13 +439,13 @@ class DockerEngine:
             raise SandboxUnavailable("The container engine is not connected.")
         return self._endpoint
 
-    async def _call(self, ask: Callable[[], T], patience: float = PATIENCE, *, because: str = "") -> T:
+    async def _call(self, ask: Callable[[], T], patience: float | None = None, *, because: str = "") -> T:
         """Ask the engine in a thread; SandboxUnavailable when it fails or says nothing for so many seconds."""
         if self._threads is None:
             raise SandboxUnavailable("The container engine is not connected.")
         start = because or "The container engine failed"
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(patience or self._patience):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
         except APIError as error:
             raise SandboxUnavailable(f"{start}: {error.explanation or error}") from error

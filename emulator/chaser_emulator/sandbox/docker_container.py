@@ -8,6 +8,7 @@ import re
 import secrets
 import shlex
 from collections.abc import AsyncIterator, Coroutine, Mapping
+from functools import partial
 from typing import Any, Final
 
 from . import (
@@ -25,7 +26,7 @@ from . import (
     UnknownDirectory,
 )
 from .docker_exec import Endpoint
-from .warm_shell import PATIENCE, Reply, Shell, ShellProcess, ShellStock
+from .warm_shell import Reply, Shell, ShellProcess, ShellStock
 
 ROOT = "0"
 
@@ -39,16 +40,24 @@ _LOGIN_PATIENCE: Final = 5.0
 class Container:
     """A running container of a session, as `ref` names it. `env` is the session's own, which no profile may override.
 
-    `owner` is the user that /workspace is to be given to before the first command.
+    An engine that says nothing for `patience` seconds is unavailable. `owner` is the user that /workspace is to be
+    given to before the first command.
     """
 
     def __init__(
-        self, endpoint: Endpoint, ref: str, env: Mapping[str, str], opening: asyncio.Semaphore, owner: str | None = None
+        self,
+        endpoint: Endpoint,
+        ref: str,
+        env: Mapping[str, str],
+        opening: asyncio.Semaphore,
+        patience: float,
+        owner: str | None = None,
     ) -> None:
         self.ref = ref
         self._endpoint = endpoint
         self._env = dict(env)
         self._opening = opening
+        self._patience = patience
         self._owner = owner
         self._settling: asyncio.Task[None] | None = None
         self._stocks: dict[str | None, ShellStock] = {}
@@ -64,6 +73,11 @@ class Container:
     def warm(self) -> None:
         """Get the first shells ready without being waited for."""
         self._stock(None).warm()
+
+    async def ready(self) -> None:
+        """Wait until commands can run."""
+        stock = self._stock(None)
+        stock.give(await stock.take(), clean=True)
 
     async def exec(self, command: CommandSpec) -> ShellProcess:
         cwd = posixpath.join(WORKSPACE_ROOT, command.cwd)
@@ -86,7 +100,7 @@ class Container:
             process = ShellProcess(shell, self, stock.give, stdin=stdin)
             shell.request(code)
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(self._patience):
                     reply = await asyncio.shield(process.first)
             except TimeoutError as error:
                 process.abandon()
@@ -110,7 +124,7 @@ class Container:
             raise SandboxGone("The sandbox has ended.")
         stock = self._stocks.get(user)
         if stock is None:
-            stock = self._stocks[user] = ShellStock(lambda: self._open(user))
+            stock = self._stocks[user] = ShellStock(partial(self._open, user), patience=self._patience)
         return stock
 
     async def _open(self, user: str | None) -> Shell:
@@ -119,7 +133,7 @@ class Container:
                 self._settling = asyncio.create_task(self._settle(self._owner))
             await asyncio.shield(self._settling)
         async with self._opening:
-            shell = await Shell.open(self._endpoint, self.ref, user)
+            shell = await Shell.open(self._endpoint, self.ref, user, self._patience)
         try:
             login = self._logins.get(user)
             if login is None:
@@ -181,11 +195,11 @@ class Container:
     async def _ask(self, code: str) -> Reply:
         """One short question to the root's shell; no reply, such as `()`, when the container has gone."""
         try:
-            async with self._controlling, asyncio.timeout(PATIENCE):
+            async with self._controlling, asyncio.timeout(self._patience):
                 if self._control is None or self._control.stream.ended:
                     if self._closed:
                         return ()
-                    self._control = await Shell.open(self._endpoint, self.ref, ROOT)
+                    self._control = await Shell.open(self._endpoint, self.ref, ROOT, self._patience)
                 watched = " ".join(str(pid) for pid in self._watched)
                 self._control.request(f"_chaser_watched='{watched}'\n{code}")
                 while isinstance(item := await self._control.next(), bytes):
@@ -233,7 +247,7 @@ class Container:
             # Without the word nothing is stored; and the part is gone before the caller goes on, even a cancelled one.
             await process.close_stdin()
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(self._patience):
                     await process.wait()
             except TimeoutError as error:
                 process.abandon()

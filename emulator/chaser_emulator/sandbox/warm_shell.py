@@ -14,9 +14,6 @@ from .docker_exec import Endpoint, ExecError, ExecStream, open_exec
 
 Reply = tuple[str, ...]
 
-PATIENCE = 10.0
-"""Seconds after which an engine that says nothing counts as not answering."""
-
 _BUFFER = 1024 * 1024
 _PIECE = 64 * 1024
 _ARGV = ("sh", "-c", 'eval "$_chaser_script"', "chaser")
@@ -34,10 +31,10 @@ class Shell:
         self.gone = False
 
     @classmethod
-    async def open(cls, endpoint: Endpoint, container: str, user: str | None) -> Shell:
-        """Start one. SandboxGone, UnknownUser, or SandboxUnavailable with the engine's reason."""
+    async def open(cls, endpoint: Endpoint, container: str, user: str | None, patience: float) -> Shell:
+        """Start one within `patience` seconds. SandboxGone, UnknownUser, or SandboxUnavailable with the reason."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(patience):
                 stream = await open_exec(endpoint, container, _ARGV, user=user, env=[f"_chaser_script={_SUPERVISOR}"])
         except TimeoutError as error:
             raise SandboxUnavailable("The container engine does not answer.") from error
@@ -46,7 +43,7 @@ class Shell:
         shell = cls(stream, secrets.token_hex(16).encode())
         noise = b""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(patience):
                 stream.write(shell._mark + b"\n")
                 while isinstance(item := await shell.next(), bytes):
                     noise += item
@@ -148,6 +145,7 @@ class ShellProcess:
         self._room = asyncio.Event()
         self._ended = asyncio.Event()
         self._waiting = 0
+        self._dead = False
         self._code = 137
         self.pid = 0
         self.first: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
@@ -190,14 +188,13 @@ class ShellProcess:
         self._chunks.append(data)
         self._size += len(data)
         self._news.set()
-        while self._size > _BUFFER:
+        while self._size > _BUFFER and not self._dead:
             self._room.clear()
             try:
                 async with asyncio.timeout(0.1 if self._waiting else None):
                     await self._room.wait()
             except TimeoutError:
-                if not await self._control.lives(self.pid):
-                    return
+                self._dead = not await self._control.lives(self.pid)
 
     async def output(self) -> AsyncIterator[bytes]:
         while True:
@@ -272,8 +269,11 @@ class ShellStock:
     Who needs one takes one that is free; else the next that becomes free or gets ready, whichever comes first.
     """
 
-    def __init__(self, open_shell: Callable[[], Awaitable[Shell]], *, spare: int = 1, most: int = 4) -> None:
+    def __init__(
+        self, open_shell: Callable[[], Awaitable[Shell]], *, patience: float, spare: int = 1, most: int = 4
+    ) -> None:
         self._open_shell = open_shell
+        self._patience = patience
         self._spare = spare
         self._most = most
         self._idle: list[Shell] = []
@@ -294,7 +294,7 @@ class ShellStock:
         self._waiting.append(waiter)
         self.warm()
         try:
-            async with asyncio.timeout(3 * PATIENCE):
+            async with asyncio.timeout(3 * self._patience):
                 try:
                     return await waiter
                 except asyncio.CancelledError:
