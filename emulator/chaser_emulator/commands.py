@@ -221,6 +221,8 @@ class Commands:
             if running is not None and size - position < most:
                 await _wait_for_more(running, position, most, interval)
                 size = running.size
+                if running.done.is_set():
+                    continue
             data = self._read(row, position, most) if size > position else b""
             ended = running is None
             yield position, data, ended and position + len(data) >= size

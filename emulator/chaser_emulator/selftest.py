@@ -45,12 +45,11 @@ _SCRIPT = "\n".join(
 
 
 async def measure(call: Call, row: Row) -> dict[str, Any]:
-    """SessionSelfTestResponse: `degraded` when the script failed or the workspace is missing (S17)."""
+    """SessionSelfTestResponse: `degraded` when the script failed, the workspace is missing, or nothing is isolated (S17)."""
     with call.world.lifecycle.lease(row["id"]):
         outcome = await run(call.engine, row["ref"], CommandSpec(_SCRIPT), stdin=None, timeout=_TIMEOUT)
     found = dict(line.partition("=")[::2] for line in outcome.output.splitlines() if "=" in line)
-    warnings = call.world.engine_info.warnings
-    healthy = outcome.exit_code == 0 and "workspace_root" in found and not warnings
+    healthy = outcome.exit_code == 0 and "workspace_root" in found and call.world.engine_info.isolated
     path = found.get("path") or None
     return {
         "kind": "self_test",

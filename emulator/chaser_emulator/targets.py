@@ -57,7 +57,7 @@ async def open_session(call: Call, body: Mapping[str, Any]) -> Target:
             return Target(live, False, workspace)
         # The one before it is on its way out; its disk is free once it is gone.
         await call.world.lifecycle.ended(live["id"])
-    call.world.lifecycle.boot(row, env)
+    call.world.lifecycle.boot(row, _proxy_variables(row["proxy"]) | env)
     return Target(row, True, workspace)
 
 
@@ -143,3 +143,11 @@ def _proxy(body: Mapping[str, Any]) -> str | None:
         return str(proxy["url"])
     secret = f":{proxy['password']}" if proxy.get("password") is not None else ""
     return f"{scheme}://{proxy['username']}{secret}@{rest}"
+
+
+def _proxy_variables(proxy: str | None) -> dict[str, str]:
+    """What programs look at to find a proxy; the words for Chaser's own pools mean a direct way here (S6)."""
+    if proxy is None or "://" not in proxy:
+        return {}
+    names = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
+    return {name: proxy for upper in names for name in (upper, upper.lower())}

@@ -12,6 +12,7 @@ from chaser_emulator import lookup, selftest
 from chaser_emulator.commands import Outcome, run
 from chaser_emulator.errors import ApiError
 from chaser_emulator.operations import Call, operation
+from chaser_emulator.resources import present
 from chaser_emulator.sandbox import WORKSPACE_ROOT, CommandSpec, SandboxGone
 from chaser_emulator.store import Row, workspaces
 from chaser_emulator.store.sessions import FAILED, RUNNING
@@ -133,21 +134,21 @@ def _answer(
     call: Call, row: Row, workspace: Row | None, outcome: Outcome | None = None, command: Row | None = None
 ) -> dict[str, Any]:
     """SandboxExecResponse (X2, X3)."""
-    return {
-        "kind": "exec",
-        "status": outcome.status if outcome is not None else RUNNING,
-        "session_id": row["id"],
-        "command": call.body["command"],
-        "ephemeral": bool(row["ephemeral"]),
-        "background": command is not None,
-        "workspace": (workspace["name"] or workspace["id"]) if workspace is not None else None,
-        "workspace_id": row["workspace_id"],
-        "command_id": command["id"] if command is not None else None,
-        "pid": command["pid"] if command is not None else None,
-        "exit_code": outcome.exit_code if outcome is not None else None,
-        "output": outcome.output if outcome is not None else None,
-        "output_truncated": outcome.truncated if outcome is not None else None,
-    }
+    return present(
+        kind="exec",
+        status=outcome.status if outcome is not None else RUNNING,
+        session_id=row["id"],
+        command=call.body["command"],
+        ephemeral=bool(row["ephemeral"]),
+        background=command is not None,
+        workspace=(workspace["name"] or workspace["id"]) if workspace is not None else None,
+        workspace_id=row["workspace_id"],
+        command_id=command["id"] if command is not None else None,
+        pid=command["pid"] if command is not None else None,
+        exit_code=outcome.exit_code if outcome is not None else None,
+        output=outcome.output if outcome is not None else None,
+        output_truncated=outcome.truncated if outcome is not None else None,
+    )
 
 
 @operation("self-test-session")

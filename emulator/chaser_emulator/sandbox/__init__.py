@@ -100,6 +100,8 @@ class EngineInfo:
     isolation: str
     default_image: str | None = None
     warnings: Sequence[str] = ()
+    isolated: bool = True
+    """Whether a sandbox is kept from the host and from other sandboxes; a self-test is `degraded` where it is not."""
 
 
 class Engine(Protocol):
@@ -152,6 +154,13 @@ class Engine(Protocol):
 
     async def delete_workspace(self, workspace_id: str) -> None:
         """Delete a workspace's disk; no sandbox is using it. Of one that is not there: nothing."""
+        ...
+
+    async def copy_workspace(self, source_id: str, target_id: str) -> None:
+        """Make a new workspace's disk, with all that is on another one's: links, modes and times too. No sandbox uses either.
+
+        On failure nothing of the new one remains, save what `delete_workspace` clears away. Raises DiskFull.
+        """
         ...
 
     async def workspace_bytes(self, workspace_id: str) -> int | None:

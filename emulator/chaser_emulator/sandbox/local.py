@@ -30,6 +30,7 @@ from chaser_emulator.sandbox import (
     UnknownDirectory,
     UnknownUser,
     bubblewrap,
+    copies,
     files,
     plain,
 )
@@ -109,6 +110,7 @@ class LocalEngine:
             name="local",
             version="plain processes",
             isolation=f"None: {reason}. Commands are processes of your own user, in the workspace's folder.",
+            isolated=False,
             warnings=(
                 *_ALWAYS,
                 "Commands can read and change everything that your user can: files, processes, the network.",
@@ -178,6 +180,11 @@ class LocalEngine:
         except FileNotFoundError:
             return
         await files.in_thread(files.remove_tree, doomed)
+
+    async def copy_workspace(self, source_id: str, target_id: str) -> None:
+        source, target = self._workspace(source_id), self._workspace(target_id)
+        if source.exists():
+            await copies.copy_tree(source, target, self._shut)
 
     async def workspace_bytes(self, workspace_id: str) -> int | None:
         folder = self._workspace(workspace_id)

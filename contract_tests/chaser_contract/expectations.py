@@ -1,0 +1,46 @@
+"""The refusals of valid input that are meant, by operation and status, each with its reason (`expectations.yaml`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import yaml
+
+# What Schemathesis takes for acceptance of valid data on its own: success, and refusals about who asks for what.
+_ACCEPTED = ["2xx", "3xx", "401", "403", "404", "409", "429"]
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """`operation` may answer `status` where `check` would call it a finding; None as status switches the check off."""
+
+    operation: str
+    check: str
+    status: int | None
+    reason: str
+
+
+def load() -> list[Expectation]:
+    """Every expectation of this package. Raises ValueError for one without a reason."""
+    text = (resources.files(__package__) / "expectations.yaml").read_text("utf-8")
+    found = [Expectation(one["operation"], one["check"], one.get("status"), one["reason"]) for one in yaml.safe_load(text)]
+    for one in found:
+        if not one.reason.strip():
+            raise ValueError(f"{one.operation}: an expectation needs a reason")
+    return found
+
+
+def as_config(expectations: Iterable[Expectation]) -> list[dict[str, Any]]:
+    """The `operations` of a Schemathesis configuration."""
+    by_operation: dict[str, dict[str, Any]] = {}
+    for one in expectations:
+        checks = by_operation.setdefault(one.operation, {})
+        if one.status is None:
+            checks[one.check] = {"enabled": False}
+        else:
+            check = checks.setdefault(one.check, {"expected-statuses": list(_ACCEPTED)})
+            check["expected-statuses"].append(str(one.status))
+    return [{"include-operation-id": operation, "checks": checks} for operation, checks in by_operation.items()]

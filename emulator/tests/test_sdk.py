@@ -1,0 +1,241 @@
+"""The official client against every engine: each call works unmodified and returns what its types promise."""
+
+from __future__ import annotations
+
+import types
+import typing
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import chaser_sdk.types as sdk_types
+import pytest
+from chaser_sdk import ChaserApiError, ChaserClient
+from emulators import ENGINES, emulator_on, sdk_of
+
+from chaser_emulator.sandbox.scripted import Rule
+from chaser_emulator.server import Running
+
+_RULES = (Rule("echo hello", output="hello\n"), Rule("slow", output="begun\n", delay=30))
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def emulator(request: pytest.FixtureRequest) -> Iterator[Running]:
+    with emulator_on(request.param, rules=_RULES) as one:
+        yield one
+
+
+@pytest.fixture
+def sdk(emulator: Running) -> ChaserClient:
+    return sdk_of(emulator)
+
+
+def fits(value: Any, expected: Any, where: str = "") -> None:
+    """Fail unless a JSON value has the type that the client's annotations say."""
+    origin = typing.get_origin(expected)
+    if origin in (typing.NotRequired, typing.Required):
+        fits(value, typing.get_args(expected)[0], where)
+    elif typing.is_typeddict(expected):
+        assert isinstance(value, dict), where
+        hints = typing.get_type_hints(expected, include_extras=True)
+        if getattr(expected, "__total__", True):
+            missing = {name for name in expected.__required_keys__ if name not in value}
+            assert not missing, f"{where}: {missing} missing"
+        for name, item in value.items():
+            assert name in hints, f"{where}.{name} is unknown to the client"
+            fits(item, hints[name], f"{where}.{name}")
+    elif origin is list:
+        assert isinstance(value, list), where
+        for index, item in enumerate(value):
+            fits(item, typing.get_args(expected)[0], f"{where}[{index}]")
+    elif origin is dict:
+        assert isinstance(value, dict), where
+    elif origin in (typing.Union, types.UnionType):
+        assert any(_is(value, option) for option in typing.get_args(expected)), f"{where}: {value!r} is no {expected}"
+    elif origin is typing.Literal:
+        assert value in typing.get_args(expected), where
+    elif expected is not Any:
+        assert _is(value, expected), f"{where}: {value!r} is no {expected}"
+
+
+def _is(value: Any, expected: Any) -> bool:
+    if expected is type(None):
+        return value is None
+    if expected is int and isinstance(value, bool):
+        return False
+    return isinstance(value, expected)
+
+
+def holds(value: dict[str, Any], *names: str) -> None:
+    """Fail unless every one of these is there."""
+    assert not (missing := set(names) - set(value)), f"{missing} missing"
+
+
+def test_a_session_is_created_found_and_ended(sdk: ChaserClient) -> None:
+    session = sdk.sessions.create(session_type="sandbox", ephemeral=True, env={"A": "b"})
+    fits(session, sdk_types.SessionInfo)
+    ready = sdk.sessions.wait_until_ready(session["id"], interval_secs=0.05)
+    assert ready["status"] == "running"
+    assert ready["persistence"] is False
+    uuid.UUID(session["id"])
+    page = sdk.sessions.list_page()
+    fits(page, sdk_types.ListSessionsResponse)
+    assert session["id"] in [one["id"] for one in sdk.sessions.list()]
+    assert page["total"] == len(page["sessions"])
+    sdk.sessions.resize_pty(session["id"], 40, 100)
+    sdk.sessions.terminate(session["id"])
+    assert sdk.sessions.get(session["id"])["status"] == "terminated"
+    assert session["id"] not in [one["id"] for one in sdk.sessions.list()]
+    sdk.sessions.terminate(session["id"], force=True)
+
+
+def test_sessions_are_ended_in_bulk(sdk: ChaserClient) -> None:
+    ids = [sdk.sessions.create(ephemeral=True)["id"] for _ in range(3)]
+    unknown = str(uuid.uuid4())
+    result = sdk.sessions.bulk_terminate({"ids": [*ids[:2], unknown]})
+    fits(result, sdk_types.BulkTerminateResponse)
+    assert sorted(result["terminated"]) == sorted(ids[:2])
+    assert [(one["id"], one["code"]) for one in result["failed"]] == [(unknown, "not_found")]
+    everything = sdk.sessions.bulk_terminate({"all": True, "session_type": "sandbox", "force": True})
+    assert ids[2] in everything["terminated"]
+
+
+def test_a_command_runs_in_one_call(sdk: ChaserClient) -> None:
+    result = sdk.exec.run(command="echo hello", ephemeral=True)
+    fits(result, sdk_types.SandboxExecResponse)
+    assert (result["output"], result["exit_code"], result["status"]) == ("hello\n", 0, "completed")
+    assert result["ephemeral"] is True
+    assert result["output_truncated"] is False
+    assert sdk.sessions.get(result["session_id"])["status"] == "terminated"
+
+
+def test_a_command_without_a_target_runs_in_the_default_workspace(sdk: ChaserClient) -> None:
+    result = sdk.exec.run(command="echo hello")
+    assert (result["workspace"], result["ephemeral"]) == ("default", False)
+    again = sdk.exec.run({"command": "echo hello"})
+    assert again["session_id"] == result["session_id"]
+    sdk.sessions.terminate(result["session_id"])
+
+
+def test_a_command_runs_in_a_session(sdk: ChaserClient) -> None:
+    session = sdk.sessions.create(ephemeral=True)
+    result = sdk.exec.in_session(session["id"], command="echo hello", cwd="/workspace", env={"X": "1"}, timeout_ms=60_000)
+    fits(result, sdk_types.SandboxExecResponse)
+    assert (result["output"], result["exit_code"], result["background"]) == ("hello\n", 0, False)
+    failed = sdk.exec.in_session(session["id"], {"command": "false"})
+    assert failed["exit_code"] == 1
+    sdk.sessions.terminate(session["id"])
+
+
+def test_a_background_command_is_followed_fed_and_killed(sdk: ChaserClient, emulator: Running) -> None:
+    session = sdk.sessions.create(ephemeral=True)
+    scripted = emulator.world.engine.name == "scripted"
+    started = sdk.exec.in_session(
+        session["id"], command="slow" if scripted else "echo begun; cat; sleep 30", background=True
+    )
+    fits(started, sdk_types.SandboxExecResponse)
+    holds(started, "command_id", "pid")
+    command = started["command_id"]
+    listed = sdk.commands.list(session["id"])
+    fits(listed[0], sdk_types.SessionCommandInfo)
+    assert [one["command_id"] for one in listed] == [command]
+    fed = sdk.commands.send_stdin(session["id"], command, "aGk=", encoding="base64")
+    assert fed == {"command_id": command, "bytes_written": 2}
+    assert sdk.commands.send_stdin(session["id"], command, "text\n")["bytes_written"] == 5
+    assert sdk.commands.kill(session["id"], command, signal="SIGKILL")["signal"] == "SIGKILL"
+    done = sdk.commands.wait_for_completion(session["id"], command, interval_secs=0.05)
+    fits(done, sdk_types.SessionCommandInfo)
+    holds(done, "exit_code", "output", "output_bytes", "output_truncated", "started_at_epoch", "finished_at_epoch")
+    assert (done["status"], done["exit_code"]) == ("killed", 137)
+    with pytest.raises(ChaserApiError) as refused:
+        sdk.commands.kill(session["id"], command)
+    assert (refused.value.status, refused.value.code) == (409, "not_running")
+    assert sdk.commands.stream_url(session["id"], command, offset=0).endswith("/stream?from=0")
+    sdk.sessions.terminate(session["id"], force=True)
+
+
+def test_files_go_in_and_come_out(sdk: ChaserClient) -> None:
+    session = sdk.sessions.create(ephemeral=True)
+    data = bytes(range(256)) * 100
+    stored = sdk.files.upload(session["id"], path="/workspace/some folder/data.bin", data=data)
+    fits(stored, sdk_types.UploadFileResponse)
+    assert stored == {"path": "/workspace/some folder/data.bin", "size": len(data)}
+    assert sdk.files.download(session["id"], "/workspace/some folder/data.bin") == data
+    sdk.files.upload_text(session["id"], "notes.txt", "grüße\n")
+    assert sdk.files.download_text(session["id"], "/workspace/notes.txt") == "grüße\n"
+    sdk.sessions.terminate(session["id"])
+
+
+def test_a_workspace_keeps_its_files_from_session_to_session(sdk: ChaserClient) -> None:
+    workspace = sdk.workspaces.create(session_type="sandbox", name=f"w-{uuid.uuid4().hex[:8]}")
+    fits(workspace, sdk_types.WorkspaceInfo)
+    holds(workspace, "id", "name", "created_at", "persistence", "session_type", "status", "template", "assistant_home")
+    first = sdk.sessions.create(session_type="sandbox", workspace=workspace["name"])
+    assert sdk.sessions.create(session_type="sandbox", workspace=workspace["id"])["id"] == first["id"]
+    sdk.files.upload_text(first["id"], "kept.txt", "kept")
+    listed = {one["id"]: one for one in sdk.workspaces.list()}[workspace["id"]]
+    fits(listed, sdk_types.WorkspaceInfo)
+    assert (listed["status"], listed["active_session_id"]) == ("active", first["id"])
+    with pytest.raises(ChaserApiError) as refused:
+        sdk.workspaces.delete(workspace["id"])
+    assert (refused.value.status, refused.value.code) == (409, "workspace_active")
+    sdk.sessions.terminate(first["id"])
+    second = sdk.sessions.create(session_type="sandbox", workspace=workspace["name"])
+    assert second["id"] != first["id"]
+    assert sdk.files.download_text(second["id"], "/workspace/kept.txt") == "kept"
+    assert sdk.workspaces.rename(workspace["id"], None) == {"id": workspace["id"], "name": None}
+    renamed = sdk.workspaces.rename(workspace["id"], f"r-{uuid.uuid4().hex[:8]}")
+    fits(renamed, sdk_types.WorkspaceNameResponse)
+    assert sdk.workspaces.set_template(workspace["id"], True) == {"id": workspace["id"], "template": True}
+    sdk.workspaces.delete(str(renamed["name"]), force=True)
+    assert sdk.sessions.get(second["id"])["status"] == "terminated"
+
+
+def test_workspaces_are_deleted_in_bulk(sdk: ChaserClient) -> None:
+    ids = [sdk.workspaces.create(session_type="sandbox")["id"] for _ in range(2)]
+    result = sdk.workspaces.bulk_delete({"ids": [*ids, "nobody"]})
+    fits(result, sdk_types.BulkDeleteWorkspacesResponse)
+    assert (result["requested"], result["deleted"], result["failed"]) == (3, 2, 1)
+
+
+def test_the_self_test_says_what_commands_find(sdk: ChaserClient, emulator: Running) -> None:
+    session = sdk.sessions.create(ephemeral=True)
+    report = sdk.sessions.self_test(session["id"])
+    fits(report, sdk_types.SessionSelfTestResponse)
+    assert report["kind"] == "self_test"
+    if emulator.world.engine.name != "scripted":
+        runtime = report["runtime"]
+        assert runtime["cwd"] == "/workspace"
+        assert runtime["workspace_root_present"] is True
+        assert runtime["path_entries"] == runtime["path"].split(":")
+        assert runtime["chaser"]["session_id"] == session["id"]
+        assert "Python 3" in runtime["tool_versions"]["python3"]
+    sdk.sessions.terminate(session["id"])
+
+
+def test_a_key_of_an_organization_sees_that_organization_alone(sdk: ChaserClient, emulator: Running) -> None:
+    organization = sdk.accounts.create_organization(f"org-{uuid.uuid4().hex[:8]}")
+    ours = sdk.with_account(organization["name"])
+    secret = ours.keys.create(name="ci", scopes=["sessions.read", "sessions.write", "exec.write"])["key"]
+    bound = sdk_of(emulator, secret)
+    session = bound.sessions.create(ephemeral=True)
+    assert bound.exec.in_session(session["id"], command="echo hello")["output"] == "hello\n"
+    with pytest.raises(ChaserApiError) as refused:
+        bound.workspaces.list()
+    assert (refused.value.status, refused.value.code) == (403, "insufficient_scope")
+    with pytest.raises(ChaserApiError) as refused:
+        sdk.sessions.get(session["id"])
+    assert refused.value.status == 404
+    bound.sessions.terminate(session["id"])
+
+
+def test_a_service_account_drives_a_sandbox(sdk: ChaserClient, emulator: Running) -> None:
+    organization = sdk.accounts.create_organization(f"org-{uuid.uuid4().hex[:8]}")
+    ours = sdk.with_account(organization["id"])
+    robot = ours.accounts.service_accounts.create("robot")
+    secret = ours.accounts.service_accounts.keys.create(robot["id"], scopes=None)["key"]
+    bound = sdk_of(emulator, secret)
+    result = bound.exec.run(command="echo hello", ephemeral=True)
+    assert result["output"] == "hello\n"
+    events = bound.audit.list(action="session.exec")
+    assert [(one["actor_type"], one["actor_id"]) for one in events] == [("service_account", robot["id"])]
