@@ -63,11 +63,10 @@ class Storage:
             # Nothing ever wrote to it.
             return True
         measure = self._measures.get(row["id"])
-        if measure is None:
+        if measure is None or measure.last_session_id != row["last_session_id"]:
             return False
-        idle = row["active_session_id"] is None
-        if idle and measure.idle and measure.last_session_id == row["last_session_id"]:
-            return True
+        if row["active_session_id"] is None:
+            return measure.idle
         return asyncio.get_running_loop().time() - measure.moment < _FRESH
 
     async def _measure_all(self, rows: list[Row]) -> None:

@@ -157,9 +157,9 @@ class Engine(Protocol):
         ...
 
     async def copy_workspace(self, source_id: str, target_id: str) -> None:
-        """Make a new workspace's disk, with all that is on another one's: links, modes and times too. No sandbox uses either.
+        """Make a new workspace's disk of all that is on another one's: links, modes and times too.
 
-        On failure nothing of the new one remains, save what `delete_workspace` clears away. Raises DiskFull.
+        No sandbox uses either. On failure nothing of the new one remains, save what `delete_workspace` clears away. Raises DiskFull.
         """
         ...
 

@@ -50,6 +50,8 @@ _LABEL: Final = "chaser.emulator"
 _ISOLATION: Final = "Each session is a container: its own files, processes and network, on the engine's kernel."
 _SLOW: Final = 30
 """Seconds for what makes the engine work hard: to create and start, and to measure disks."""
+_COPYING: Final = 600
+"""Seconds for the copy of a whole workspace."""
 
 # Stays until it is told to stop, and outlives a `pkill sleep` or `pkill -f sleep` of the session's.
 _IDLE: Final = "trap 'kill $!; exit 0' TERM INT; while :; do sl''eep 2147483647 & wait $!; done"
@@ -70,6 +72,7 @@ class DockerEngine:
     """
 
     name: EngineName = "docker"
+    outlives = True
 
     def __init__(
         self,
@@ -342,14 +345,22 @@ class DockerEngine:
             if isinstance(error.__cause__, NotFound):
                 return
             raise
-        await self._owner(self._default_image)
+        await self._image(self._default_image)
         ref = f"{self._prefix}copy-{secrets.token_hex(8)}"
         copying = asyncio.ensure_future(self._call(lambda: self._copy(ref, source_id, target_id), _COPYING))
         try:
             await asyncio.shield(copying)
         finally:
-            # Also of a copy that was given up: its thread ends when the container does.
-            await asyncio.shield(self._spawn(self._undo(ref, copying, at_once=True)))
+            await asyncio.shield(self._spawn(self._end_copy(ref, copying)))
+
+    async def _end_copy(self, ref: str, copying: asyncio.Future[None]) -> None:
+        """Remove the container of a copy, also of one that was given up: its thread ends when the container does."""
+        with contextlib.suppress(SandboxUnavailable):
+            await self._call(lambda: self._remove(ref))
+        if not copying.done():
+            await asyncio.gather(copying, return_exceptions=True)
+            with contextlib.suppress(SandboxUnavailable):
+                await self._call(lambda: self._remove(ref))
 
     def _copy(self, ref: str, source_id: str, target_id: str) -> None:
         """Copy a volume by a container that has both, in a thread. The container is its caller's to remove."""

@@ -167,6 +167,9 @@ class ScriptedEngine:
     async def delete_workspace(self, workspace_id: str) -> None:
         self._workspaces.pop(workspace_id, None)
 
+    async def copy_workspace(self, source_id: str, target_id: str) -> None:
+        self._workspaces[target_id] = dict(self._workspaces.get(source_id, {}))
+
     async def workspace_bytes(self, workspace_id: str) -> int | None:
         return sum(len(content) for content in self._workspaces.get(workspace_id, {}).values())
 
