@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import httpx
 import images
 import requirements
-from chaser_sdk import ChaserClient
-
 from chaser_emulator.sandbox import Engine
 from chaser_emulator.sandbox.scripted import Rule, ScriptedEngine
 from chaser_emulator.server import Running, running
 from chaser_emulator.settings import Settings
+from chaser_sdk import ChaserClient
 
 EngineChoice = Literal["local", "docker", "scripted"]
 ENGINES: tuple[EngineChoice, ...] = ("local", "docker", "scripted")
@@ -40,3 +40,11 @@ def emulator_on(
 def sdk_of(emulator: Running, key: str | None = None) -> ChaserClient:
     """The official client, unmodified."""
     return ChaserClient(base_url=emulator.url, api_key=key or emulator.api_key, timeout=60)
+
+
+def http_of(emulator: Running, key: str | None = None, account: str | None = None) -> httpx.Client:
+    """Plain HTTP with a key, in an account; to be closed by the caller."""
+    headers = {"Authorization": f"Bearer {key or emulator.api_key}"}
+    return httpx.Client(
+        base_url=emulator.url, headers=headers | ({"X-Chaser-Account": account} if account else {}), timeout=60
+    )
