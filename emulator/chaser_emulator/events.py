@@ -16,10 +16,10 @@ class Actor:
     """Who did it (H26)."""
 
     kind: Literal["user", "service_account", "system"]
-    id: str | None
+    id: str
 
 
-SYSTEM = Actor("system", None)
+SYSTEM = Actor("system", "system")
 
 
 async def audit(

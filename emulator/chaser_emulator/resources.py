@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from chaser_emulator.clock import moment
@@ -64,4 +65,96 @@ def command_info(row: Row, output_bytes: int, truncated: bool, output: str | Non
         output=output,
         output_bytes=output_bytes,
         output_truncated=truncated,
+    )
+
+
+def account_info(row: Row) -> Json:
+    """AccountInfo of a row of `accounts` with the caller's `role` in it; a service account is shown as a member."""
+    return {
+        "id": row["id"],
+        "kind": row["kind"],
+        "name": row["name"],
+        "role": row["role"] or "member",
+        "personal": row["kind"] == "personal",
+        "created_at": row["created_at"],
+    }
+
+
+def member_info(row: Row) -> Json:
+    """AccountMemberInfo of a membership joined with its user (A9)."""
+    return {
+        "user_id": row["user_id"],
+        "email": row["email"],
+        "name": row["name"],
+        "role": row["role"],
+        "joined_at": row["joined_at"],
+        "owner": row["role"] == "owner",
+    }
+
+
+def service_account_info(row: Row) -> Json:
+    """ServiceAccountInfo of a row of `service_accounts`."""
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "created_by_user_id": row["created_by_user_id"],
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+        "disabled": bool(row["disabled"]),
+    }
+
+
+def key_info(row: Row) -> Json:
+    """ApiKeyInfo, or ServiceAccountKeyInfo, of a row of `keys` (A16, A24)."""
+    scopes = json.loads(row["scopes"])
+    return present(
+        id=row["id"],
+        key_prefix=row["key_prefix"],
+        name=row["name"],
+        scopes=scopes,
+        full_access=not scopes,
+        created_at=row["created_at"],
+        last_used_at=row["last_used_at"],
+        revoked=row["revoked_at"],
+    )
+
+
+def created_key(row: Row, secret: str) -> Json:
+    """What the answer to a creation shows of a key: the only place where its secret is (A15)."""
+    scopes = json.loads(row["scopes"])
+    return {
+        "id": row["id"],
+        "key": secret,
+        "key_prefix": row["key_prefix"],
+        "scopes": scopes,
+        "full_access": not scopes,
+        "name": row["name"],
+    }
+
+
+def ssh_key_info(row: Row) -> Json:
+    """SshKeyInfo of a row of `ssh_keys`."""
+    return present(
+        id=row["id"],
+        name=row["name"],
+        public_key=row["public_key"],
+        fingerprint=row["fingerprint"],
+        created_at=row["created_at"],
+        last_used_at=row["last_used_at"],
+    )
+
+
+def audit_event_info(row: Row) -> Json:
+    """AuditEventInfo of a row of `audit_events`."""
+    return present(
+        id=row["id"],
+        actor_type=row["actor_type"],
+        actor_id=row["actor_id"],
+        action=row["action"],
+        resource_type=row["resource_type"],
+        resource_id=row["resource_id"],
+        status=row["status"],
+        summary=row["summary"],
+        metadata=json.loads(row["metadata"]),
+        created_at=row["created_at"],
     )

@@ -45,18 +45,18 @@ _SCRIPT = "\n".join(
 
 
 async def measure(call: Call, row: Row) -> dict[str, Any]:
-    """SessionSelfTestResponse: `degraded` when the script failed, the workspace is missing, or nothing is isolated (S17)."""
+    """SessionSelfTestResponse: `degraded` when the script failed, or workspace or isolation are missing (S17)."""
     with call.world.lifecycle.lease(row["id"]):
         outcome = await run(call.engine, row["ref"], CommandSpec(_SCRIPT), stdin=None, timeout=_TIMEOUT)
     found = dict(line.partition("=")[::2] for line in outcome.output.splitlines() if "=" in line)
     healthy = outcome.exit_code == 0 and "workspace_root" in found and call.world.engine_info.isolated
     path = found.get("path") or None
-    return {
-        "kind": "self_test",
-        "status": "ok" if healthy else "degraded",
-        "session_id": row["id"],
-        "workspace_id": row["workspace_id"],
-        "runtime": present(
+    return present(
+        kind="self_test",
+        status="ok" if healthy else "degraded",
+        session_id=row["id"],
+        workspace_id=row["workspace_id"],
+        runtime=present(
             cwd=found.get("cwd"),
             home=found.get("home") or None,
             user=found.get("user"),
@@ -86,4 +86,4 @@ async def measure(call: Call, row: Row) -> dict[str, Any]:
             tools={tool: found[f"tool.{tool}"] for tool in _TOOLS if found.get(f"tool.{tool}")},
             tool_versions={tool: found[f"version.{tool}"] for tool in _TOOLS if found.get(f"version.{tool}")},
         ),
-    }
+    )

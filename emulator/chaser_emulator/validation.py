@@ -154,6 +154,9 @@ def _coerce(parameter: Parameter, texts: Sequence[str]) -> Any:
     if parameter.many:
         item = parameter.schema.get("items", {})
         return [_value(text, item.get("type")) for text in texts]
+    if parameter.schema.get("format") == "date-time":
+        # The + of an offset that a client did not encode arrives as a space.
+        return texts[0].replace(" ", "+")
     return _value(texts[0], parameter.schema.get("type"))
 
 

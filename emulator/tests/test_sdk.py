@@ -39,7 +39,8 @@ def fits(value: Any, expected: Any, where: str = "") -> None:
         assert isinstance(value, dict), where
         hints = typing.get_type_hints(expected, include_extras=True)
         if getattr(expected, "__total__", True):
-            missing = {name for name in expected.__required_keys__ if name not in value}
+            wanted = {name for name, hint in hints.items() if typing.get_origin(hint) is not typing.NotRequired}
+            missing = wanted - set(value)
             assert not missing, f"{where}: {missing} missing"
         for name, item in value.items():
             assert name in hints, f"{where}.{name} is unknown to the client"

@@ -1,0 +1,55 @@
+# Everything a developer of this project does; `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := emulator contract_tests fixtures
+READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format generate bench contract clean
+
+help: ## show this
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: $(READY) ## start the emulator on http://localhost:8000
+	@$(BIN)/chaser-emulator $(ARGS)
+
+test: $(READY_DEV) ## run the tests (ARGS="-k name" selects some)
+	$(BIN)/pytest $(ARGS)
+
+check: $(READY_DEV) ## format, lint, types, the document, generated files
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/python emulator/generate.py --check
+
+format: $(READY_DEV) ## put the sources in their form
+	$(BIN)/ruff check --fix-only --quiet $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+generate: $(READY_DEV) ## write what follows from the document: shapes, assumptions, the table of the README
+	$(BIN)/python emulator/generate.py
+
+contract: $(READY_DEV) ## a long generated run over the emulated operations
+	CHASER_CONTRACT_EXAMPLES=100 $(BIN)/pytest contract_tests $(ARGS)
+
+bench: $(READY_DEV) ## measure, and print the rows
+	$(BIN)/python emulator/bench.py $(ARGS)
+
+clean: ## remove the environment and all caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build dist
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "python -m venv failed; on Debian: apt install python3-venv"; exit 2; }
+
+$(READY): $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Setting up $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(READY_DEV): $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Setting up $(VENV) for development ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(READY) $@
