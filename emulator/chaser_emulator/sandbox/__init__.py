@@ -117,7 +117,7 @@ class Engine(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of connections and helpers. Sandboxes that can outlive the emulator are left to the caller's `stop`."""
+        """Let go of connections and helpers. Sandboxes that outlive the emulator are left to the caller's `stop`."""
         ...
 
     async def start(self, spec: SandboxSpec) -> str:
@@ -145,7 +145,7 @@ class Engine(Protocol):
         ...
 
     async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes]) -> int:
-        """Store a file and answer its size: folders made, an old file replaced atomically, mode 0644, the session's user.
+        """Store a file and answer its size: folders made, an old file replaced atomically, mode 0644, the own user.
 
         When `content` raises, or the caller is cancelled, the old file is as it was and no partial file remains.
         Raises BadPath, NotAFile (the path is a folder), NotWritable, DiskFull.
@@ -159,7 +159,8 @@ class Engine(Protocol):
     async def copy_workspace(self, source_id: str, target_id: str) -> None:
         """Make a new workspace's disk of all that is on another one's: links, modes and times too.
 
-        No sandbox uses either. On failure nothing of the new one remains, save what `delete_workspace` clears away. Raises DiskFull.
+        No sandbox uses either. On failure nothing of the new one remains, save what `delete_workspace` clears away.
+        Raises DiskFull.
         """
         ...
 
