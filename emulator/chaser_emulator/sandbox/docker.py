@@ -171,7 +171,7 @@ class DockerEngine:
                 # Its thread goes on by itself; what it still makes is removed once it has ended.
                 self._spawn(self._undo(ref, making))
                 raise
-        container = Container(self._endpoint_now, ref, spec.env, self._opening, self._patience, found.owner)
+        container = Container(self._endpoint_now, ref, _environment(spec), self._opening, self._patience, found.owner)
         self._containers[ref] = container
         if found.id in self._proven:
             container.warm()
@@ -229,10 +229,11 @@ class DockerEngine:
 
         When that fails, neither it nor a new volume remains.
         """
+        env = _environment(spec)
         mine = {f"{_LABEL}.instance": self._instance}
         if spec.workspace_id is not None:
             mine[f"{_LABEL}.workspace"] = spec.workspace_id
-        labels = {**mine, f"{_LABEL}.session": spec.session_id, f"{_LABEL}.env": json.dumps(dict(spec.env))}
+        labels = {**mine, f"{_LABEL}.session": spec.session_id, f"{_LABEL}.env": json.dumps(env)}
         mounts: list[Mount] = []
         api = self._slow_api
         fresh = False
@@ -254,7 +255,7 @@ class DockerEngine:
                 name=ref,
                 entrypoint=["sh", "-c", _IDLE],
                 command=[],
-                environment=dict(spec.env),
+                environment=env,
                 labels=labels,
                 working_dir=WORKSPACE_ROOT,
                 # An image's own check of its health would run its commands in the session for ever.
@@ -472,6 +473,14 @@ class DockerEngine:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _environment(spec: SandboxSpec) -> dict[str, str]:
+    """What every command of a session sees."""
+    known = {"CHASER_SESSION_ID": spec.session_id}
+    if spec.workspace_id is not None:
+        known["CHASER_WORKSPACE_ID"] = spec.workspace_id
+    return {**known, **spec.env}
 
 
 def _name(found: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ import posixpath
 import re
 import secrets
 import shlex
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from . import (
     UnknownDirectory,
 )
 from .docker_exec import Endpoint
+from .process import shell_argv
 from .warm_shell import Reply, Shell, ShellProcess, ShellStock
 
 ROOT = "0"
@@ -55,7 +56,7 @@ class Container:
     ) -> None:
         self.ref = ref
         self._endpoint = endpoint
-        self._env = dict(env)
+        self._env = {"CHASER_MODE": "exec", **env}
         self._opening = opening
         self._patience = patience
         self._owner = owner
@@ -81,11 +82,10 @@ class Container:
 
     async def exec(self, command: CommandSpec) -> ShellProcess:
         cwd = posixpath.join(WORKSPACE_ROOT, command.cwd)
-        if "\0" in cwd:
+        if not command.cwd or "\0" in cwd:
             raise UnknownDirectory("cwd is no directory of the sandbox.")
         exports, odd = _environment(command.env)
-        words = [cwd, command.command, "4" if command.stdin else "0", *odd]
-        code = f"( {exports}_chaser_lead {shlex.join(words)} ); _chaser_end $?"
+        code = _code(cwd, command.command, stdin=command.stdin, exports=exports, odd=odd)
         process, reply = await self._run(code, command.user, stdin=command.stdin)
         if reply[0] == "pid":
             return process
@@ -154,7 +154,7 @@ class Container:
         command = f"if command -v bash >/dev/null; then exec bash -l -c {show}; else exec sh -l -c {show}; fi"
         kept: list[Shell] = []
         process = ShellProcess(shell, self, lambda shell, clean: kept.append(shell), stdin=False)
-        shell.request(f"( _chaser_lead {shlex.join(['/', command, '0'])} ); _chaser_end $?")
+        shell.request(_code("/", command))
         output = b""
         try:
             async with asyncio.timeout(_LOGIN_PATIENCE):
@@ -328,8 +328,19 @@ def _environment(env: Mapping[str, str]) -> tuple[str, list[str]]:
     return "export " + " ".join(f"{name}={shlex.quote(value)}" for name, value in plain.items()) + "; ", odd
 
 
+def _code(cwd: str, command: str, *, stdin: bool = False, exports: str = "", odd: Sequence[str] = ()) -> str:
+    """What a resident shell is sent to run a command. `odd` are variables for `env` to set."""
+    words = shlex.join(["env", *odd]) if odd else ""
+    arguments = shlex.join(shell_argv("", command)[1:])
+    lead = f'_chaser_lead {shlex.quote(cwd)} {4 if stdin else 0} {words} "$_chaser_setsid" "$_chaser_shell" {arguments}'
+    return f"( {exports}{lead} ); _chaser_end $?"
+
+
 def _place(path: str) -> tuple[str, str]:
-    """A path made absolute, and a word that is not empty when it must stay within /workspace."""
+    """A path made absolute, and a word that is not empty when it must stay within /workspace.
+
+    `..` is resolved by name, as in a URL.
+    """
     if not path or "\0" in path:
         raise BadPath("A path may not be empty or contain NUL.")
     place = posixpath.join(WORKSPACE_ROOT, path)
@@ -337,13 +348,18 @@ def _place(path: str) -> tuple[str, str]:
     if len(content) > 4095 or any(len(part) > 255 for part in content.split(b"/")):
         raise BadPath("The path is too long.")
     if not (place + "/").startswith(WORKSPACE_ROOT + "/"):
-        return place, ""
+        return _by_name(place), ""
     depth = 0
     for part in place[len(WORKSPACE_ROOT) :].split("/"):
         depth += -1 if part == ".." else 1 if part not in ("", ".") else 0
         if depth < 0:
             raise BadPath("The path climbs out of /workspace.")
-    return place, "inside"
+    return _by_name(place), "inside"
+
+
+def _by_name(place: str) -> str:
+    # One slash at the end says that a folder is meant, and stays.
+    return posixpath.normpath("/" + place.lstrip("/")) + ("/" if place.endswith("/") else "")
 
 
 def _file_error(reply: Reply, path: str, *, denied: type[SandboxError]) -> SandboxError:

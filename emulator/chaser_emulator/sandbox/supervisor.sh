@@ -12,27 +12,24 @@ IFS= read -r _chaser_mark <&4 || exit 0
 
 _chaser_say() { printf '%s %s>' "$_chaser_mark" "$*"; }
 
-_chaser_setsid=$(command -v setsid)
+# Without setsid a command has no group of its own, and a signal reaches its leader only.
+_chaser_setsid=$(command -v setsid || command -v env)
 _chaser_shell=$(command -v bash || command -v sh)
 _chaser_watched=
 
 # Becomes the command; called in a subshell. Started with `&` it would ignore SIGINT for ever, so the supervisor waits
-# for it in the foreground. $1: folder; $2: the command; $3: where standard input comes from; the rest: for `env`.
+# for it in the foreground. $1: folder; $2: 4 when standard input is the emulator's; then what to execute.
 _chaser_lead() {
     cd -- "$1" 2>/dev/null || { _chaser_say error directory; exit 1; }
     unset OLDPWD
     IFS=' ' read -r _chaser_pid _chaser_rest </proc/self/stat
     _chaser_say pid "$_chaser_pid"
-    _chaser_command=$2
-    case $3 in
+    case $2 in
     4) exec 0<&4 ;;
     esac
-    shift 3
+    shift 2
     exec 2>&1 4<&-
-    if [ $# -gt 0 ]; then
-        exec env "$@" ${_chaser_setsid:+"$_chaser_setsid"} "$_chaser_shell" -c "$_chaser_command"
-    fi
-    exec ${_chaser_setsid:+"$_chaser_setsid"} "$_chaser_shell" -c "$_chaser_command"
+    exec "$@"
 }
 
 # Says how it ended, then whether this shell can serve again: not if something else still holds its output.
@@ -72,10 +69,23 @@ _chaser_inside() {
     esac
 }
 
+# The longest part of the path $1 that is there; a symbolic link is, wherever it leads.
+_chaser_part_there() {
+    _chaser_there=$1
+    while [ ! -e "$_chaser_there" ] && [ ! -L "$_chaser_there" ]; do
+        _chaser_there=${_chaser_there%/*}
+        _chaser_there=${_chaser_there:-/}
+    done
+}
+
 # $1: path; $2: not empty when it must stay within /workspace. What is checked is the file that was really opened.
 _chaser_read() {
-    [ -e "$1" ] || { _chaser_say error missing; exit 1; }
-    [ -f "$1" ] || { _chaser_inside "$(readlink -f "$1")" "$2"; _chaser_say error kind; exit 1; }
+    if [ ! -f "$1" ]; then
+        _chaser_part_there "${1%/}"
+        _chaser_inside "$(readlink -f "$_chaser_there")" "$2"
+        [ -e "$1" ] && _chaser_say error kind || _chaser_say error missing
+        exit 1
+    fi
     [ -r "$1" ] || _chaser_fail
     exec 5<"$1"
     _chaser_inside "$(readlink -f /proc/self/fd/5)" "$2"
@@ -90,17 +100,14 @@ _chaser_write() {
     LC_ALL=C
     export LC_ALL
     umask 022
-    case $1 in
-    */) _chaser_say error kind; exit 1 ;;
-    esac
+    _chaser_part_there "${1%/}"
+    _chaser_inside "$(readlink -f "$_chaser_there")" "$2"
+    if [ -d "$1" ] || [ "$1" != "${1%/}" ]; then
+        _chaser_say error kind
+        exit 1
+    fi
     _chaser_folder=${1%/*}
     _chaser_folder=${_chaser_folder:-/}
-    _chaser_there=$_chaser_folder
-    while [ ! -e "$_chaser_there" ] && [ ! -L "$_chaser_there" ]; do
-        _chaser_there=${_chaser_there%/*}
-        _chaser_there=${_chaser_there:-/}
-    done
-    _chaser_inside "$(readlink -f "$_chaser_there")" "$2"
     _chaser_text=$(mkdir -p "$_chaser_folder" 2>&1) || _chaser_fail "$_chaser_text"
     _chaser_target=$(readlink -f "$1") || _chaser_fail
     _chaser_inside "$_chaser_target" "$2"
