@@ -30,7 +30,8 @@ class Clock:
 
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with microseconds and `Z` (G16); texts of this form sort as the moments do."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime, whose years before 1000 are shorter and would not sort.
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def moment(text: str) -> datetime:

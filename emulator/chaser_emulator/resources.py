@@ -122,14 +122,14 @@ def key_info(row: Row) -> Json:
 def created_key(row: Row, secret: str) -> Json:
     """What the answer to a creation shows of a key: the only place where its secret is (A15)."""
     scopes = json.loads(row["scopes"])
-    return {
-        "id": row["id"],
-        "key": secret,
-        "key_prefix": row["key_prefix"],
-        "scopes": scopes,
-        "full_access": not scopes,
-        "name": row["name"],
-    }
+    return present(
+        id=row["id"],
+        key=secret,
+        key_prefix=row["key_prefix"],
+        scopes=scopes,
+        full_access=not scopes,
+        name=row["name"],
+    )
 
 
 def ssh_key_info(row: Row) -> Json:

@@ -65,9 +65,8 @@ async def add_current_member(call: Call) -> dict[str, Any]:
     """Add a member by address; an unknown address gets a user of its own (A5)."""
     _require_organization(call)
     email, role = call.body["email"].strip(), call.body.get("role") or "member"
-    if role == _OWNER:
-        _require_owner(call)
     async with call.store.transaction() as tx:
+        await _require_right(call, tx, role)
         at = call.clock.timestamp()
         user = await accounts.user_by_email(tx, email)
         if user is None:
@@ -89,8 +88,7 @@ async def update_current_member(call: Call) -> dict[str, Any]:
     role = call.body["role"]
     async with call.store.transaction() as tx:
         row = await _member(call, tx, call.path["uid"])
-        if _OWNER in (role, row["role"]):
-            _require_owner(call)
+        await _require_right(call, tx, role, row["role"])
         if row["role"] == _OWNER and role != _OWNER:
             await _require_another_owner(call, tx)
         await accounts.set_role(tx, call.account.id, row["user_id"], role)
@@ -105,12 +103,13 @@ async def remove_current_member(call: Call) -> None:
     _require_organization(call)
     async with call.store.transaction() as tx:
         own = call.path["uid"].lower() == call.principal.id
-        if not own and call.account.role not in _MANAGERS:
-            raise ApiError("forbidden", f"removing others needs the role admin or owner; yours is {call.account.role}")
+        if not own:
+            # Those who may remove nobody must not learn who belongs, so this comes before the look.
+            await _require_right(call, tx)
         row = await _member(call, tx, call.path["uid"])
+        if not own:
+            await _require_right(call, tx, row["role"])
         if row["role"] == _OWNER:
-            if not own:
-                _require_owner(call)
             await _require_another_owner(call, tx)
         await accounts.remove_member(tx, call.account.id, row["user_id"], call.clock.timestamp())
         await call.audit(tx, row["user_id"], f"removed {row['email']}", {"role": row["role"]})
@@ -128,9 +127,17 @@ def _require_organization(call: Call) -> None:
         raise ApiError("forbidden", "a personal account has no other members; create an organization")
 
 
-def _require_owner(call: Call) -> None:
-    if call.account.role != _OWNER:
-        raise ApiError("forbidden", f"only an owner may do this to an owner; your role is {call.account.role}")
+async def _require_right(call: Call, tx: Transaction, *touched: str) -> None:
+    """Raise unless the caller may manage members, and may touch these roles.
+
+    The caller's role is read again, since it may have been lost after the request was admitted.
+    """
+    row = await accounts.member(tx, call.account.id, call.principal.id)
+    role = "none" if row is None else row["role"]
+    if role not in _MANAGERS:
+        raise ApiError("forbidden", f"managing members needs the role owner or admin; yours is {role}")
+    if _OWNER in touched and role != _OWNER:
+        raise ApiError("forbidden", f"only an owner may do this to an owner; your role is {role}")
 
 
 async def _require_another_owner(call: Call, tx: Transaction) -> None:

@@ -1,26 +1,28 @@
-"""The audit log of the active account."""
+"""The audit log: what was done in the active account, newest first, a page at a time."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from chaser_emulator.clock import moment, timestamp
+from chaser_emulator.errors import Problem, invalid
 from chaser_emulator.operations import Call, operation
 from chaser_emulator.resources import audit_event_info
 from chaser_emulator.store import audit
 
-_FILTERS = ("action", "resource_type", "resource_id", "status")
-
 
 @operation("list-audit-events")
 async def list_audit_events(call: Call) -> dict[str, Any]:
-    """One page, newest first; `before` is the moment that the page ends at (H25)."""
-    before = call.query.get("before")
-    rows = await audit.events(
-        call.store,
-        call.account.id,
-        where={name: call.query[name] for name in _FILTERS if name in call.query},
-        before=None if before is None else timestamp(moment(before)),
-        limit=call.query["limit"],
-    )
+    """The newest events that fit every filter and are older than `before` (H25)."""
+    filters = {name: call.query[name] for name in audit.FILTERS if name in call.query}
+    before = _cursor(call.query["before"]) if "before" in call.query else None
+    rows = await audit.page(call.store, call.account.id, filters, before=before, limit=call.query["limit"])
     return {"events": [audit_event_info(row) for row in rows]}
+
+
+def _cursor(text: str) -> str:
+    """The moment in the form of the rows, whatever its offset."""
+    try:
+        return timestamp(moment(text.upper()))
+    except (ValueError, OverflowError) as error:
+        raise invalid([Problem("query", "before", f"is no moment that can be compared: {error}")]) from None

@@ -1,4 +1,4 @@
-"""Statements about the audit log."""
+"""Reading the audit log. Its rows are written by `events.audit`, in the transaction of what they tell of."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ from collections.abc import Mapping
 
 from chaser_emulator.store import Reader, Row, Value
 
+FILTERS = ("action", "resource_type", "resource_id", "status")
 
-async def events(
-    reader: Reader, account_id: str, *, where: Mapping[str, Value], before: str | None, limit: int
+
+async def page(
+    reader: Reader, account_id: str, filters: Mapping[str, str], *, before: str | None, limit: int
 ) -> list[Row]:
-    """One page, newest first. `where` are columns and the values that they must have; `before` is exclusive (H25)."""
-    conditions = ["account_id = ?", *(f"{column} = ?" for column in where)]
-    values: list[Value] = [account_id, *where.values()]
+    """The newest events of an account that fit every filter and are older than `before`, newest first (H25)."""
+    conditions, values = ["account_id = ?"], [account_id]
+    for column in FILTERS:
+        if column in filters:
+            conditions.append(f"{column} = ?")
+            values.append(filters[column])
     if before is not None:
         conditions.append("created_at < ?")
         values.append(before)
-    statement = f"SELECT * FROM audit_events WHERE {' AND '.join(conditions)} ORDER BY created_at DESC LIMIT ?"  # noqa: S608
-    return await reader.all(statement, *values, limit)
+    all_values: list[Value] = [*values, limit]
+    return await reader.all(
+        f"""SELECT * FROM audit_events WHERE {" AND ".join(conditions)}
+            ORDER BY created_at DESC, id DESC LIMIT ?""",  # noqa: S608 - our own names
+        *all_values,
+    )

@@ -1,4 +1,4 @@
-"""Statements about the API keys of users and of service accounts, and about SSH keys."""
+"""Statements about the API keys of users and of service accounts."""
 
 from __future__ import annotations
 
@@ -25,20 +25,3 @@ async def revoke(tx: Transaction, key_id: str, at: str) -> str:
     row = await tx.one("SELECT revoked_at FROM keys WHERE id = ?", key_id)
     assert row is not None  # noqa: S101 - the caller found it in this transaction
     return str(row["revoked_at"])
-
-
-async def ssh_of_user(reader: Reader, account_id: str, user_id: str) -> list[Row]:
-    """A user's own SSH keys in an account, newest first."""
-    return await reader.all(
-        "SELECT * FROM ssh_keys WHERE account_id = ? AND user_id = ? ORDER BY created_at DESC, id DESC",
-        account_id,
-        user_id,
-    )
-
-
-async def delete_ssh(tx: Transaction, account_id: str, user_id: str, key_id: str) -> bool:
-    """Forget an SSH key; answers whether there was one."""
-    changed = await tx.run(
-        "DELETE FROM ssh_keys WHERE id = ? AND account_id = ? AND user_id = ?", key_id.lower(), account_id, user_id
-    )
-    return changed == 1

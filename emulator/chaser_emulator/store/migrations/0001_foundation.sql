@@ -140,6 +140,7 @@ CREATE TABLE audit_events (
     created_at TEXT NOT NULL
 ) STRICT;
 CREATE INDEX audit_events_by_account ON audit_events(account_id, created_at DESC);
+CREATE INDEX audit_events_by_action ON audit_events(account_id, action, created_at DESC);
 CREATE INDEX audit_events_by_resource ON audit_events(account_id, resource_id, created_at DESC);
 
 CREATE TABLE outbox (

@@ -1,0 +1,53 @@
+"""Statements about the public keys that the SSH gateway knows."""
+
+from __future__ import annotations
+
+from chaser_emulator.clock import new_id
+from chaser_emulator.store import Reader, Row, Transaction
+
+
+async def of_user(reader: Reader, account_id: str, user_id: str) -> list[Row]:
+    """Every key of a user in an account, newest first (G19)."""
+    return await reader.all(
+        "SELECT * FROM ssh_keys WHERE account_id = ? AND user_id = ? ORDER BY created_at DESC, id DESC",
+        account_id, user_id,
+    )  # fmt: skip
+
+
+async def one_of_user(reader: Reader, account_id: str, user_id: str, key_id: str) -> Row | None:
+    """One of those keys."""
+    return await reader.one(
+        "SELECT * FROM ssh_keys WHERE account_id = ? AND user_id = ? AND id = ?", account_id, user_id, key_id
+    )
+
+
+async def with_fingerprint(reader: Reader, account_id: str, fingerprint: str) -> Row | None:
+    """The key that is registered in an account under this fingerprint, whosoever it is."""
+    return await reader.one("SELECT * FROM ssh_keys WHERE account_id = ? AND fingerprint = ?", account_id, fingerprint)
+
+
+async def add(
+    tx: Transaction, account_id: str, user_id: str, *, name: str | None, public_key: str, fingerprint: str, at: str
+) -> str:
+    """Register a key; answers its id."""
+    key_id = new_id()
+    await tx.insert(
+        "ssh_keys",
+        id=key_id,
+        account_id=account_id,
+        user_id=user_id,
+        name=name,
+        public_key=public_key,
+        fingerprint=fingerprint,
+        created_at=at,
+    )
+    return key_id
+
+
+async def delete(tx: Transaction, key_id: str) -> None:
+    await tx.run("DELETE FROM ssh_keys WHERE id = ?", key_id)
+
+
+async def delete_all(tx: Transaction, account_id: str, user_id: str) -> None:
+    """Forget every key of a user in one account."""
+    await tx.run("DELETE FROM ssh_keys WHERE account_id = ? AND user_id = ?", account_id, user_id)
