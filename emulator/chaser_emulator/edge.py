@@ -5,17 +5,15 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from importlib.metadata import version
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chaser_emulator import __version__
 from chaser_emulator.clock import new_request_id
 from chaser_emulator.paths import routed
 from chaser_emulator.settings import Settings
-
-VERSION = version("chaser-emulator")
 
 _GOOD_ID = re.compile(r"^[!-~]{1,128}$")
 
@@ -41,7 +39,7 @@ class Edge:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 own = MutableHeaders(scope=message)
                 own["x-request-id"] = request_id
-                own["X-Chaser-Emulator"] = VERSION
+                own["X-Chaser-Emulator"] = __version__
             await send(message)
 
         host = headers.get("host", "")

@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chaser_emulator.sandbox import Engine, SandboxUnavailable
 from chaser_emulator.settings import Settings
 
-_log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from chaser_emulator.sandbox.docker import DockerEngine
 
 
-async def choose(settings: Settings, data_dir: Path, instance: str) -> Engine:
-    """The engine of the settings, not opened yet. `auto` is docker when an engine answers and can have the default
-    image, else local; the log says which, and why."""
+async def choose(settings: Settings, data_dir: Path, instance: str) -> tuple[Engine, str]:
+    """The engine of the settings, not opened yet, and why it was taken (empty when it was asked for).
+
+    `auto` is docker when an engine answers and can have the default image, else local.
+    """
     match settings.sandbox:
         case "docker":
-            return docker(settings, instance)
+            return docker(settings, instance), ""
         case "scripted":
             # Imported on use, as every engine: each start needs one of them.
             from chaser_emulator.sandbox.scripted import ScriptedEngine
 
-            return ScriptedEngine()
+            return ScriptedEngine(), ""
         case "local":
-            return local(data_dir, instance)
+            return local(data_dir, instance), ""
         case "auto":
             candidate = docker(settings, instance)
             try:
-                await candidate.open()
+                info = await candidate.open()
+                await candidate.prepare()
             except SandboxUnavailable as reason:
+                return local(data_dir, instance), f"Local, because Docker cannot be used: {reason}"
+            finally:
                 await candidate.close()
-                _log.info("sandboxes run locally: %s", reason)
-                return local(data_dir, instance)
-            _log.info("sandboxes run in docker, from %s", settings.image)
-            return candidate
+            return docker(settings, instance), f"Docker {info.version} answers and has {settings.image}."
 
 
-def docker(settings: Settings, instance: str) -> Engine:
+def docker(settings: Settings, instance: str) -> DockerEngine:
     """Containers of the Docker engine that the environment names."""
     from chaser_emulator.sandbox.docker import DockerEngine
 

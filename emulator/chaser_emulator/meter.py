@@ -51,11 +51,13 @@ class Meter:
     surfaces: dict[str, Limits] = field(default_factory=dict)
     _taken: dict[tuple[str, str, str], deque[float]] = field(default_factory=dict)
 
-    def take(self, surface: str, principal: str, account: str, now: float | None = None) -> Reading:
-        """Count one request, unless a bucket is empty; `now` is in epoch seconds."""
+    def take(self, surface: str, principal: str, account: str | None, now: float | None = None) -> Reading:
+        """Count one request, unless a bucket is empty. `now` is in epoch seconds; `account` None counts for none."""
         limits = self.surfaces.get(surface, self.default)
         now = time.time() if now is None else now
-        buckets = [("principal", principal, limits.per_principal), ("account", account, limits.per_account)]
+        buckets = [("principal", principal, limits.per_principal)]
+        if account is not None:
+            buckets.append(("account", account, limits.per_account))
         taken = [self._bucket(surface, scope, name, now - limits.window) for scope, name, _limit in buckets]
         full = limits.enabled and any(
             len(bucket) >= limit for bucket, (_scope, _name, limit) in zip(taken, buckets, strict=True)

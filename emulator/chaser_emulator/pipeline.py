@@ -91,18 +91,20 @@ class Pipeline:
         if not operation.secured:
             return
         principal = await admission.authenticate(world.store, world.clock, headers.get("authorization"))
-        account = None
-        if operation.selects_account:
-            account = await admission.select_account(world.store, principal, headers.get("x-chaser-account"))
+        account: admission.Account | None = None
+        try:
+            if operation.selects_account:
+                account = await admission.select_account(world.store, principal, headers.get("x-chaser-account"))
+        finally:
+            # A request for an account that is not the caller's counts as well, for the caller alone.
+            if operation.rate is not None:
+                now = world.clock.now().timestamp()
+                reading = world.meter.take(operation.rate, principal.id, account.id if account else None, now)
+                limits.update(reading.headers())
         call.admit(principal, account)
-        if operation.rate is not None and account is not None:
-            reading = world.meter.take(operation.rate, principal.id, account.id, world.clock.now().timestamp())
-            limits.update(reading.headers())
-            if reading.retry_after is not None:
-                message = (
-                    f"more than {reading.limit} requests a window on {operation.rate}; wait {reading.retry_after} s"
-                )
-                raise ApiError("rate_limited", message)
+        if "Retry-After" in limits:
+            wait = limits["Retry-After"]
+            raise ApiError("rate_limited", f"too many requests on {operation.rate}; wait {wait} s")
         admission.authorise(operation, principal, account)
 
     async def _read(self, call: Call) -> dict[str, Any]:

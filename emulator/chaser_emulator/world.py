@@ -35,6 +35,7 @@ class World:
     store: Store
     engine: Engine
     engine_info: EngineInfo
+    engine_reason: str
     clock: Clock
     meter: Meter
     lifecycle: Lifecycle
@@ -59,7 +60,7 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
         stack.push_async_callback(store.close)
         clock = Clock()
         account_id, instance = await _first_account(store, clock, settings)
-        chosen = engine or await engines.choose(settings, data_dir, instance)
+        chosen, reason = (engine, "") if engine is not None else await engines.choose(settings, data_dir, instance)
         info = await chosen.open()
         stack.push_async_callback(chosen.close)
         commands = Commands(store, chosen, clock, data_dir / "output")
@@ -68,7 +69,9 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
         stack.push_async_callback(lifecycle.close)
         meter = Meter(settings.rate_limit, dict(settings.rate_limits))
         storage = Storage(store, chosen)
-        yield World(settings, data_dir, store, chosen, info, clock, meter, lifecycle, commands, storage, account_id)
+        yield World(
+            settings, data_dir, store, chosen, info, reason, clock, meter, lifecycle, commands, storage, account_id
+        )
 
 
 def _data_dir(settings: Settings, stack: AsyncExitStack) -> Path:

@@ -9,10 +9,8 @@ import asyncio
 import contextlib
 import json
 import math
-import os
 import re
 import secrets
-import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +19,9 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 import docker
-from docker.context import ContextAPI
 from docker.errors import APIError, DockerException, NotFound
-from docker.tls import TLSConfig
 from docker.types import LogConfig, Mount
-from docker.utils import kwargs_from_env, parse_repository_tag
+from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException
 
 from . import (
@@ -43,6 +39,7 @@ from . import (
 )
 from .docker_container import Container
 from .docker_exec import Endpoint
+from .docker_where import Where, find
 
 T = TypeVar("T")
 
@@ -50,6 +47,8 @@ _LABEL: Final = "chaser.emulator"
 _ISOLATION: Final = "Each session is a container: its own files, processes and network, on the engine's kernel."
 _SLOW: Final = 30
 """Seconds for what makes the engine work hard: to create and start, and to measure disks."""
+_GREETING: Final = 3
+"""Seconds to get through to the engine."""
 _COPYING: Final = 600
 """Seconds for the copy of a whole workspace."""
 
@@ -108,39 +107,30 @@ class DockerEngine:
     async def open(self) -> EngineInfo:
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="docker")
         try:
-            info = await self._call(self._connect)
+            where = await self._call(find)
+            # The library would leave a socket behind when nobody listens, and could not be told to wait less.
+            async with asyncio.timeout(_GREETING):
+                _, greeting = await where.endpoint("").connect()
+            greeting.close()
+            info = await self._call(partial(self._connect, where))
             self._cpus = min(self._cpus, float(info.get("NCPU") or self._cpus))
             for found in await self._list(every=True):
                 if found["State"] != "running":
                     await self._call(partial(self._remove, _name(found)))
+        except TimeoutError as error:
+            await self.close()
+            raise SandboxUnavailable("The container engine does not answer.") from error
         except BaseException:
             await self.close()
             raise
         warnings = [f"The engine warns: {text}" for text in info.get("Warnings") or () if "limit" in text]
         return EngineInfo("docker", str(info["ServerVersion"]), _ISOLATION, self._default_image, tuple(warnings))
 
-    def _connect(self) -> dict[str, Any]:
-        """Find the engine as the `docker` command does: DOCKER_HOST, else the context that is in use."""
-        where: dict[str, Any] = {**kwargs_from_env()}
-        if "base_url" not in where and not os.environ.get("DOCKER_HOST"):
-            context = ContextAPI.get_current_context()
-            if context is not None and context.Host:
-                where = {"base_url": context.Host, "tls": context.TLSConfig or False}
-        ssh = str(where.get("base_url", "")).startswith("ssh://")
-        self._client = docker.APIClient(
-            **where, timeout=math.ceil(self._patience), version="auto", max_pool_size=16, use_ssh_client=ssh
-        )
+    def _connect(self, where: Where) -> dict[str, Any]:
+        self._client = where.client(self._patience)
         version: str = self._client.api_version
-        self._slow_client = docker.APIClient(
-            **where, timeout=_SLOW, version=version, max_pool_size=16, use_ssh_client=ssh
-        )
-        tls = where.get("tls")
-        url = where.get("base_url") or "unix:///var/run/docker.sock"
-        self._endpoint = Endpoint(url, version, _context(tls) if isinstance(tls, TLSConfig) else None)
-        if url.startswith(("unix:", "http+unix:")):
-            # The library keeps a connection for each address it has ever asked, and would hardly ask one again.
-            for client in (self._client, self._slow_client):
-                client.headers["Connection"] = "close"
+        self._slow_client = where.client(_SLOW, version)
+        self._endpoint = where.endpoint(version)
         info: dict[str, Any] = self._client.info()
         return info
 
@@ -187,6 +177,10 @@ class DockerEngine:
             raise
         self._proven.add(found.id)
         return ref
+
+    async def prepare(self) -> None:
+        """Get the default image, pulled if need be. SandboxUnavailable says why it cannot be had."""
+        await self._image(self._default_image)
 
     async def _image(self, image: str) -> _Image:
         """An image, pulled if need be."""
@@ -486,13 +480,3 @@ def _environment(spec: SandboxSpec) -> dict[str, str]:
 def _name(found: dict[str, Any]) -> str:
     name: str = found["Names"][0]
     return name.removeprefix("/")
-
-
-def _context(tls: TLSConfig) -> Any:
-    context = ssl.create_default_context(cafile=tls.ca_cert or None)
-    if tls.verify is False:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if tls.cert:
-        context.load_cert_chain(*tls.cert)
-    return context
