@@ -9,6 +9,7 @@ import pytest
 from chaser_emulator.server import Running
 from chaser_sdk import ChaserClient
 from emulators import emulator_on, http_of, sdk_of
+from people import Organization, organization_of
 
 
 # One a module: a start takes 30 ms and a stop six times that, so tests share it and make organizations of their own.
@@ -29,3 +30,10 @@ def client(emulator: Running) -> Iterator[httpx.Client]:
 def sdk(emulator: Running) -> ChaserClient:
     """The official client with the same key."""
     return sdk_of(emulator)
+
+
+@pytest.fixture
+def organization(emulator: Running) -> Iterator[Organization]:
+    """A fresh organization with people in every role."""
+    with organization_of(emulator) as one:
+        yield one
