@@ -14,9 +14,9 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -30,6 +30,8 @@ STATE = "emulator.json"
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _PREFIX = "CHASER_EMULATOR"
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Failure(click.ClickException):
@@ -72,7 +74,7 @@ def _configured(ctx: click.Context) -> dict[str, Any]:
     return values
 
 
-@click.group(cls=_Commands, context_settings={"auto_envvar_prefix": _PREFIX, "help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="chaser-emulator")
 @click.pass_context
 def main(ctx: click.Context) -> None:
@@ -80,32 +82,36 @@ def main(ctx: click.Context) -> None:
     ctx.default_map = {"serve": _configured(ctx), "exec": _configured(ctx)}
 
 
-def _serving(command: Any) -> Any:
+def _option(flag: str, **attributes: Any) -> Callable[[F], F]:
+    """A flag that is an environment variable as well: --data-dir is CHASER_EMULATOR_DATA_DIR."""
+    name = flag.partition("/")[0].removeprefix("--").replace("-", "_").upper()
+    return click.option(flag, envvar=f"{_PREFIX}_{name}", **attributes)
+
+
+def _serving(command: F) -> F:
     """The options of everything that starts an emulator. Each is CHASER_EMULATOR_<NAME> and a key of the file, too."""
     options = [
-        click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind."),
-        click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: a free one."),
-        click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Where data is kept."),
-        click.option("--ephemeral", is_flag=True, help="Keep nothing: data in a temporary folder, removed at the end."),
-        click.option(
+        _option("--host", default="127.0.0.1", show_default=True, help="Address to bind."),
+        _option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: a free one."),
+        _option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Where data is kept."),
+        _option("--ephemeral", is_flag=True, help="Keep nothing: data in a temporary folder, removed at the end."),
+        _option(
             "--sandbox",
             type=click.Choice(["auto", "docker", "local", "scripted"]),
             default="auto",
             show_default=True,
             help="What runs the sandboxes.",
         ),
-        click.option("--image", default=DEFAULT_IMAGE, show_default=True, help="Image of sandboxes that name none."),
-        click.option("--api-key", default=DEFAULT_API_KEY, help="Key of the first user."),
-        click.option(
-            "--plan", type=click.Choice(["free", "usage_based", "pro", "team"]), default="pro", show_default=True
-        ),
-        click.option("--max-sessions", type=click.IntRange(min=1), help="Live sessions an account may have."),
-        click.option("--rate-limit/--no-rate-limit", default=True, show_default=True, help="Refuse too many requests."),
-        click.option("--public-url", help="Address under which clients see this server."),
-        click.option("--allowed-host", multiple=True, help="Another name to answer to (repeat)."),
-        click.option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Written once it is ready."),
-        click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True),
-        click.option(
+        _option("--image", default=DEFAULT_IMAGE, show_default=True, help="Image of sandboxes that name none."),
+        _option("--api-key", default=DEFAULT_API_KEY, help="Key of the first user."),
+        _option("--plan", type=click.Choice(["free", "usage_based", "pro", "team"]), default="pro", show_default=True),
+        _option("--max-sessions", type=click.IntRange(min=1), help="Live sessions an account may have."),
+        _option("--rate-limit/--no-rate-limit", default=True, show_default=True, help="Refuse too many requests."),
+        _option("--public-url", help="Address under which clients see this server."),
+        _option("--allowed-host", multiple=True, help="Another name to answer to (repeat)."),
+        _option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Written once it is ready."),
+        _option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True),
+        _option(
             "--log-level",
             type=click.Choice(["debug", "info", "warning", "error"]),
             default="warning",
@@ -299,7 +305,7 @@ def _child(command: tuple[str, ...], environment: dict[str, str]) -> int:
     return code if code >= 0 else 128 - code
 
 
-_data_dir = click.option(
+_data_dir = _option(
     "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Data directory of the emulator meant."
 )
 
