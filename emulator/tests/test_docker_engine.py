@@ -432,6 +432,7 @@ class _Link:
         for task in serving:
             task.cancel()
         await asyncio.gather(*serving, return_exceptions=True)
+        await asyncio.sleep(0)
 
     @property
     def stuck(self) -> bool:
@@ -453,9 +454,7 @@ class _Link:
             return
         finally:
             for one in (writer, there_writer):
-                one.close()
-                with contextlib.suppress(OSError):
-                    await one.wait_closed()
+                one.transport.abort()
             self._serving.discard(task)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

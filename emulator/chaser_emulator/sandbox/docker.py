@@ -12,7 +12,7 @@ import math
 import re
 import secrets
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -124,6 +124,10 @@ class DockerEngine:
             await self.close()
             raise
         warnings = [f"The engine warns: {text}" for text in info.get("Warnings") or () if "limit" in text]
+        if where.tls is not None:
+            warnings.append(
+                "Over TLS, commands get no standard input and files cannot be uploaded; SSH can forward a socket."
+            )
         return EngineInfo("docker", str(info["ServerVersion"]), _ISOLATION, self._default_image, tuple(warnings))
 
     def _connect(self, where: Where) -> dict[str, Any]:
@@ -313,16 +317,26 @@ class DockerEngine:
         return {_name(one): one["Labels"][f"{_LABEL}.session"] for one in found if one["State"] == "running"}
 
     async def exec(self, ref: str, command: CommandSpec) -> Process:
-        container = await self._container(ref)
-        return await container.exec(command)
+        return await self._within(ref, lambda container: container.exec(command))
 
     async def read_file(self, ref: str, path: str) -> FileDownload:
-        container = await self._container(ref)
-        return await container.read_file(path)
+        return await self._within(ref, lambda container: container.read_file(path))
 
     async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes]) -> int:
+        return await self._within(ref, lambda container: container.write_file(path, content))
+
+    async def _within(self, ref: str, work: Callable[[Container], Awaitable[T]]) -> T:
+        """Do something in a container. What fails because the container is just ending is a SandboxGone."""
         container = await self._container(ref)
-        return await container.write_file(path, content)
+        try:
+            return await work(container)
+        except SandboxUnavailable as error:
+            # The engine notices an end a moment late, and until then refuses commands in words of many kinds.
+            for _ in range(20):
+                if not await self.alive(ref):
+                    raise SandboxGone("The sandbox has ended.") from error
+                await asyncio.sleep(0.05)
+            raise
 
     async def delete_workspace(self, workspace_id: str) -> None:
         volume = self._volume(workspace_id)

@@ -93,6 +93,9 @@ class Container:
 
     async def _run(self, code: str, user: str | None = None, *, stdin: bool = False) -> tuple[ShellProcess, Reply]:
         """Have a shell evaluate code that replies at least once."""
+        if stdin and self._endpoint.tls is not None:
+            # asyncio cannot close one direction of a TLS connection, and that is how input ends.
+            raise SandboxUnavailable("Over TLS the container engine takes neither standard input nor uploads.")
         # A shell may have died since it was last seen, as when a command kills all it can reach; a new one will tell.
         for _ in range(3):
             stock = self._stock(user)
@@ -358,8 +361,9 @@ def _place(path: str) -> tuple[str, str]:
 
 
 def _by_name(place: str) -> str:
-    # One slash at the end says that a folder is meant, and stays.
-    return posixpath.normpath("/" + place.lstrip("/")) + ("/" if place.endswith("/") else "")
+    # A slash or dots at the end say that a folder is meant, and that stays said.
+    folder = posixpath.basename(place) in ("", ".", "..")
+    return posixpath.normpath("/" + place.lstrip("/")) + ("/" if folder else "")
 
 
 def _file_error(reply: Reply, path: str, *, denied: type[SandboxError]) -> SandboxError:
