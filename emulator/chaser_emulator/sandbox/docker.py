@@ -11,17 +11,12 @@ import json
 import math
 import re
 import secrets
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
 
-import docker
 from docker.errors import APIError, DockerException, NotFound
 from docker.types import LogConfig, Mount
-from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException
 
 from . import (
@@ -38,30 +33,18 @@ from . import (
     SandboxUnavailable,
 )
 from .docker_container import Container
-from .docker_exec import Endpoint
-from .docker_where import Where, find
+from .docker_image import have_image
+from .docker_line import SLOW, Line, info
 
 T = TypeVar("T")
 
 _LABEL: Final = "chaser.emulator"
 _ISOLATION: Final = "Each session is a container: its own files, processes and network, on the engine's kernel."
-_SLOW: Final = 30
-"""Seconds for what makes the engine work hard: to create and start, and to measure disks."""
-_GREETING: Final = 3
-"""Seconds to get through to the engine."""
 _COPYING: Final = 600
 """Seconds for the copy of a whole workspace."""
 
 # Stays until it is told to stop, and outlives a `pkill sleep` or `pkill -f sleep` of the session's.
 _IDLE: Final = "trap 'kill $!; exit 0' TERM INT; while :; do sl''eep 2147483647 & wait $!; done"
-
-
-@dataclass(frozen=True)
-class _Image:
-    """An image that is there, and its user when that is not root."""
-
-    id: str
-    owner: str | None
 
 
 class DockerEngine:
@@ -92,10 +75,7 @@ class DockerEngine:
         self._patience = patience
         self._pull_patience = pull_patience
         self._prefix = f"chaser-{re.sub(r'[^A-Za-z0-9_.-]', '-', instance)}-"
-        self._client: docker.APIClient | None = None
-        self._slow_client: docker.APIClient | None = None
-        self._endpoint: Endpoint | None = None
-        self._threads: ThreadPoolExecutor | None = None
+        self._line: Line | None = None
         self._containers: dict[str, Container] = {}
         # The engine does these one after another anyway; waiting here keeps its answers within their time.
         self._opening = asyncio.Semaphore(4)
@@ -105,38 +85,22 @@ class DockerEngine:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> EngineInfo:
-        self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="docker")
+        line = self._line = await Line.open(self._patience)
         try:
-            where = await self._call(find)
-            # The library would leave a socket behind when nobody listens, and could not be told to wait less.
-            async with asyncio.timeout(_GREETING):
-                _, greeting = await where.endpoint("").connect()
-            greeting.close()
-            info = await self._call(partial(self._connect, where))
-            self._cpus = min(self._cpus, float(info.get("NCPU") or self._cpus))
+            told = await line.ask(partial(info, line))
+            self._cpus = min(self._cpus, float(told.get("NCPU") or self._cpus))
             for found in await self._list(every=True):
                 if found["State"] != "running":
-                    await self._call(partial(self._remove, _name(found)))
-        except TimeoutError as error:
-            await self.close()
-            raise SandboxUnavailable("The container engine does not answer.") from error
+                    await line.ask(partial(self._remove, _name(found)))
         except BaseException:
             await self.close()
             raise
-        warnings = [f"The engine warns: {text}" for text in info.get("Warnings") or () if "limit" in text]
-        if where.tls is not None:
+        warnings = [f"The engine warns: {text}" for text in told.get("Warnings") or () if "limit" in text]
+        if line.tls:
             warnings.append(
                 "Over TLS, commands get no standard input and files cannot be uploaded; SSH can forward a socket."
             )
-        return EngineInfo("docker", str(info["ServerVersion"]), _ISOLATION, self._default_image, tuple(warnings))
-
-    def _connect(self, where: Where) -> dict[str, Any]:
-        self._client = where.client(self._patience)
-        version: str = self._client.api_version
-        self._slow_client = where.client(_SLOW, version)
-        self._endpoint = where.endpoint(version)
-        info: dict[str, Any] = self._client.info()
-        return info
+        return EngineInfo("docker", str(told["ServerVersion"]), _ISOLATION, self._default_image, tuple(warnings))
 
     async def close(self) -> None:
         for task in list(self._tasks):
@@ -145,27 +109,25 @@ class DockerEngine:
         for container in self._containers.values():
             await container.close()
         self._containers.clear()
-        for client in (self._client, self._slow_client):
-            if client is not None:
-                client.close()
-        self._client = self._slow_client = None
-        if self._threads is not None:
-            self._threads.shutdown(wait=False)
-            self._threads = None
+        if self._line is not None:
+            self._line.close()
+            self._line = None
 
     async def start(self, spec: SandboxSpec) -> str:
         image = spec.image or self._default_image
-        found = await self._image(image)
+        found = await have_image(self._engine, image, self._pull_patience)
         ref = self._prefix + secrets.token_hex(8)
         async with self._starting:
-            making = asyncio.ensure_future(self._call(lambda: self._make(ref, spec, image), _SLOW))
+            making = asyncio.ensure_future(self._engine.ask(lambda: self._make(ref, spec, image), SLOW))
             try:
                 await asyncio.shield(making)
             except BaseException:
                 # Its thread goes on by itself; what it still makes is removed once it has ended.
                 self._spawn(self._undo(ref, making))
                 raise
-        container = Container(self._endpoint_now, ref, _environment(spec), self._opening, self._patience, found.owner)
+        container = Container(
+            self._engine.endpoint, ref, _environment(spec), self._opening, self._patience, found.owner
+        )
         self._containers[ref] = container
         if found.id in self._proven:
             container.warm()
@@ -184,43 +146,7 @@ class DockerEngine:
 
     async def prepare(self) -> None:
         """Get the default image, pulled if need be. SandboxUnavailable says why it cannot be had."""
-        await self._image(self._default_image)
-
-    async def _image(self, image: str) -> _Image:
-        """An image, pulled if need be."""
-
-        def look() -> _Image | None:
-            try:
-                found: dict[str, Any] = self._api.inspect_image(image)  # type: ignore[no-untyped-call]  # by its stubs
-            except NotFound:
-                return None
-            user: str = found["Config"].get("User") or "root"
-            return _Image(found["Id"], None if user.partition(":")[0] in ("root", "0") else user)
-
-        because = f"The image {image!r} cannot be had"
-        found = await self._call(look, because=because)
-        if found is None:
-            await self._pull(image)
-            found = await self._call(look, because=because)
-        if found is None:
-            raise SandboxUnavailable(f"{because}.")
-        return found
-
-    async def _pull(self, image: str) -> None:
-        given_up = threading.Event()
-
-        def pull() -> None:
-            repository, tag = parse_repository_tag(image)
-            for event in self._slow_api.pull(repository, tag=tag or "latest", stream=True, decode=True):
-                if "error" in event:
-                    raise DockerException(str(event["error"]))
-                if given_up.is_set():
-                    return
-
-        try:
-            await self._call(pull, self._pull_patience, because=f"The image {image!r} cannot be had")
-        finally:
-            given_up.set()
+        await have_image(self._engine, self._default_image, self._pull_patience)
 
     def _make(self, ref: str, spec: SandboxSpec, image: str) -> bool:
         """Create and start a container, in a thread, and answer whether its volume is a new one.
@@ -233,7 +159,7 @@ class DockerEngine:
             mine[f"{_LABEL}.workspace"] = spec.workspace_id
         labels = {**mine, f"{_LABEL}.session": spec.session_id, f"{_LABEL}.env": json.dumps(env)}
         mounts: list[Mount] = []
-        api = self._slow_api
+        api = self._engine.slow_api
         fresh = False
         if spec.workspace_id is not None:
             fresh = self._is_new(self._volume(spec.workspace_id))
@@ -271,7 +197,7 @@ class DockerEngine:
 
     def _is_new(self, volume: str) -> bool:
         try:
-            self._slow_api.inspect_volume(volume)
+            self._engine.slow_api.inspect_volume(volume)
         except NotFound:
             return True
         return False
@@ -280,7 +206,7 @@ class DockerEngine:
         with contextlib.suppress(SandboxUnavailable):
             await making
         with contextlib.suppress(SandboxUnavailable):
-            await self._call(lambda: self._remove(ref))
+            await self._engine.ask(lambda: self._remove(ref))
 
     async def _discard(self, ref: str, workspace_id: str | None) -> None:
         with contextlib.suppress(SandboxUnavailable):
@@ -295,11 +221,11 @@ class DockerEngine:
         if container is not None:
             await container.close()
         async with self._stopping:
-            await self._call(lambda: self._remove(ref))
+            await self._engine.ask(lambda: self._remove(ref))
 
     def _remove(self, ref: str) -> None:
         try:
-            self._api.remove_container(ref, force=True, v=True)
+            self._engine.api.remove_container(ref, force=True, v=True)
         except NotFound:
             return
         except APIError as error:
@@ -307,7 +233,7 @@ class DockerEngine:
             if error.status_code != 409:
                 raise
             with contextlib.suppress(NotFound):
-                self._api.wait(ref, timeout=math.ceil(self._patience), condition="removed")
+                self._engine.api.wait(ref, timeout=math.ceil(self._patience), condition="removed")
 
     async def alive(self, ref: str) -> bool:
         return await self._inspect(ref) is not None
@@ -343,20 +269,20 @@ class DockerEngine:
 
         def delete() -> None:
             with contextlib.suppress(NotFound):
-                self._slow_api.remove_volume(volume, force=True)
+                self._engine.slow_api.remove_volume(volume, force=True)
 
-        await self._call(delete, _SLOW)
+        await self._engine.ask(delete, SLOW)
 
     async def copy_workspace(self, source_id: str, target_id: str) -> None:
         try:
-            await self._call(lambda: self._api.inspect_volume(self._volume(source_id)))
+            await self._engine.ask(lambda: self._engine.api.inspect_volume(self._volume(source_id)))
         except SandboxUnavailable as error:
             if isinstance(error.__cause__, NotFound):
                 return
             raise
-        await self._image(self._default_image)
+        await have_image(self._engine, self._default_image, self._pull_patience)
         ref = f"{self._prefix}copy-{secrets.token_hex(8)}"
-        copying = asyncio.ensure_future(self._call(lambda: self._copy(ref, source_id, target_id), _COPYING))
+        copying = asyncio.ensure_future(self._engine.ask(lambda: self._copy(ref, source_id, target_id), _COPYING))
         try:
             await asyncio.shield(copying)
         finally:
@@ -365,17 +291,17 @@ class DockerEngine:
     async def _end_copy(self, ref: str, copying: asyncio.Future[None]) -> None:
         """Remove the container of a copy, also of one that was given up: its thread ends when the container does."""
         with contextlib.suppress(SandboxUnavailable):
-            await self._call(lambda: self._remove(ref))
+            await self._engine.ask(lambda: self._remove(ref))
         if not copying.done():
             await asyncio.gather(copying, return_exceptions=True)
             with contextlib.suppress(SandboxUnavailable):
-                await self._call(lambda: self._remove(ref))
+                await self._engine.ask(lambda: self._remove(ref))
 
     def _copy(self, ref: str, source_id: str, target_id: str) -> None:
         """Copy a volume by a container that has both, in a thread. The container is its caller's to remove."""
         # Labelled like a session, though of none, so that what a crash leaves of it is found.
         labels = {f"{_LABEL}.instance": self._instance, f"{_LABEL}.session": ""}
-        api = self._slow_api
+        api = self._engine.slow_api
         mounts = [
             Mount("/from", self._volume(source_id), type="volume", read_only=True),
             Mount("/to", self._volume(target_id), type="volume", labels=labels | {f"{_LABEL}.workspace": target_id}),
@@ -405,13 +331,13 @@ class DockerEngine:
                     return await (await self._container(_name(found))).used_bytes()
 
         def look() -> int | None:
-            for volume in self._slow_api.df().get("Volumes") or ():
+            for volume in self._engine.slow_api.df().get("Volumes") or ():
                 if volume["Name"] == self._volume(workspace_id):
                     size = int((volume.get("UsageData") or {}).get("Size", -1))
                     return size if size >= 0 else None
             return None
 
-        return await self._call(look, _SLOW)
+        return await self._engine.ask(look, SLOW)
 
     async def _container(self, ref: str) -> Container:
         """The container of a ref, one that an earlier run has started included."""
@@ -421,60 +347,33 @@ class DockerEngine:
         if found is None:
             raise SandboxGone("The sandbox has ended.")
         env = json.loads(found["Config"]["Labels"].get(f"{_LABEL}.env", "{}"))
-        return self._containers.setdefault(ref, Container(self._endpoint_now, ref, env, self._opening, self._patience))
+        return self._containers.setdefault(
+            ref, Container(self._engine.endpoint, ref, env, self._opening, self._patience)
+        )
 
     async def _inspect(self, ref: str) -> dict[str, Any] | None:
         def inspect() -> dict[str, Any] | None:
             try:
-                found: dict[str, Any] = self._api.inspect_container(ref)
+                found: dict[str, Any] = self._engine.api.inspect_container(ref)
             except NotFound:
                 return None
             return found if found["State"]["Running"] else None
 
-        return await self._call(inspect)
+        return await self._engine.ask(inspect)
 
     async def _list(self, *labels: str, every: bool = False) -> list[dict[str, Any]]:
         """Containers of this instance."""
         wanted = [f"{_LABEL}.instance={self._instance}", *labels]
-        return await self._call(lambda: self._api.containers(all=every, filters={"label": wanted}))
+        return await self._engine.ask(lambda: self._engine.api.containers(all=every, filters={"label": wanted}))
 
     def _volume(self, workspace_id: str) -> str:
         return self._prefix + workspace_id
 
     @property
-    def _api(self) -> docker.APIClient:
-        if self._client is None:
+    def _engine(self) -> Line:
+        if self._line is None:
             raise SandboxUnavailable("The container engine is not connected.")
-        return self._client
-
-    @property
-    def _slow_api(self) -> docker.APIClient:
-        if self._slow_client is None:
-            raise SandboxUnavailable("The container engine is not connected.")
-        return self._slow_client
-
-    @property
-    def _endpoint_now(self) -> Endpoint:
-        if self._endpoint is None:
-            raise SandboxUnavailable("The container engine is not connected.")
-        return self._endpoint
-
-    async def _call(self, ask: Callable[[], T], patience: float | None = None, *, because: str = "") -> T:
-        """Ask the engine in a thread; SandboxUnavailable when it fails or says nothing for so many seconds."""
-        if self._threads is None:
-            raise SandboxUnavailable("The container engine is not connected.")
-        start = because or "The container engine failed"
-        try:
-            async with asyncio.timeout(patience or self._patience):
-                return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
-        except APIError as error:
-            raise SandboxUnavailable(f"{start}: {error.explanation or error}") from error
-        except DockerException as error:
-            raise SandboxUnavailable(f"{start}: {error}") from error
-        except (TimeoutError, RequestException, OSError) as error:
-            raise SandboxUnavailable(
-                f"{because + ': the' if because else 'The'} container engine does not answer."
-            ) from error
+        return self._line
 
     def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

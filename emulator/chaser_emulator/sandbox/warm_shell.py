@@ -109,7 +109,8 @@ def _refusal(text: str, user: str | None) -> Exception:
     lowered = text.lower()
     if user is not None and any(word in lowered for word in ("user", "uid", "gid", "group")):
         return UnknownUser(f"There is no user {user!r} in the sandbox.")
-    if not text or "not running" in lowered or "no such container" in lowered:
+    # "Stopped" is what runc says between the end of a container and the engine's notice of it.
+    if not text or any(word in lowered for word in ("not running", "no such container", "stopped")):
         return SandboxGone("The sandbox has ended.")
     return SandboxUnavailable(f"The container engine cannot run a command: {text}")
 
