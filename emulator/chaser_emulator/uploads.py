@@ -45,7 +45,10 @@ async def read_form(request: Request) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     for name, part in form.multi_items():
         if name in parts:
-            await close_form(dict(form.multi_items()))
+            # Not by name: of two parts with one name both hold a file.
+            for _, each in form.multi_items():
+                if isinstance(each, UploadFile):
+                    await each.close()
             raise invalid([Problem("body", f"/{name}", "was sent more than once; one part is accepted")])
         parts[name] = part
     return parts

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from chaser_emulator.server import Running
 from chaser_sdk import ChaserClient
-from emulators import emulator_on, http_of, sdk_of
+from emulators import REAL, EngineChoice, emulator_on, http_of, sdk_of
 from strangers import ask, audited, events_of, stranger
 
 Json = dict[str, Any]
@@ -195,8 +197,7 @@ def test_a_full_account_gets_no_more_room() -> None:
         emulator.world.storage.cap = 1000
         full, spare = create(client, name="full"), create(client, name="spare")
         session = session_on(client, "full")
-        files = {"path": (None, "big"), "file": ("big", b"x" * 1001)}
-        assert client.post(f"/v1/sessions/{session}/upload", files=files).status_code == 200
+        upload(client, session, "big", b"x" * 1001)
         client.delete(f"/v1/sessions/{session}")
         for body in ({"session_type": "sandbox"}, {"clone_from": "spare"}):
             error = refused(client.post("/v1/workspaces", json=body), 403, "storage_limit_exceeded")
@@ -393,6 +394,36 @@ def test_a_workspace_in_use_is_not_cloned(client: httpx.Client, source: Json, em
     assert len(ask(emulator, "SELECT id FROM workspaces")) == before
     client.delete(f"/v1/sessions/{session}")
     clone(client, source["id"])
+
+
+def test_a_clone_that_fails_leaves_nothing(client: httpx.Client, source: Json, emulator: Running) -> None:
+    rows, before = "SELECT id FROM workspaces", len(ask(emulator, "SELECT id FROM outbox"))
+    count = len(ask(emulator, rows))
+    refused(client.post("/v1/workspaces", json={"clone_from": source["id"], "name": source["name"]}), 409, "name_taken")
+    assert len(ask(emulator, rows)) == count
+    assert len(ask(emulator, "SELECT id FROM outbox")) == before
+
+
+@pytest.mark.parametrize("engine", REAL)
+def test_a_copy_or_a_deletion_that_a_crash_cut_short_is_cleared_away(engine: EngineChoice, tmp_path: Path) -> None:
+    with emulator_on(engine, data_dir=tmp_path) as emulator, http_of(emulator) as client:
+        half, kept = create(client, name="half"), create(client, name="kept")
+        for name in ("half", "kept"):
+            session = session_on(client, name)
+            upload(client, session, "file", b"x" * 100_000)
+            client.delete(f"/v1/sessions/{session}")
+    # What is written before the files of a copy are complete, and before those of a deleted workspace are gone.
+    with sqlite3.connect(tmp_path / "chaser.db") as database:
+        database.execute("UPDATE workspaces SET doomed = 1, name = NULL WHERE id = ?", (half["id"],))
+    database.close()
+    with emulator_on(engine, data_dir=tmp_path) as emulator, http_of(emulator) as client:
+        assert list(listed(client)) == [kept["id"]]
+        assert len(ask(emulator, "SELECT id FROM workspaces")) == 1
+        if engine == "local":
+            assert [one.name for one in (tmp_path / "workspaces").iterdir()] == [kept["id"]]
+        client.delete("/v1/workspaces/kept")
+        if engine == "local":
+            assert list((tmp_path / "workspaces").iterdir()) == []
 
 
 # What others are told.

@@ -23,6 +23,7 @@ from chaser_emulator.sandbox import (
     EngineInfo,
     EngineName,
     FileDownload,
+    PathNotFound,
     SandboxError,
     SandboxGone,
     SandboxSpec,
@@ -165,7 +166,14 @@ class LocalEngine:
         return await self._spawn(sandbox, argv, env, cwd=command.cwd, stdin=command.stdin)
 
     async def read_file(self, ref: str, path: str) -> FileDownload:
-        return await files.read(self._get(ref).view, path)
+        view = self._get(ref).view
+        try:
+            return await files.read(view, path)
+        except PathNotFound:
+            # While a sandbox ends, all that it saw is gone before its end is known.
+            if not await files.in_thread(os.path.exists, view.rest):
+                raise SandboxGone("The sandbox has ended.") from None
+            raise
 
     async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes]) -> int:
         return await files.write(self._get(ref).view, path, content)
