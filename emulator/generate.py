@@ -104,7 +104,7 @@ def assumptions(document: assembly.Node) -> str:
         "# Assumptions",
         "",
         "Where no source says what Chaser does, the emulator still does one thing, always the same. These are all of",
-        "those places, by operation, from the `x-ruling` marks of the document (`make generate` writes this file). Once",
+        "those places, by operation, from the `x-ruling` marks of the document (written by `make generate`). Once",
         "the real behaviour is seen, the mark and its ruling are the places to change.",
         "",
     ]
