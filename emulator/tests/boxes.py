@@ -70,6 +70,9 @@ def real_emulator_fixture(request: pytest.FixtureRequest) -> Iterator[Running]:
     """An emulator on each engine where commands really run."""
     with emulator_on(request.param) as one:
         yield one
+        # Volumes and containers of workspaces outlive the emulator.
+        with http_of(one) as client:
+            client.post("/v1/workspaces/bulk-delete", json={"all": True, "force": True})
 
 
 @pytest.fixture(name="real_client", scope="module")
