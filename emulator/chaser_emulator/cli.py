@@ -392,3 +392,7 @@ def doctor(**options: Any) -> None:
     from chaser_emulator.doctor import examine
 
     sys.exit(0 if asyncio.run(examine(_settings(options))) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -270,13 +270,17 @@ class Lifecycle:
         async with self._store.transaction() as tx:
             await workspaces.remove(tx, workspace_id)
 
-    async def close(self) -> None:
-        """End what cannot outlive this process, and ephemeral sessions; within a few seconds."""
+    async def close(self, *, keep: bool) -> None:
+        """End ephemeral sessions and what cannot outlive this process, within a few seconds.
+
+        `keep` False is the end of this world's data: nothing outlives it then, disks included.
+        """
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
         live = await rows.all_live(self._store)
-        ending = [row for row in live if row["ephemeral"] or row["status"] != RUNNING or not self._engine.outlives]
+        outlives = keep and self._engine.outlives
+        ending = [row for row in live if row["ephemeral"] or row["status"] != RUNNING or not outlives]
         stops = [
             self.terminate(row, force=True, actor=events.SYSTEM, summary=f"the emulator stopped; so did {row['id']}")
             for row in ending
@@ -288,6 +292,9 @@ class Lifecycle:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if not keep:
+            disks = [self._engine.delete_workspace(one) for one in await workspaces.every_id(self._store)]
+            await asyncio.gather(*disks, return_exceptions=True)
 
     # Expiry
 

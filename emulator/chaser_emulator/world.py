@@ -66,7 +66,7 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
         commands = Commands(store, chosen, clock, data_dir / "output")
         lifecycle = Lifecycle(store, chosen, clock, commands)
         await lifecycle.recover()
-        stack.push_async_callback(lifecycle.close)
+        stack.push_async_callback(lifecycle.close, keep=settings.data_dir is not None)
         meter = Meter(settings.rate_limit, dict(settings.rate_limits))
         storage = Storage(store, chosen)
         yield World(

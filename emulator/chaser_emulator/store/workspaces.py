@@ -99,5 +99,10 @@ async def doomed(reader: Reader) -> list[str]:
     return [row["id"] for row in await reader.all("SELECT id FROM workspaces WHERE doomed")]
 
 
+async def every_id(reader: Reader) -> list[str]:
+    """The ids of all workspaces of all accounts, doomed ones included."""
+    return [row["id"] for row in await reader.all("SELECT id FROM workspaces")]
+
+
 async def remove(tx: Transaction, workspace_id: str) -> None:
     await tx.run("DELETE FROM workspaces WHERE id = ? AND doomed", workspace_id)

@@ -1,0 +1,199 @@
+"""Killed with -9 and started again: what was promised is there, what is gone is said to be, nothing is left over."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import httpx
+import images
+import pytest
+from emulators import REAL, EngineChoice
+from requirements import require
+from test_exec import until
+
+
+@dataclass(frozen=True)
+class Server:
+    """An emulator in a process of its own."""
+
+    process: subprocess.Popen[bytes]
+    state: dict[str, Any]
+
+    def client(self) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.state['api_key']}"}
+        return httpx.Client(base_url=self.state["url"], headers=headers, timeout=60)
+
+    def kill(self) -> None:
+        """Without warning."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(timeout=10) == 0
+
+
+@contextmanager
+def server(engine: EngineChoice, folder: Path) -> Iterator[Server]:
+    ready = folder / f"ready-{uuid.uuid4().hex}"
+    command = [sys.executable, "-m", "chaser_emulator.cli", "--port", "0", "--sandbox", engine]
+    command += ["--data-dir", str(folder / "data"), "--ready-file", str(ready), "--max-sessions", "1000"]
+    if engine == "docker":
+        require("docker")
+        command += ["--image", images.busybox()]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=folder)
+    try:
+        until(lambda: ready.exists() or process.poll() is not None, 30)
+        assert process.poll() is None
+        yield Server(process, json.loads(ready.read_text()))
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(params=REAL)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineChoice]:
+    choice: EngineChoice = request.param
+    yield choice
+    # Whatever a test left behind goes with the next emulator on its data, which is then thrown away.
+    if (tmp_path / "data").exists():
+        with server(choice, tmp_path) as last, last.client() as client:
+            client.post("/v1/sessions/bulk-terminate", json={"all": True, "force": True})
+            client.post("/v1/workspaces/bulk-delete", json={"all": True, "force": True})
+            last.stop()
+        assert left_over(choice, tmp_path) == []
+
+
+def left_over(engine: EngineChoice, folder: Path) -> list[str]:
+    """Processes, containers and volumes that belong to the emulator on this folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            except OSError:
+                continue
+            if str(folder / "data") in line:
+                found.append(line)
+    if engine == "docker":
+        client = docker.from_env()
+        instance = instance_of(folder)
+        label = {"label": f"chaser.emulator.instance={instance}"}
+        found += [one.name for one in client.containers.list(all=True, filters=label)]
+        found += [one.name for one in client.volumes.list() if instance in one.name]
+        client.close()
+    return found
+
+
+def instance_of(folder: Path) -> str:
+    import sqlite3
+
+    connection = sqlite3.connect(folder / "data" / "chaser.db")
+    try:
+        return str(connection.execute("SELECT value FROM facts WHERE name = 'instance'").fetchone()[0])
+    finally:
+        connection.close()
+
+
+def run(client: httpx.Client, session: str, command: str) -> dict[str, Any]:
+    answer = client.post(f"/v1/sessions/{session}/exec", json={"command": command})
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def test_a_crash_loses_no_file_and_leaves_no_ghost(engine: EngineChoice, tmp_path: Path) -> None:
+    with server(engine, tmp_path) as first, first.client() as client:
+        workspace = client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "kept"}).json()["id"]
+        persistent = client.post("/v1/sessions", json={"workspace": "kept"}).json()["id"]
+        ephemeral = client.post("/v1/sessions", json={"ephemeral": True}).json()["id"]
+        run(client, persistent, "echo precious > /workspace/file; sync")
+        background = {"command": "echo out; sleep 300", "background": True}
+        command = client.post(f"/v1/sessions/{persistent}/exec", json=background).json()["command_id"]
+        until(lambda: client.get(f"/v1/sessions/{persistent}/commands/{command}").json()["output"] == "out\n")
+        first.kill()
+    with server(engine, tmp_path) as second, second.client() as client:
+        assert [one["id"] for one in client.get("/v1/workspaces").json()] == [workspace]
+        assert client.get(f"/v1/sessions/{ephemeral}").json()["status"] == "terminated"
+        adopted = client.get(f"/v1/sessions/{persistent}").json()["status"]
+        assert adopted == ("running" if engine == "docker" else "terminated")
+        state = client.get(f"/v1/sessions/{persistent}/commands/{command}").json()
+        assert (state["status"], state["output"]) == ("failed", "out\n")
+        again = client.post("/v1/sessions", json={"workspace": "kept"}).json()["id"]
+        assert (again == persistent) is (engine == "docker")
+        assert run(client, again, "cat /workspace/file")["output"] == "precious\n"
+        assert "sleep 300" not in run(client, again, "ps -ef 2>/dev/null || ps")["output"]
+        second.stop()
+
+
+def test_an_orderly_stop_keeps_what_persists(engine: EngineChoice, tmp_path: Path) -> None:
+    with server(engine, tmp_path) as first, first.client() as client:
+        client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "kept"})
+        persistent = client.post("/v1/sessions", json={"workspace": "kept"}).json()["id"]
+        ephemeral = client.post("/v1/sessions", json={"ephemeral": True}).json()["id"]
+        first.stop()
+    with server(engine, tmp_path) as second, second.client() as client:
+        assert client.get(f"/v1/sessions/{ephemeral}").json()["status"] == "terminated"
+        expected = "running" if engine == "docker" else "terminated"
+        assert client.get(f"/v1/sessions/{persistent}").json()["status"] == expected
+        second.stop()
+
+
+def test_a_crash_at_any_moment_leaves_only_what_is_true(engine: EngineChoice, tmp_path: Path) -> None:
+    promised: set[str] = set()
+    for round_number in range(3):
+        with server(engine, tmp_path) as one:
+            alive = threading.Event()
+
+            def work(number: int, one: Server = one, alive: threading.Event = alive) -> None:
+                with one.client() as client:
+                    try:
+                        while True:
+                            name = f"w-{uuid.uuid4().hex[:10]}"
+                            made = client.post("/v1/workspaces", json={"session_type": "sandbox", "name": name})
+                            if made.status_code == 200:
+                                promised.add(made.json()["id"])
+                            body = (
+                                {"workspace": name} if number % 2 and made.status_code == 200 else {"ephemeral": True}
+                            )
+                            session = client.post("/v1/sessions", json=body).json()
+                            alive.set()
+                            if "id" in session and number == 0:
+                                client.delete(f"/v1/sessions/{session['id']}")
+                    except httpx.HTTPError:
+                        return
+
+            threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+            for thread in threads:
+                thread.start()
+            assert alive.wait(30)
+            threading.Event().wait(0.13 * (round_number + 1))
+            one.kill()
+            for thread in threads:
+                thread.join()
+        with server(engine, tmp_path) as after, after.client() as client:
+            assert promised <= {workspace["id"] for workspace in client.get("/v1/workspaces").json()}
+            live = client.get("/v1/sessions", params={"limit": 200}).json()["sessions"]
+            assert {session["status"] for session in live} <= {"running"}
+            for session in live:
+                assert session["persistence"] is True
+                assert run(client, session["id"], "echo here")["output"] == "here\n"
+            if engine == "docker":
+                containers = docker.from_env()
+                label = {"label": f"chaser.emulator.instance={instance_of(tmp_path)}"}
+                assert len(containers.containers.list(all=True, filters=label)) == len(live)
+                containers.close()
+            client.post("/v1/sessions/bulk-terminate", json={"all": True, "force": True})
+            after.stop()
