@@ -82,7 +82,9 @@ def unauthorized() -> ApiError:
 
 async def select_account(store: Reader, principal: Principal, selector: str | None) -> Account:
     """The account that X-Chaser-Account names, else the credential's own, else the personal one (G7)."""
-    selector = (selector or "").strip()
+    # Not every kind of white space: a name in UTF-8 may end in a byte that Latin-1 takes for one.
+    selector = (selector or "").strip(" \t")
+    names = _readings(selector)
     if principal.kind == "service_account":
         row = await identity.account(store, str(principal.account_id))
         accounts = [row] if row is not None else []
@@ -99,13 +101,13 @@ async def select_account(store: Reader, principal: Principal, selector: str | No
             wanted = row["kind"] == identity.PERSONAL
         else:
             # An id cannot be a name of another account: names in the form of a UUID would be ambiguous, ids win.
-            wanted = row["id"] == selector.lower() or (found is None and row["name"] == selector)
+            wanted = row["id"] == selector.lower() or (found is None and row["name"] in names)
         if wanted:
             found = row
             if row["id"] == selector.lower():
                 break
     if found is None:
-        raise ApiError("not_found", f"X-Chaser-Account: there is no account {selector!r} among yours")
+        raise ApiError("not_found", f"X-Chaser-Account: there is no account {names[-1]!r} among yours")
     if principal.account_id is not None and found["id"] != principal.account_id:
         raise ApiError(
             "account_mismatch", "X-Chaser-Account: this key is bound to another account; make a key in the one you need"
@@ -119,6 +121,15 @@ async def select_account(store: Reader, principal: Principal, selector: str | No
         role=found["role"],
         created_at=found["created_at"],
     )
+
+
+def _readings(header: str) -> list[str]:
+    """What a header's text may stand for: Python's clients send names in Latin-1, curl and others in UTF-8."""
+    try:
+        utf8 = header.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return [header]
+    return [header, utf8]
 
 
 def authorise(operation: Operation, principal: Principal, account: Account | None) -> None:

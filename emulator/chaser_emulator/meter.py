@@ -69,7 +69,8 @@ class Meter:
             self._reading(scope, limit, bucket, limits.window, now, refused=full)
             for bucket, (scope, _name, limit) in zip(taken, buckets, strict=True)
         ]
-        return min(readings, key=lambda reading: reading.remaining)
+        # Where both are empty, the one that stays so for longer: it decides when a repetition can succeed.
+        return min(readings, key=lambda reading: (reading.remaining, -(reading.retry_after or 0)))
 
     def clear(self) -> None:
         """Forget every request."""
@@ -85,7 +86,8 @@ class Meter:
         self, scope: str, limit: int, bucket: deque[float], window: float, now: float, *, refused: bool
     ) -> Reading:
         remaining = max(0, limit - len(bucket))
-        retry = max(1, math.ceil(bucket[0] + window - now)) if refused and remaining == 0 and bucket else None
+        oldest = bucket[0] if bucket else now
+        retry = max(1, math.ceil(oldest + window - now)) if refused and remaining == 0 else None
         # The window slides, so the bucket is whole again when its newest request has left.
         reset = math.ceil(bucket[-1] + window) if bucket else math.ceil(now)
         return Reading(scope, limit, remaining, reset, retry)
