@@ -154,11 +154,11 @@ async def test_a_writer_that_waits_learns_of_the_end(engine: Engine, sandbox: st
 
 async def test_a_flood_is_complete_and_held_back_by_a_slow_reader(engine: Engine, sandbox: str) -> None:
     needs_processes(engine)
-    process = await engine.exec(sandbox, CommandSpec("head -c 8388608 /dev/zero; echo done > /tmp/flood-done"))
+    process = await engine.exec(sandbox, CommandSpec("head -c 8388608 /dev/zero; echo done > flood-done"))
     reading = process.output()
     size = len(await anext(reading))
     # The writer cannot get far ahead of us: nothing but pipes may lie in between.
-    assert (await run(engine, sandbox, "sleep 0.2; test -e /tmp/flood-done")).exit_code == 1
+    assert (await run(engine, sandbox, "sleep 0.2; test -e flood-done")).exit_code == 1
     async for chunk in reading:
         size += len(chunk)
     assert size == 8 * MIB
@@ -198,24 +198,24 @@ async def test_one_that_ignores_term_dies_by_kill(engine: Engine, sandbox: str) 
 
 async def test_a_signal_reaches_grandchildren(engine: Engine, sandbox: str) -> None:
     needs_processes(engine)
-    script = "(sh -c 'echo $$ > /tmp/grandchild; exec sleep 600' &) ; echo started; sleep 600"
+    script = "(sh -c 'echo $$ > grandchild; exec sleep 600' &) ; echo started; sleep 600"
     process = await engine.exec(sandbox, CommandSpec(script))
     assert await anext(process.output()) == b"started\n"
-    await until(engine, sandbox, "test -s /tmp/grandchild && kill -0 $(cat /tmp/grandchild)")
+    await until(engine, sandbox, "test -s grandchild && kill -0 $(cat grandchild)")
     await process.signal(signal.SIGKILL)
     assert await process.wait() == 137
-    await until(engine, sandbox, "! kill -0 $(cat /tmp/grandchild) 2>/dev/null")
+    await until(engine, sandbox, "! kill -0 $(cat grandchild) 2>/dev/null")
 
 
 async def test_output_ends_when_a_child_lives_on(engine: Engine, sandbox: str) -> None:
     needs_processes(engine)
-    process = await engine.exec(sandbox, CommandSpec("sleep 600 & echo $! > /tmp/lives; echo started"))
+    process = await engine.exec(sandbox, CommandSpec("sleep 600 & echo $! > lives; echo started"))
     begin = time.monotonic()
     async with asyncio.timeout(5):
         ended = await collect(process)
     assert (ended.exit_code, ended.output) == (0, b"started\n")
     assert time.monotonic() - begin < 2
-    assert (await run(engine, sandbox, "kill -0 $(cat /tmp/lives)")).exit_code == 0
+    assert (await run(engine, sandbox, "kill -0 $(cat lives)")).exit_code == 0
 
 
 async def test_one_that_closes_stdout_lives_on(engine: Engine, sandbox: str) -> None:
@@ -309,10 +309,11 @@ async def test_files_are_the_ones_commands_see(engine: Engine, sandbox: str) -> 
         b"644",
         (await run(engine, sandbox, "id -u")).output.strip(),
     ]
-    await run(engine, sandbox, "echo down > made; echo tmp > /tmp/made-in-tmp")
+    in_tmp = f"/tmp/made-{uuid.uuid4()}"
+    await run(engine, sandbox, f"echo down > made; echo tmp > {in_tmp}")
     assert await content_of(engine, sandbox, "/workspace/made") == b"down\n"
-    assert await content_of(engine, sandbox, "/tmp/made-in-tmp") == b"tmp\n"
-    await run(engine, sandbox, "rm /tmp/made-in-tmp")
+    assert await content_of(engine, sandbox, in_tmp) == b"tmp\n"
+    await run(engine, sandbox, f"rm {in_tmp}")
 
 
 async def test_an_old_file_is_replaced_and_an_empty_one_is_one(engine: Engine, sandbox: str) -> None:
@@ -370,12 +371,13 @@ async def test_links_are_followed_inside_and_refused_outwards(engine: Engine, sa
     assert await content_of(engine, sandbox, "abs/in") == b"in\n"
     await engine.write_file(sandbox, "abs/written", stream(b"w"))
     assert await content_of(engine, sandbox, "a/written") == b"w"
-    for path in ("pw", "rel", "root/etc/passwd", "dots", "loop", "tmp/x"):
+    outside = f"x-{uuid.uuid4()}"
+    for path in ("pw", "rel", "root/etc/passwd", "dots", "loop", f"tmp/{outside}"):
         with pytest.raises(BadPath):
             await engine.read_file(sandbox, path)
         with pytest.raises(BadPath):
             await engine.write_file(sandbox, path, stream(b"x"))
-    assert (await run(engine, sandbox, "test -e /tmp/x")).exit_code == 1
+    assert (await run(engine, sandbox, f"test -e /tmp/{outside}")).exit_code == 1
 
 
 async def test_an_upload_that_fails_changes_nothing(engine: Engine, sandbox: str) -> None:

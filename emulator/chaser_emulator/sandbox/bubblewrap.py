@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -14,17 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaser_emulator.sandbox import WORKSPACE_ROOT, SandboxError, SandboxGone, SandboxUnavailable, UnknownDirectory
-from chaser_emulator.sandbox.process import (
-    LIMITS,
-    LocalProcess,
-    Report,
-    Streams,
-    above_standard,
-    exit_of,
-    on_end,
-    pipe,
-    spawn,
-)
+from chaser_emulator.sandbox.children import LIMITS, Report, above_standard, env_for_shell, exit_of, on_end, pipe, spawn
+from chaser_emulator.sandbox.process import LocalProcess, Streams
 
 HOST_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 """What bubblewrap and nsenter see. Nothing of the emulator's own: /proc/1/environ shows it inside."""
@@ -39,9 +29,6 @@ _MORE = ("/run/current-system", "/var/lib/dpkg", "/var/cache/fontconfig", "/sys/
 # Dropping every capability keeps a command from undoing the mounts: by entering the user namespace it would have them
 # all. The arguments after `--` reach a shell that has none any more, and only that one sees the caller's environment.
 _UNPRIVILEGED = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "setsid", "sh", "/dev/fd/4")
-
-# Variables that a shell refuses to be given, or that would change how it reads the rest of its script.
-_SPECIAL = ("UID", "EUID", "PPID", "SHELLOPTS", "BASHOPTS", "OPTIND", "LINENO", "PWD", "OLDPWD", "_")
 
 
 @dataclass
@@ -183,17 +170,14 @@ def _script(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> bytes:
 
     It travels as a file, not as arguments: those can be read by every user of the host, and are bounded.
     """
-    plain = {name: value for name, value in env.items() if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII)}
-    for name in _SPECIAL:
-        plain.pop(name, None)
-    odd = [f"{name}={value}" for name, value in env.items() if name not in plain]
+    plain, odd = env_for_shell(env)
     lines = [
         f"cd -- {shlex.quote(cwd)} 2>/dev/null || {{ echo cwd >&3; exit 0; }}",
         f"{{ {LIMITS}; }} 2>/dev/null",
         "unset OLDPWD",
         *(f"export {name}={shlex.quote(value)}" for name, value in plain.items()),
         "echo $$ >&3",
-        f"exec {shlex.join([*(('/usr/bin/env', *odd) if odd else ()), *argv])} 3>&- 4<&-",
+        f"exec {shlex.join([*odd, *argv])} 3>&- 4<&-",
     ]
     text = "\n".join(lines)
     if "\0" in text:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chaser_emulator.sandbox import DiskFull, SandboxUnavailable, files
-from chaser_emulator.sandbox.process import above_standard, exit_of, spawn
+from chaser_emulator.sandbox.children import above_standard, exit_of, spawn
 
 _ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
 

@@ -25,8 +25,8 @@ from . import (
     SandboxUnavailable,
     UnknownDirectory,
 )
+from .children import shell_argv
 from .docker_exec import Endpoint
-from .process import shell_argv
 from .warm_shell import Reply, Shell, ShellProcess, ShellStock
 
 ROOT = "0"

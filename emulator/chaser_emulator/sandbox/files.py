@@ -1,21 +1,18 @@
-"""Files of a local sandbox, reached from outside without ever following a link out of the place they belong to."""
+"""Files of a local sandbox, read and stored from outside it; uploads appear whole or not at all."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import os
 import secrets
 import shutil
 import stat
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import NoReturn, ParamSpec, TypeVar
 
 from chaser_emulator.sandbox import (
-    WORKSPACE_ROOT,
     BadPath,
     DiskFull,
     FileDownload,
@@ -24,52 +21,23 @@ from chaser_emulator.sandbox import (
     PathNotFound,
     SandboxError,
 )
+from chaser_emulator.sandbox.beneath import Spot, View, locate, walk
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 CHUNK = 262_144
-_LINKS = 40  # as many as the kernel follows
-_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
-
-
-@dataclass(frozen=True)
-class Place:
-    """A folder of the sandbox (`at`) that is `folder` on the host, and where uploads to it wait until they are whole.
-
-    Links that lead out of it are refused.
-    """
-
-    at: str
-    folder: Path
-    staging: Path
-
-
-@dataclass(frozen=True)
-class View:
-    """What a sandbox sees: its own places, and below `rest` everything else, to be read only."""
-
-    places: Sequence[Place]
-    rest: Path
-
-
-@dataclass(frozen=True)
-class _Spot:
-    place: Place
-    parts: tuple[str, ...]
-    writable: bool
-    path: str
 
 
 async def read(view: View, path: str) -> FileDownload:
     """Open a regular file; the size is that of the moment, and no more than it is sent."""
-    fd, size = await in_thread(_open, _locate(view, path))
+    fd, size = await in_thread(_open, locate(view, path))
     return FileDownload(size=size, chunks=_Chunks(fd, size, path))
 
 
 async def write(view: View, path: str, content: AsyncIterator[bytes]) -> int:
     """Store a file: collected beside the sandbox, then moved to its place in one step."""
-    spot = _locate(view, path)
+    spot = locate(view, path)
     if not spot.writable:
         raise NotWritable(f"{path} cannot be written to.")
     await in_thread(_check_target, spot)
@@ -109,98 +77,9 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
         raise
 
 
-def _locate(view: View, path: str) -> _Spot:
-    """The place a path belongs to. `..` is resolved by name, as in a URL, and may not leave /workspace."""
-    if not path or "\0" in path:
-        raise BadPath("A path is not empty and holds no NUL character.")
-    names = path.split("/")
-    if len(os.fsencode(path)) > 4095 or any(len(os.fsencode(name)) > 255 for name in names):
-        raise BadPath("The path is too long.")
-    home = WORKSPACE_ROOT.strip("/")
-    stack = [] if path.startswith("/") else [home]
-    for name in names:
-        if name == "..":
-            if stack == [home]:
-                raise BadPath(f"{path} climbs out of {WORKSPACE_ROOT}.")
-            del stack[-1:]
-        elif name not in ("", "."):
-            stack.append(name)
-    if names[-1] in ("", ".", ".."):
-        raise NotAFile(f"{path} names a folder.")
-    for place in view.places:
-        at = place.at.strip("/").split("/")
-        if stack[: len(at)] == at:
-            if len(stack) == len(at):
-                raise NotAFile(f"{path} is a folder.")
-            return _Spot(place, tuple(stack[len(at) :]), True, path)
-    if stack and stack[0] in ("proc", "sys", "dev"):
-        raise NotAFile(f"{path} is no regular file.")
-    return _Spot(Place("/", view.rest, view.rest), tuple(stack), False, path)
-
-
-def _walk(spot: _Spot, *, create: bool = False) -> tuple[int, str]:
-    """A descriptor of the folder where the path ends, and the last name, which is no link. The caller closes it.
-
-    Step by step with descriptors, never through a link, so that nobody can swap a folder for a link in between.
-    """
-    at = [name for name in spot.place.at.split("/") if name]
-    fds = [os.open(spot.place.folder, _FOLDER)]
-    todo = list(reversed(spot.parts))
-    links = 0
+def _open(spot: Spot) -> tuple[int, int]:
     try:
-        while True:
-            name = todo.pop()
-            if name == "..":
-                if len(fds) > 1:
-                    os.close(fds.pop())
-                elif at:
-                    raise BadPath(f"{spot.path} leaves {spot.place.at} by a link.")
-            elif (target := _link(name, fds[-1])) is not None:
-                links += 1
-                if links > _LINKS:
-                    raise BadPath(f"{spot.path} goes through too many links.")
-                steps = [step for step in target.split("/") if step not in ("", ".")]
-                if target.startswith("/"):
-                    if steps[: len(at)] != at:
-                        raise BadPath(f"{spot.path} leaves {spot.place.at} by a link.")
-                    steps = steps[len(at) :]
-                    while len(fds) > 1:
-                        os.close(fds.pop())
-                todo += reversed(steps)
-            elif todo:
-                fds.append(_step(name, fds[-1], create))
-            else:
-                return fds.pop(), name
-            if not todo:
-                raise NotAFile(f"{spot.path} is a folder.")
-    finally:
-        for fd in fds:
-            os.close(fd)
-
-
-def _link(name: str, folder: int) -> str | None:
-    try:
-        return os.readlink(name, dir_fd=folder)
-    except OSError as error:
-        if error.errno in (errno.EINVAL, errno.ENOENT):
-            return None
-        raise
-
-
-def _step(name: str, folder: int, create: bool) -> int:
-    try:
-        return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
-    except FileNotFoundError:
-        if not create:
-            raise
-    with contextlib.suppress(FileExistsError):  # somebody else may just have made it
-        os.mkdir(name, 0o755, dir_fd=folder)
-    return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
-
-
-def _open(spot: _Spot) -> tuple[int, int]:
-    try:
-        folder, name = _walk(spot)
+        folder, name = walk(spot)
         try:
             # Looked at before it is opened: opening a device or a pipe is an act of its own.
             if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
@@ -221,12 +100,12 @@ def _open(spot: _Spot) -> tuple[int, int]:
     return fd, found.st_size
 
 
-def _check_target(spot: _Spot) -> None:
+def _check_target(spot: Spot) -> None:
     """Refuse early what could not be stored at the end; a folder that is missing will be made then."""
 
     def check() -> None:
         try:
-            folder, name = _walk(spot)
+            folder, name = walk(spot)
         except FileNotFoundError:
             return
         try:
@@ -237,7 +116,7 @@ def _check_target(spot: _Spot) -> None:
     _guard(spot.path, check)
 
 
-def _refuse_special(name: str, folder: int, spot: _Spot) -> None:
+def _refuse_special(name: str, folder: int, spot: Spot) -> None:
     try:
         mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     except FileNotFoundError:
@@ -246,9 +125,9 @@ def _refuse_special(name: str, folder: int, spot: _Spot) -> None:
         raise NotAFile(f"{spot.path} is {'a folder' if stat.S_ISDIR(mode) else 'no regular file'}.")
 
 
-def _commit(fd: int, staged: Path, spot: _Spot) -> None:
+def _commit(fd: int, staged: Path, spot: Spot) -> None:
     os.fchmod(fd, 0o644)
-    folder, name = _walk(spot, create=True)
+    folder, name = walk(spot, create=True)
     try:
         _refuse_special(name, folder, spot)
         os.replace(staged, name, dst_dir_fd=folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import hashlib
 import os
 import posixpath
@@ -30,19 +29,20 @@ from chaser_emulator.sandbox import (
     SandboxUnavailable,
     UnknownDirectory,
     UnknownUser,
+    beneath,
     bubblewrap,
     copies,
+    environment,
     files,
     plain,
 )
-from chaser_emulator.sandbox.process import LocalProcess, inheritable_fds, shell_argv
+from chaser_emulator.sandbox.children import inheritable_fds, shell_argv
+from chaser_emulator.sandbox.process import LocalProcess
 
 Isolation = Literal["auto", "bubblewrap", "none"]
 
-LOGIN_SECONDS = 5
 _ALWAYS = ("An image that a session asks for is not used: commands see the programs of this machine.",)
 _AS_ROOT = ("The emulator runs as root: a command can read what root can in the host's system folders.",)
-_NO_LOGIN = ("_", "SHLVL", "PWD", "OLDPWD", plain.MARK)
 
 
 @dataclass
@@ -50,7 +50,7 @@ class _Sandbox:
     spec: SandboxSpec
     folder: Path
     workspace: Path
-    view: files.View
+    view: beneath.View
     resident: bubblewrap.Resident | None
     groups: list[int] = field(default_factory=list)
     """Groups of the commands so far; needed where processes cannot be found by their environment."""
@@ -251,13 +251,13 @@ class LocalEngine:
                 raise SandboxUnavailable(f"The sandbox's folder cannot be made: {error.strerror}.") from None
             raise
         staging = self._run / "staging"
-        places = [files.Place(WORKSPACE_ROOT, workspace, staging)]
+        places = [beneath.Place(WORKSPACE_ROOT, workspace, staging)]
         if resident is None:
-            places.append(files.Place("/tmp", Path("/tmp"), Path("/tmp")))  # noqa: S108 - what commands see there
-            return _Sandbox(spec, folder, workspace, files.View(places, Path("/")), None)
-        places += [files.Place("/tmp", tmp, staging), files.Place("/root", home, staging)]  # noqa: S108
+            places.append(beneath.Place("/tmp", Path("/tmp"), Path("/tmp")))  # noqa: S108 - what commands see there
+            return _Sandbox(spec, folder, workspace, beneath.View(places, Path("/")), None)
+        places += [beneath.Place("/tmp", tmp, staging), beneath.Place("/root", home, staging)]  # noqa: S108
         rest = Path(f"/proc/{resident.inside}/root")
-        return _Sandbox(spec, folder, workspace, files.View(places, rest), resident)
+        return _Sandbox(spec, folder, workspace, beneath.View(places, rest), resident)
 
     async def _spawn(
         self, sandbox: _Sandbox, argv: Sequence[str], env: Mapping[str, str], *, cwd: str, stdin: bool = False
@@ -276,67 +276,25 @@ class LocalEngine:
     def _users(self, sandbox: _Sandbox) -> Sequence[str]:
         if sandbox.resident is not None:
             return ("root", "0")
-        return (_user_name(), str(os.getuid()))
+        return (environment.user_name(), str(os.getuid()))
 
     def _markers(self, sandbox: _Sandbox) -> dict[str, str]:
-        """What a command knows of itself, over whatever login files say."""
         isolated = sandbox.resident is not None
-        user = "root" if isolated else _user_name()
-        env = {
-            "HOME": "/root" if isolated else str(sandbox.folder / "home"),
-            "USER": user,
-            "LOGNAME": user,
-            "SHELL": self._shell,
-            "TERM": "xterm-256color",
-            "CHASER_SESSION_ID": sandbox.spec.session_id,
-            "CHASER_MODE": "exec",
-        }
-        if isolated:
-            # tar run by root gives files to users that this namespace does not have, and fails.
-            env["TAR_OPTIONS"] = "--no-same-owner"
-        else:
-            env[plain.MARK] = str(sandbox.folder / "tmp")
-        if sandbox.spec.workspace_id is not None:
-            env["CHASER_WORKSPACE_ID"] = sandbox.spec.workspace_id
-        return env
+        return environment.of_sandbox(sandbox.spec, sandbox.folder, shell=self._shell, isolated=isolated)
 
     async def _login_environment(self, sandbox: _Sandbox) -> Mapping[str, str]:
         """The environment of a login shell, taken once: those of a host can be slow, or wait for something (X9)."""
         async with self._login_lock:
             if self._login is None:
-                self._login = await self._take_login_environment(sandbox)
-            return self._login
 
-    async def _take_login_environment(self, sandbox: _Sandbox) -> Mapping[str, str]:
-        basis = {**bubblewrap.HOST_ENV, "LANG": "C.UTF-8"}
-        mark = secrets.token_hex(16)
-        argv = [self._shell, "-l", "-c", f"printf %s {mark}; exec env -0"]
-        env = {**basis, **self._markers(sandbox)}
-        process = await self._spawn(sandbox, argv, env, cwd=WORKSPACE_ROOT)
-        text = b""
-        try:
-            async with asyncio.timeout(LOGIN_SECONDS):
-                async for chunk in process.output():
-                    text += chunk
-        except TimeoutError:
-            await process.signal(9)
-        _, found, body = text.partition(mark.encode())
-        if not found:
-            return basis
-        pairs = (entry.partition("=") for entry in os.fsdecode(body).split("\0"))
-        said = {name: value for name, equals, value in pairs if equals and "\n" not in name}
-        own = {"CHASER_SESSION_ID", "CHASER_MODE", "CHASER_WORKSPACE_ID", *_NO_LOGIN}
-        return {**basis, **{name: value for name, value in said.items() if name not in own}}
+                async def run(argv: Sequence[str], env: Mapping[str, str]) -> LocalProcess:
+                    return await self._spawn(sandbox, argv, env, cwd=WORKSPACE_ROOT)
+
+                self._login = await environment.of_login(run, self._shell, self._markers(sandbox))
+            return self._login
 
 
 def _folder_name(instance: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", instance):
         return instance
     return hashlib.sha256(instance.encode()).hexdigest()[:16]
-
-
-def _user_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())  # a container's number without a name

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from chaser_emulator.sandbox import SandboxError, SandboxUnavailable, UnknownDirectory
-from chaser_emulator.sandbox.process import LIMITS, LocalProcess, Report, Streams, exit_of, pipe, spawn
+from chaser_emulator.sandbox.children import LIMITS, Report, env_for_shell, exit_of, pipe, spawn
+from chaser_emulator.sandbox.process import LocalProcess, Streams
 
 START_SECONDS = 15
 MARK = "TMPDIR"
@@ -36,7 +37,8 @@ async def run(
     try:
         fds = {1: output_end, 2: output_end, 3: report.theirs, **({0: stdin_end} if stdin else {})}
         try:
-            leader = spawn(["/bin/sh", "-c", _BEGIN, "sh", cwd, *argv], env, fds, shut)
+            plain, odd = env_for_shell(env)
+            leader = spawn(["/bin/sh", "-c", _BEGIN, "sh", cwd, *odd, *argv], plain, fds, shut)
         except OSError as error:
             raise SandboxUnavailable(f"The command could not be started: {error.strerror}.") from None
         report.handed_over()
