@@ -146,6 +146,9 @@ def _write_out(document: Node, path: str, operation: Node) -> None:
     if "x-rate" in operation:
         refusals.append("rate_limited")
     refusals.append("internal_error")
+    if "400" in operation["responses"]:
+        # MCP refuses what is no request in the words of JSON-RPC (M3), and its file says so itself.
+        refusals = [code for code in refusals if code not in ("invalid_request", "invalid_json")]
     if not parameters:
         del operation["parameters"]
     for status, response in operation["responses"].items():
