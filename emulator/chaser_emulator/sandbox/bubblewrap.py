@@ -118,13 +118,14 @@ async def boot(args: Sequence[str], mark: str, shut: Sequence[int]) -> Resident:
 
 async def halt(resident: Resident) -> None:
     """Kill the sandbox's init, with which the kernel ends all others, and wait until they are gone."""
-    resident.let_go()
     if not resident.ended.done():
+        # Not by the lifeline: our child would then end before the init does, and nobody would wait for the rest.
         os.kill(resident.init, signal.SIGKILL)
         done, _ = await asyncio.wait({resident.ended}, timeout=5)
         if not done:
             _kill(resident.monitor, resident.ended)
             await asyncio.wait({resident.ended}, timeout=5)
+    resident.let_go()
 
 
 async def enter(
