@@ -85,6 +85,9 @@ def _typed(node: Any) -> Any:
         return node
     dropped = ("if", "then", "else", "not", "example", "examples", "description", "default", "dependentRequired")
     kept = {key: _typed(value) for key, value in node.items() if key not in dropped and not key.startswith("x-")}
+    if isinstance(node.get("properties"), dict):
+        # These keys are names of fields, of which one may well be `description`.
+        kept["properties"] = {name: _typed(part) for name, part in node["properties"].items()}
     for key in ("additionalProperties", "unevaluatedProperties"):
         # That nothing else may be there is what a TypedDict says anyway.
         if kept.get(key) is False:
