@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import chaser_sdk.types as sdk_types
 import httpx
@@ -189,6 +190,31 @@ def test_the_last_owner_stays_one(organization: Organization) -> None:
     ok(owner.patch(member_path(organization, "admin"), json={"role": "owner"}))
     ok(owner.patch(path, json={"role": "member"}))
     refused(organization.admin.delete(member_path(organization, "admin")), 409, "last_owner")
+
+
+def test_two_owners_who_demote_each_other_at_once_leave_one(organization: Organization) -> None:
+    for _ in range(5):
+        ok(organization.owner.patch(member_path(organization, "admin"), json={"role": "owner"}))
+        moves = [(organization.owner, "admin"), (organization.admin, "owner")]
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(
+                pool.map(lambda move: move[0].patch(member_path(organization, move[1]), json={"role": "admin"}), moves)
+            )
+        # The slower one had lost its role when its turn came.
+        assert sorted(answer.status_code for answer in answers) == [200, 403]
+        owners = [one["user_id"] for one in ok(organization.owner.get(MEMBERS))["members"] if one["owner"]]
+        assert len(owners) == 1
+        if owners != [organization.people["owner"].user_id]:
+            ok(organization.admin.patch(member_path(organization, "owner"), json={"role": "owner"}))
+            ok(organization.owner.patch(member_path(organization, "admin"), json={"role": "admin"}))
+
+
+def test_an_organization_of_a_name_is_made_once_however_often_it_is_asked_for(emulator: Running) -> None:
+    with http_of(emulator, person(emulator).key) as client, ThreadPoolExecutor(4) as pool:
+        answers = list(
+            pool.map(lambda name: client.post("/v1/accounts/organizations", json={"name": name}), ["acme", "ACME"] * 4)
+        )
+    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7
 
 
 def test_members_may_leave(organization: Organization) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from chaser_emulator.meter import Limits
+from chaser_emulator.meter import Limits, Meter
 from chaser_emulator.server import Running
 from chaser_sdk import ChaserApiError
 from emulators import emulator_on, http_of, sdk_of
@@ -154,6 +154,27 @@ def test_the_window_slides(organization: Organization) -> None:
     while run().status_code == 429:
         assert time.monotonic() - started < 10
     assert time.monotonic() - started >= 0.4
+
+
+def test_the_wait_is_until_the_oldest_request_leaves_the_window() -> None:
+    meter = Meter(Limits(per_principal=2, per_account=9, window=60))
+    for now in (1000.0, 1020.0):
+        assert meter.take("exec", "ada", "acme", now).retry_after is None
+    refused_at = {now: meter.take("exec", "ada", "acme", now) for now in (1020.5, 1050.0, 1059.9)}
+    assert {now: reading.retry_after for now, reading in refused_at.items()} == {1020.5: 40, 1050.0: 10, 1059.9: 1}
+    assert {reading.reset for reading in refused_at.values()} == {1080}
+    assert meter.take("exec", "ada", "acme", 1060.0).retry_after is None
+    assert meter.take("exec", "ada", "acme", 1060.0).retry_after == 20
+
+
+def test_where_both_buckets_are_empty_the_longer_wait_is_told() -> None:
+    meter = Meter(Limits(per_principal=1, per_account=2, window=60))
+    meter.take("exec", "ada", "other", 1000.0)
+    for now, principal in ((1020.0, "grace"), (1030.0, "edsger")):
+        meter.take("exec", principal, "acme", now)
+    reading = meter.take("exec", "ada", "acme", 1040.0)
+    assert (reading.scope, reading.retry_after) == ("account", 40)
+    assert meter.take("exec", "ada", "acme", 1080.0).retry_after is None
 
 
 def test_a_surface_can_be_left_unlimited(organization: Organization) -> None:

@@ -149,6 +149,7 @@ def malformed() -> dict[str, str]:
         "options in front": f"no-pty {kind} {data}",
         "a private key": "-----BEGIN OPENSSH PRIVATE KEY-----",
         "a short RSA key": public_line("rsa1024"),
+        "an RSA key that is nearly long enough": public_line("rsa2040"),
         "a DSA key": f"ssh-dss {dsa}",
         "a point that is not on its curve": f"ecdsa-sha2-nistp256 {off_curve}",
         "a certificate": f"ssh-ed25519-cert-v01@openssh.com {data}",
