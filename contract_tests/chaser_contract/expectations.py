@@ -26,7 +26,8 @@ class Expectation:
 def load() -> list[Expectation]:
     """Every expectation of this package. Raises ValueError for one without a reason."""
     text = (resources.files(__package__) / "expectations.yaml").read_text("utf-8")
-    found = [Expectation(one["operation"], one["check"], one.get("status"), one["reason"]) for one in yaml.safe_load(text)]
+    entries = yaml.safe_load(text)
+    found = [Expectation(one["operation"], one["check"], one.get("status"), one["reason"]) for one in entries]
     for one in found:
         if not one.reason.strip():
             raise ValueError(f"{one.operation}: an expectation needs a reason")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 import pytest
-
 from chaser_contract import expectations
 from chaser_contract.run import run
 from chaser_emulator import spec

@@ -354,9 +354,8 @@ def stop(data_dir: Path | None) -> None:
     os.kill(state["pid"], signal.SIGTERM)
     end = time.monotonic() + 10
     while time.monotonic() < end:
-        try:
-            os.kill(state["pid"], 0)
-        except ProcessLookupError:
+        # The lock is the last thing that it lets go of.
+        with contextlib.suppress(Failure), _hold(data_dir or default_data_dir()):
             click.echo("stopped")
             return
         time.sleep(0.05)

@@ -15,6 +15,11 @@ __all__ = ["box_fixture", "real_client_fixture", "real_emulator_fixture"]
 
 Event = tuple[str, str | None, Any]
 
+# `from` is a keyword, so it cannot be written as one.
+FROM_2: Any = {"from": 2}
+FROM_4: Any = {"from": 4}
+FROM_99: Any = {"from": 99}
+
 
 def start(box: Box, command: str, **fields: object) -> str:
     """The URL of a command in the background."""
@@ -39,7 +44,8 @@ def events(lines: Iterator[str]) -> Iterator[Event]:
             fields = {}
 
 
-def follow(box: Box, command: str, headers: dict[str, str] | None = None, **query: int) -> list[Event]:
+def follow(box: Box, command: str, *, last: str | None = None, **query: int) -> list[Event]:
+    headers = {"Last-Event-ID": last} if last is not None else {}
     with box.client.stream("GET", f"{command}/stream", params=query, headers=headers, timeout=30) as answer:
         assert answer.status_code == 200, answer.read()
         assert answer.headers["content-type"].startswith("text/event-stream")
@@ -71,9 +77,9 @@ def test_a_stream_carries_all_output_and_how_it_ended(box: Box) -> None:
 def test_a_stream_resumes_where_it_was_left(box: Box) -> None:
     command = start(box, "printf 0123456789")
     assert text_of(follow(box, command)) == b"0123456789"
-    assert text_of(follow(box, command, **{"from": 4})) == b"456789"
-    assert text_of(follow(box, command, {"Last-Event-ID": "7"}, **{"from": 2})) == b"789"
-    assert [event for event, _, _ in follow(box, command, **{"from": 99})] == ["exit"]
+    assert text_of(follow(box, command, **FROM_4)) == b"456789"
+    assert text_of(follow(box, command, **FROM_2, last="7")) == b"789"
+    assert [event for event, _, _ in follow(box, command, **FROM_99)] == ["exit"]
 
 
 def test_chunks_are_bounded_and_cut_between_characters(box: Box) -> None:

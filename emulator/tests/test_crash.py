@@ -90,11 +90,15 @@ def left_over(engine: EngineChoice, folder: Path) -> list[str]:
     if engine == "docker":
         client = docker.from_env()
         instance = instance_of(folder)
-        label = {"label": f"chaser.emulator.instance={instance}"}
-        found += [one.name for one in client.containers.list(all=True, filters=label)]
+        found += [str(one.name) for one in containers_of(client, instance)]
         found += [one.name for one in client.volumes.list() if instance in one.name]
         client.close()
     return found
+
+
+def containers_of(client: docker.DockerClient, instance: str) -> list[Any]:
+    label = f"chaser.emulator.instance={instance}"
+    return list(client.containers.list(all=True, filters={"label": label}))
 
 
 def instance_of(folder: Path) -> str:
@@ -192,8 +196,7 @@ def test_a_crash_at_any_moment_leaves_only_what_is_true(engine: EngineChoice, tm
                 assert run(client, session["id"], "echo here")["output"] == "here\n"
             if engine == "docker":
                 containers = docker.from_env()
-                label = {"label": f"chaser.emulator.instance={instance_of(tmp_path)}"}
-                assert len(containers.containers.list(all=True, filters=label)) == len(live)
+                assert len(containers_of(containers, instance_of(tmp_path))) == len(live)
                 containers.close()
             client.post("/v1/sessions/bulk-terminate", json={"all": True, "force": True})
             after.stop()

@@ -10,11 +10,10 @@ from typing import Any
 
 import chaser_sdk.types as sdk_types
 import pytest
-from chaser_sdk import ChaserApiError, ChaserClient
-from emulators import ENGINES, emulator_on, sdk_of
-
 from chaser_emulator.sandbox.scripted import Rule
 from chaser_emulator.server import Running
+from chaser_sdk import ChaserApiError, ChaserClient
+from emulators import ENGINES, emulator_on, sdk_of
 
 _RULES = (Rule("echo hello", output="hello\n"), Rule("slow", output="begun\n", delay=30))
 
@@ -120,7 +119,8 @@ def test_a_command_without_a_target_runs_in_the_default_workspace(sdk: ChaserCli
 
 def test_a_command_runs_in_a_session(sdk: ChaserClient) -> None:
     session = sdk.sessions.create(ephemeral=True)
-    result = sdk.exec.in_session(session["id"], command="echo hello", cwd="/workspace", env={"X": "1"}, timeout_ms=60_000)
+    settings = {"cwd": "/workspace", "env": {"X": "1"}, "timeout_ms": 60_000}
+    result = sdk.exec.in_session(session["id"], settings, command="echo hello")
     fits(result, sdk_types.SandboxExecResponse)
     assert (result["output"], result["exit_code"], result["background"]) == ("hello\n", 0, False)
     failed = sdk.exec.in_session(session["id"], {"command": "false"})

@@ -137,7 +137,7 @@ def test_an_empty_wallet_starts_nothing(emulator: Running) -> None:
 
 
 def test_what_excludes_each_other_is_refused(client: httpx.Client, workspace: str) -> None:
-    for body in (
+    bodies: tuple[dict[str, Any], ...] = (
         {"workspace": workspace, "ephemeral": True},
         {"workspace": workspace, "image": "debian"},
         {"image": "debian"},
@@ -146,7 +146,8 @@ def test_what_excludes_each_other_is_refused(client: httpx.Client, workspace: st
         {"ephemeral": True, "proxy": "direct", "network": {"mode": "proxy", "proxy": {"url": "http://p:1"}}},
         {"ephemeral": True, "proxy": "ftp://p:1"},
         {"ephemeral": True, "env": {"A-B": "c"}},
-    ):
+    )
+    for body in bodies:
         refused(client.post("/v1/sessions", json=body), 400, "invalid_request")
     refused(client.post("/v1/sessions", json={"workspace": "nobody"}), 404, "not_found")
     body = refused(

@@ -78,16 +78,21 @@ class Store:
 
         `durable` False gives up surviving a power cut, for a database that is thrown away. Raises StoreError.
         """
-        writer = await _connect(path, durable=durable)
+        opened: list[aiosqlite.Connection] = []
         try:
+            for _ in range(2):
+                opened.append(await aiosqlite.connect(path, isolation_level=None))
+            writer, reader = opened
+            await _set_up(writer, durable=durable)
             await _migrate(writer)
-            reader = await _connect(path, durable=durable)
+            await _set_up(reader, durable=durable)
             await reader.execute("PRAGMA query_only = ON")
-        except sqlite3.DatabaseError as error:
-            await writer.close()
-            raise StoreError(f"{path} is no database of the emulator: {error}") from error
-        except BaseException:
-            await writer.close()
+        except BaseException as error:
+            # Each connection has a thread, which would keep the process alive.
+            for connection in opened:
+                await connection.close()
+            if isinstance(error, sqlite3.Error):
+                raise StoreError(f"{path} is no database of the emulator: {error}") from error
             raise
         return cls(path, writer, reader)
 
@@ -118,14 +123,12 @@ class Store:
                 raise
 
 
-async def _connect(path: Path, *, durable: bool) -> aiosqlite.Connection:
-    opened = await aiosqlite.connect(path, isolation_level=None)
+async def _set_up(opened: aiosqlite.Connection, *, durable: bool) -> None:
     opened.row_factory = sqlite3.Row
     await opened.execute("PRAGMA journal_mode = WAL")
     await opened.execute(f"PRAGMA synchronous = {'NORMAL' if durable else 'OFF'}")
     await opened.execute("PRAGMA foreign_keys = ON")
     await opened.execute("PRAGMA busy_timeout = 5000")
-    return opened
 
 
 def migrations() -> Iterable[tuple[int, str]]:
