@@ -33,6 +33,7 @@ AUDITED = {
     *("account.member.add", "account.member.update", "account.member.remove"),
     *("service_account.create", "service_account.delete", "ssh_key.create", "ssh_key.delete"),
     *("webhook.create", "webhook.delete"),
+    "assistant.credential.resolve",
 }
 
 
@@ -305,7 +306,7 @@ def test_requests_may_carry_fields_that_nobody_knows(document: Node) -> None:
 
 
 def test_every_create_links_to_what_takes_its_id(document: Node) -> None:
-    # A checkout is paid on its page; a usage event and a deposited credential are never asked for again.
+    # A checkout is paid on its page, which no operation of the document is.
     without = {"create-billing-checkout"}
     creates = {name: node for name, node in _operations(document) if re.match(r"(create|add|import)-", name)}
     assert len(creates) > 12
