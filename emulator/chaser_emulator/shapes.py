@@ -91,6 +91,197 @@ class UpdateAccountMemberRequest(TypedDict):
     role: AccountRole
 
 
+AssistantName: TypeAlias = str
+
+
+AssistantUsageKind: TypeAlias = Literal["tokens", "tool_call", "session"]
+
+
+class AssistantAlert(TypedDict):
+    metric: AssistantUsageKind
+    threshold: float
+    window_seconds: int
+
+
+class AssistantModel(TypedDict):
+    provider: NotRequired[str]
+    model_id: NotRequired[str]
+
+
+class AssistantModelPatch(TypedDict):
+    provider: NotRequired[str | None]
+    model_id: NotRequired[str | None]
+
+
+class AssistantTools(TypedDict):
+    sandbox: NotRequired[bool]
+    browser: NotRequired[bool]
+
+
+class AssistantToolsPatch(TypedDict):
+    sandbox: NotRequired[bool | None]
+    browser: NotRequired[bool | None]
+
+
+class AssistantConfig(TypedDict):
+    model: NotRequired[AssistantModel]
+    system_prompt: NotRequired[str]
+    tools: NotRequired[AssistantTools]
+    alerts: NotRequired[list[AssistantAlert]]
+
+
+class AssistantConfigPatch(TypedDict):
+    model: NotRequired[AssistantModelPatch | None]
+    system_prompt: NotRequired[str | None]
+    tools: NotRequired[AssistantToolsPatch | None]
+    alerts: NotRequired[list[AssistantAlert] | None]
+
+
+AssistantChannelType: TypeAlias = Literal["telegram", "discord"]
+
+
+AssistantChannelId: TypeAlias = str
+
+
+AssistantCredentialName: TypeAlias = str
+
+
+class AssistantChannel(TypedDict):
+    id: str
+    channel_type: AssistantChannelType
+    channel_id: AssistantChannelId
+    credential_name: NotRequired[AssistantCredentialName]
+    created_at: Timestamp
+
+
+class AssistantInfo(TypedDict):
+    id: str
+    name: AssistantName
+    status: Literal["active", "paused"]
+    config: AssistantConfig
+    config_version: int
+    workspace_id: str
+    channels: list[AssistantChannel]
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class AssistantList(TypedDict):
+    assistants: list[AssistantInfo]
+
+
+class AssistantEnvelope(TypedDict):
+    assistant: AssistantInfo
+
+
+class CreateAssistantRequest(TypedDict):
+    name: AssistantName
+    config: NotRequired[AssistantConfig]
+
+
+class UpdateAssistantRequest(TypedDict):
+    name: NotRequired[AssistantName]
+    config: NotRequired[AssistantConfigPatch]
+
+
+class AddAssistantChannelRequest(TypedDict):
+    channel_type: AssistantChannelType
+    channel_id: AssistantChannelId
+    credential_name: NotRequired[AssistantCredentialName]
+
+
+class StoreAssistantCredentialRequest(TypedDict):
+    name: AssistantCredentialName
+    value: str
+    assistant_id: NotRequired[str]
+
+
+class AssistantCredentialInfo(TypedDict):
+    name: AssistantCredentialName
+    assistant_id: NotRequired[str]
+    updated_at: Timestamp
+
+
+class AssistantCredentialEnvelope(TypedDict):
+    credential: AssistantCredentialInfo
+
+
+class ResolveAssistantCredentialRequest(TypedDict):
+    assistant_id: str
+    name: AssistantCredentialName
+
+
+class ResolvedAssistantCredential(TypedDict):
+    name: AssistantCredentialName
+    value: str
+
+
+class ResolveAssistantChannelRequest(TypedDict):
+    channel_type: AssistantChannelType
+    channel_id: AssistantChannelId
+
+
+class ResolvedAssistantChannel(TypedDict):
+    assistant_id: str
+    binding_id: str
+
+
+class AssistantRuntimeState(TypedDict):
+    state: Any
+    version: int
+    updated_at: NotRequired[Timestamp]
+
+
+class PutAssistantRuntimeStateRequest(TypedDict):
+    state: Any
+    version: NotRequired[int]
+
+
+class AssistantUsageEvent(TypedDict):
+    id: str
+    kind: AssistantUsageKind
+    quantity: float
+    metadata: NotRequired[dict[str, Any]]
+    created_at: Timestamp
+
+
+class AssistantUsageEventEnvelope(TypedDict):
+    event: AssistantUsageEvent
+
+
+class AssistantUsageTotals(TypedDict):
+    tokens: float
+    tool_call: float
+    session: float
+
+
+class AssistantUsageEventList(TypedDict):
+    events: list[AssistantUsageEvent]
+    totals: AssistantUsageTotals
+
+
+class CreateAssistantUsageEventRequest(TypedDict):
+    kind: AssistantUsageKind
+    quantity: float
+    metadata: NotRequired[dict[str, Any]]
+
+
+class CreateAssistantConfigChangeRequest(TypedDict):
+    patch: AssistantConfigPatch
+    reason: NotRequired[str]
+
+
+class AssistantConfigChange(TypedDict):
+    id: str
+    status: Literal["pending", "approved", "denied"]
+    patch: AssistantConfigPatch
+    reason: NotRequired[str]
+    proposed_by: str
+    decided_by: NotRequired[str]
+    created_at: Timestamp
+    decided_at: NotRequired[Timestamp]
+
+
 AuditStatus: TypeAlias = Literal["success", "failure"]
 
 
@@ -109,6 +300,120 @@ class AuditEventInfo(TypedDict):
 
 class AuditEventList(TypedDict):
     events: list[AuditEventInfo]
+
+
+LoginToken: TypeAlias = str
+
+
+LoginReturnUrl1: TypeAlias = str
+
+
+LoginReturnUrl: TypeAlias = LoginReturnUrl1
+
+
+class RegisterRequest(TypedDict):
+    email: EmailAddress
+    password: str
+    name: NotRequired[str | None]
+
+
+class LoginRequest(TypedDict):
+    email: EmailAddress
+    password: str
+
+
+class UserInfo(TypedDict):
+    id: str
+    email: str
+    name: NotRequired[str]
+    created_at: Timestamp
+
+
+class AccessTokenResponse(TypedDict):
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    user: UserInfo
+
+
+CodexVerifier: TypeAlias = str
+
+
+class CodexLoginUrl(TypedDict):
+    authorization_url: str
+    state: LoginToken
+    code_verifier: CodexVerifier
+    expires_in: int
+
+
+class CodexCallbackRequest(TypedDict):
+    code: LoginToken
+    state: LoginToken
+    code_verifier: CodexVerifier
+
+
+class CodexConnection(TypedDict):
+    status: Literal["connected"]
+    provider: Literal["codex"]
+    expires_at: Timestamp
+
+
+class CurrentUser(TypedDict):
+    user: UserInfo
+    accounts: list[AccountInfo]
+
+
+PricingModel: TypeAlias = Literal["free", "usage_based", "subscription"]
+
+
+PlanCode: TypeAlias = Literal["pro", "team"]
+
+
+class BillingLimits(TypedDict):
+    max_workspaces: NotRequired[int]
+    max_concurrency: NotRequired[int]
+    max_session_seconds: NotRequired[int]
+    allow_workspaces: bool
+
+
+class BillingUsageWindow(TypedDict):
+    seconds: int
+    amount_micros_usd: int
+
+
+class BillingSummaryResponse(TypedDict):
+    pricing_model: PricingModel
+    limits: BillingLimits
+    usage_price_per_hour_usd: float
+    topup_min_usd: float
+    wallet_balance_usd: float
+    wallet_balance_micros_usd: int
+    workspace_storage_used_bytes: int
+    workspace_storage_cap_bytes: int
+    workspace_storage_measured_workspaces: int
+    workspace_storage_unresolved_workspaces: int
+    usage_last_24h: BillingUsageWindow
+    usage_last_30d: BillingUsageWindow
+    plan_code: Literal["pro", "team"] | None
+    stripe_customer_id: str | None
+    stripe_subscription_id: str | None
+
+
+class UpdateBillingAccountRequest(TypedDict):
+    pricing_model: NotRequired[PricingModel | None]
+    plan_code: NotRequired[PlanCode | None]
+
+
+class CreateBillingCheckoutRequest(TypedDict):
+    mode: NotRequired[Literal["subscription", "topup"] | None]
+    plan_code: NotRequired[PlanCode | None]
+    amount_usd: NotRequired[float | None]
+
+
+class CreateBillingCheckoutResponse(TypedDict):
+    checkout_session_id: str
+    checkout_url: str
+    stripe_customer_id: str
 
 
 BrowserCdpVersionInfo = TypedDict(
@@ -135,14 +440,19 @@ class BrowserCdpTargetInfo(TypedDict):
 BrowserCdpTargetList: TypeAlias = list[BrowserCdpTargetInfo]
 
 
-class OpenApiDocument(TypedDict):
-    openapi: Literal["3.1.0"]
-    info: dict[str, Any]
-    servers: list[dict[str, Any]]
-    security: list[dict[str, Any]]
-    tags: list[dict[str, Any]]
-    paths: dict[str, Any]
-    components: dict[str, Any]
+OpenApiDocument = TypedDict(
+    "OpenApiDocument",
+    {
+        "openapi": Literal["3.1.0"],
+        "info": dict[str, Any],
+        "servers": list[dict[str, Any]],
+        "security": list[dict[str, Any]],
+        "tags": list[dict[str, Any]],
+        "paths": dict[str, Any],
+        "components": dict[str, Any],
+        "x-error-codes": dict[str, Any],
+    },
+)
 
 
 ShellCommand: TypeAlias = str
@@ -286,6 +596,220 @@ class GithubRepositoriesResponse(TypedDict):
     install_url: NotRequired[str | None]
 
 
+JobKind: TypeAlias = Literal[
+    "sandbox.exec",
+    "pipeline.run",
+    "browser.action",
+    "browser.scrape",
+    "github.runner",
+    "session.terminate",
+    "session.bulk_terminate",
+    "workspace.delete",
+    "workspace.bulk_delete",
+]
+
+
+JobStatus: TypeAlias = Literal["queued", "running", "completed", "failed", "canceled"]
+
+
+JobTimeout: TypeAlias = int
+
+
+class JobInputOfKind(TypedDict):
+    pass
+
+
+class CreateJobRequest(TypedDict):
+    kind: JobKind
+    input: dict[str, Any]
+    run_at: NotRequired[str]
+    idempotency_key: NotRequired[str]
+
+
+class SandboxExecJobInput(TypedDict):
+    background: NotRequired[Literal[False]]
+
+
+class PipelineStepInput(TypedDict):
+    name: NotRequired[str]
+    kind: NotRequired[
+        Literal[
+            "sandbox.exec",
+            "browser.action",
+            "browser.scrape",
+            "github.runner",
+            "session.terminate",
+            "session.bulk_terminate",
+            "workspace.delete",
+            "workspace.bulk_delete",
+        ]
+    ]
+    command: NotRequired[ShellCommand]
+    cmd: NotRequired[ShellCommand]
+    input: NotRequired[dict[str, Any]]
+    timeout_ms: NotRequired[JobTimeout]
+
+
+class BrowserActionStep(TypedDict):
+    method: str
+    params: NotRequired[dict[str, Any]]
+
+
+class BrowserActionJobInput(TypedDict):
+    session_id: str
+    steps: list[BrowserActionStep]
+    timeout_ms: NotRequired[JobTimeout]
+
+
+class BrowserScrapeJobInput(TypedDict):
+    session_id: str
+    url: str
+    selector: NotRequired[str]
+    all: NotRequired[bool]
+    timeout_ms: NotRequired[JobTimeout]
+
+
+class SessionTerminateJobInput(TypedDict):
+    session_id: str
+    force: NotRequired[bool]
+
+
+class PipelineStepResult(TypedDict):
+    name: str | None
+    kind: Literal[
+        "sandbox.exec",
+        "browser.action",
+        "browser.scrape",
+        "github.runner",
+        "session.terminate",
+        "session.bulk_terminate",
+        "workspace.delete",
+        "workspace.bulk_delete",
+    ]
+    status: Literal["completed", "failed", "skipped"]
+    exit_code: NotRequired[int]
+    output: NotRequired[str]
+    output_truncated: NotRequired[bool]
+    duration_ms: NotRequired[int]
+    result: NotRequired[Any]
+    error: NotRequired[str]
+
+
+class PipelineRunResult(TypedDict):
+    workspace_id: str
+    session_id: str
+    steps: list[PipelineStepResult]
+
+
+class BrowserActionResult(TypedDict):
+    results: list[dict[str, Any]]
+
+
+class BrowserScrapeMatch(TypedDict):
+    text: str
+    html: str
+
+
+class BrowserScrapeResult(TypedDict):
+    url: str
+    title: str
+    html: NotRequired[str]
+    matches: NotRequired[list[BrowserScrapeMatch]]
+
+
+class GithubRunnerStepResult(TypedDict):
+    name: str
+    kind: Literal["run", "uses"]
+    status: Literal["completed", "failed", "skipped"]
+    exit_code: NotRequired[int]
+    output: NotRequired[str]
+    output_truncated: NotRequired[bool]
+    duration_ms: NotRequired[int]
+    error: NotRequired[str]
+
+
+class GithubRunnerResult(TypedDict):
+    repo: str
+    workflow_job_id: int
+    session_id: str
+    steps: list[GithubRunnerStepResult]
+
+
+class SessionTerminateResult(TypedDict):
+    session_id: str
+    terminated: Literal[True]
+
+
+class WorkspaceDeleteResult(TypedDict):
+    workspace_id: str
+    deleted: Literal[True]
+
+
+class JobInfo(TypedDict):
+    id: str
+    kind: Literal[
+        "sandbox.exec",
+        "pipeline.run",
+        "browser.action",
+        "browser.scrape",
+        "github.runner",
+        "session.terminate",
+        "session.bulk_terminate",
+        "workspace.delete",
+        "workspace.bulk_delete",
+    ]
+    status: JobStatus
+    input: Any
+    result: NotRequired[Any]
+    created_at: Timestamp
+    updated_at: Timestamp
+    run_at: NotRequired[Timestamp]
+    idempotency_key: NotRequired[str]
+    error: NotRequired[str]
+
+
+class ListJobsPage(TypedDict):
+    jobs: list[JobInfo]
+    total: int
+    limit: int
+    offset: int
+    has_more: bool
+
+
+class JobKindSpecInfo(TypedDict):
+    kind: Literal[
+        "sandbox.exec",
+        "pipeline.run",
+        "browser.action",
+        "browser.scrape",
+        "github.runner",
+        "session.terminate",
+        "session.bulk_terminate",
+        "workspace.delete",
+        "workspace.bulk_delete",
+    ]
+    summary: str
+    input_examples: list[Any]
+    alias_fields: list[str]
+
+
+class JobKindsInfo(TypedDict):
+    worker_kinds: list[
+        Literal[
+            "sandbox.exec",
+            "pipeline.run",
+            "browser.action",
+            "browser.scrape",
+            "github.runner",
+            "session.terminate",
+            "session.bulk_terminate",
+            "workspace.delete",
+            "workspace.bulk_delete",
+        ]
+    ]
+    worker_kind_specs: list[JobKindSpecInfo]
+
+
 ApiKeySecret: TypeAlias = str
 
 
@@ -324,6 +848,82 @@ class CreateApiKeyResponse(TypedDict):
 class RevokedApiKey(TypedDict):
     id: str
     revoked: Timestamp
+
+
+McpToolName: TypeAlias = Literal[
+    "terminal",
+    "browser",
+    "chaser_list_sessions",
+    "chaser_get_session",
+    "chaser_create_sandbox_session",
+    "chaser_create_browser_session",
+    "chaser_terminate_session",
+    "chaser_list_workspaces",
+    "chaser_create_workspace",
+    "chaser_delete_workspace",
+    "chaser_rename_workspace",
+    "chaser_list_snapshots",
+    "chaser_create_snapshot",
+    "chaser_restore_snapshot",
+    "chaser_list_assistants",
+    "chaser_get_assistant",
+    "chaser_propose_assistant_config",
+    "chaser_store_credential",
+]
+
+
+class Capabilities(TypedDict):
+    tools: dict[str, Any]
+
+
+class ServerInfo(TypedDict):
+    name: Literal["chaser"]
+    version: Literal["1.0.0"]
+
+
+class McpInitializeResult(TypedDict):
+    protocolVersion: Literal["2025-06-18", "2025-03-26", "2024-11-05"]
+    capabilities: Capabilities
+    serverInfo: ServerInfo
+    instructions: NotRequired[str]
+
+
+class McpPong(TypedDict):
+    pass
+
+
+class Annotations(TypedDict):
+    title: NotRequired[str]
+    readOnlyHint: NotRequired[bool]
+    destructiveHint: NotRequired[bool]
+    idempotentHint: NotRequired[bool]
+    openWorldHint: NotRequired[bool]
+
+
+class McpTool(TypedDict):
+    name: McpToolName
+    title: NotRequired[str]
+    description: str
+    inputSchema: dict[str, Any]
+    outputSchema: dict[str, Any]
+    annotations: NotRequired[Annotations]
+
+
+class McpToolList(TypedDict):
+    tools: list[McpTool]
+
+
+class McpContent(TypedDict):
+    type: Literal["text", "image"]
+    text: NotRequired[str]
+    data: NotRequired[str]
+    mimeType: NotRequired[str]
+
+
+class McpToolResult(TypedDict):
+    content: list[McpContent]
+    structuredContent: NotRequired[dict[str, Any]]
+    isError: bool
 
 
 ServiceAccountName: TypeAlias = str
@@ -506,6 +1106,134 @@ class CreateSshKeyRequest(TypedDict):
     name: NotRequired[str | None]
 
 
+WebhookUrl1: TypeAlias = str
+
+
+WebhookUrl: TypeAlias = WebhookUrl1
+
+
+WebhookEventType: TypeAlias = Literal[
+    "session.created",
+    "session.running",
+    "session.terminated",
+    "session.failed",
+    "command.finished",
+    "workspace.created",
+    "workspace.renamed",
+    "workspace.deleted",
+    "workspace.snapshot.created",
+    "workspace.snapshot.restored",
+    "workspace.snapshot.deleted",
+    "job.queued",
+    "job.started",
+    "job.completed",
+    "job.failed",
+    "job.canceled",
+    "billing.updated",
+    "assistant.alert",
+]
+
+
+WebhookEventSelector: TypeAlias = Literal[
+    "*",
+    "session.*",
+    "session.created",
+    "session.running",
+    "session.terminated",
+    "session.failed",
+    "command.*",
+    "command.finished",
+    "workspace.*",
+    "workspace.created",
+    "workspace.renamed",
+    "workspace.deleted",
+    "workspace.snapshot.*",
+    "workspace.snapshot.created",
+    "workspace.snapshot.restored",
+    "workspace.snapshot.deleted",
+    "job.*",
+    "job.queued",
+    "job.started",
+    "job.completed",
+    "job.failed",
+    "job.canceled",
+    "billing.*",
+    "billing.updated",
+    "assistant.*",
+    "assistant.alert",
+]
+
+
+WebhookDeliveryStatus: TypeAlias = Literal["pending", "delivered", "failed", "discarded"]
+
+
+WebhookSigningSecret: TypeAlias = str
+
+
+class WebhookEvent(TypedDict):
+    id: str
+    type: WebhookEventType
+    created_at: Timestamp
+    account_id: str
+    resource_type: str
+    resource_id: str
+    data: dict[str, Any]
+
+
+class CustomerWebhookInfo(TypedDict):
+    id: str
+    url: str
+    description: NotRequired[str]
+    events: list[WebhookEventSelector]
+    signing_secret_preview: str
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class CustomerWebhookList(TypedDict):
+    webhooks: list[CustomerWebhookInfo]
+
+
+class CreateCustomerWebhookRequest(TypedDict):
+    url: WebhookUrl
+    description: NotRequired[str | None]
+    events: NotRequired[list[WebhookEventSelector] | None]
+
+
+class CreateCustomerWebhookResponse(TypedDict):
+    webhook: CustomerWebhookInfo
+    signing_secret: WebhookSigningSecret
+
+
+class CustomerWebhookDeliveryInfo(TypedDict):
+    id: str
+    webhook_id: str
+    event_id: str
+    event_type: WebhookEventType
+    resource_type: str
+    resource_id: str
+    target_url: str
+    status: WebhookDeliveryStatus
+    attempts: int
+    last_http_status: NotRequired[int]
+    last_error: NotRequired[str]
+    payload: WebhookEvent
+    delivered_at: NotRequired[Timestamp]
+    replayed_at: NotRequired[Timestamp]
+    discarded_at: NotRequired[Timestamp]
+    replayed_from_delivery_id: NotRequired[str]
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class CustomerWebhookDeliveryList(TypedDict):
+    deliveries: list[CustomerWebhookDeliveryInfo]
+
+
+class CustomerWebhookDeliveryEnvelope(TypedDict):
+    delivery: CustomerWebhookDeliveryInfo
+
+
 WorkspaceName: TypeAlias = str
 
 
@@ -651,6 +1379,66 @@ class SessionRuntimeInfo(TypedDict):
     tool_versions: NotRequired[SessionRuntimeToolVersionsInfo]
 
 
+class PipelineRunJobInput(TypedDict):
+    workspace: WorkspaceSelector
+    steps: list[PipelineStepInput]
+
+
+class GithubRunnerJobInput(TypedDict):
+    repo: RepositorySelector
+    workflow_job_id: int
+    installation_id: NotRequired[int]
+    run_id: NotRequired[int]
+    labels: NotRequired[list[str]]
+    timeout_ms: NotRequired[JobTimeout]
+
+
+class WorkspaceDeleteJobInput(TypedDict):
+    workspace: WorkspaceSelector
+    force: NotRequired[bool]
+
+
+class McpTerminalArguments(TypedDict):
+    session_id: NotRequired[str]
+    workspace: NotRequired[WorkspaceSelector]
+    ephemeral: NotRequired[bool]
+    image: NotRequired[OciImage]
+    command: NotRequired[ShellCommand]
+    cmd: NotRequired[ShellCommand]
+    xml: NotRequired[str]
+    timeout_ms: NotRequired[float]
+
+
+class McpBrowserArguments(TypedDict):
+    session_id: NotRequired[str]
+    workspace: NotRequired[WorkspaceSelector]
+    ephemeral: NotRequired[bool]
+    tool: Literal[
+        "navigate_page",
+        "new_page",
+        "list_pages",
+        "select_page",
+        "close_page",
+        "take_snapshot",
+        "take_screenshot",
+        "click",
+        "fill",
+        "hover",
+        "press_key",
+        "evaluate_script",
+        "wait_for",
+        "list_console_messages",
+        "list_network_requests",
+    ]
+    arguments: NotRequired[dict[str, Any]]
+
+
+class JsonRpcError(TypedDict):
+    code: Literal[-32700, -32600, -32601, -32602, -32603]
+    message: str
+    data: NotRequired[Error]
+
+
 class CreateWorkspaceSnapshotRequest(TypedDict):
     name: NotRequired[WorkspaceName]
     force: NotRequired[bool]
@@ -662,3 +1450,28 @@ class SessionSelfTestResponse(TypedDict):
     session_id: str
     workspace_id: NotRequired[str | None]
     runtime: SessionRuntimeInfo
+
+
+class McpToolCallParams(TypedDict):
+    name: McpToolName
+    arguments: NotRequired[McpTerminalArguments | McpBrowserArguments | dict[str, Any]]
+
+
+class JsonRpcResponse(TypedDict):
+    jsonrpc: Literal["2.0"]
+    id: str | int
+    result: NotRequired[McpInitializeResult | McpToolList | McpToolResult | McpPong]
+    error: NotRequired[JsonRpcError]
+
+
+class JsonRpcErrorResponse(TypedDict):
+    jsonrpc: Literal["2.0"]
+    id: str | int | None
+    error: JsonRpcError
+
+
+class JsonRpcRequest(TypedDict):
+    jsonrpc: Literal["2.0"]
+    id: NotRequired[str | int]
+    method: str
+    params: NotRequired[McpToolCallParams | dict[str, Any] | list[Any]]
