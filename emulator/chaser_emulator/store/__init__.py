@@ -80,9 +80,8 @@ class Store:
         """
         opened: list[aiosqlite.Connection] = []
         try:
-            for _ in range(2):
-                opened.append(await aiosqlite.connect(path, isolation_level=None))
-            writer, reader = opened
+            opened.append(writer := await aiosqlite.connect(path, isolation_level=None))
+            opened.append(reader := await aiosqlite.connect(path, isolation_level=None))
             await _set_up(writer, durable=durable)
             await _migrate(writer)
             await _set_up(reader, durable=durable)

@@ -1,0 +1,318 @@
+"""Measure what the project promises about speed, side by side in one run, and print the rows: `make bench`.
+
+Each row is a median, beside what it is to be compared with where there is such a thing. Nothing here fails on a number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "tests"))
+
+import images
+from chaser_emulator.clock import new_id
+from chaser_emulator.server import running
+from chaser_emulator.settings import Settings
+from chaser_emulator.store import Store
+from requirements import reason_missing
+
+_BARE = """
+import socket, sys, uvicorn
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+app = Starlette(routes=[Route("/", lambda request: PlainTextResponse("ok"))])
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[listener])
+"""
+
+Row = tuple[str, str, str]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", help="a word of the rows to measure: start, api, exec, files, memory")
+    only = parser.parse_args().only
+    table = Table("what", "measured", "compared with", title="chaser-emulator")
+    for name, measure in (
+        ("start", starts),
+        ("api", api),
+        ("exec", execs),
+        ("files", files),
+        ("memory", memory),
+    ):
+        if only in (None, name):
+            for row in measure():
+                table.add_row(*row)
+    Console(width=140).print(table)
+
+
+def expect(fine: bool, otherwise: str) -> None:
+    """A measurement of the wrong answer is none."""
+    if not fine:
+        raise SystemExit(otherwise)
+
+
+def median_ms(times: list[float]) -> float:
+    return statistics.median(times) * 1000
+
+
+# Start
+
+
+def starts() -> Iterator[Row]:
+    command = [sys.executable, "-m", "chaser_emulator.cli", "--ephemeral", "--sandbox", "scripted", "--port"]
+    emulator, bare = [], []
+    for _ in range(7):
+        bare.append(_until_it_answers([sys.executable, "-c", _BARE], "/"))
+        emulator.append(_until_it_answers(command, "/v1/accounts"))
+    ratio = statistics.median(emulator) / statistics.median(bare)
+    yield (
+        "process to ready, scripted",
+        f"{median_ms(emulator):.0f} ms",
+        f"bare uvicorn {median_ms(bare):.0f} ms, × {ratio:.2f}",
+    )
+    inside = []
+    for _ in range(10):
+        began = time.perf_counter()
+        with running(Settings(port=0, sandbox="scripted")):
+            inside.append(time.perf_counter() - began)
+    yield "in-process start", f"{median_ms(inside):.0f} ms", ""
+
+
+def _until_it_answers(command: list[str], path: str) -> float:
+    port = _free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        process = subprocess.Popen([*command, str(port)], stdout=subprocess.DEVNULL, cwd=folder)
+        try:
+            while True:
+                try:
+                    httpx.get(f"http://127.0.0.1:{port}{path}")
+                    return time.perf_counter() - began
+                except httpx.TransportError:
+                    time.sleep(0.002)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+# Requests
+
+
+@contextmanager
+def process_on(engine: str, **flags: str) -> Iterator[dict[str, Any]]:
+    """An emulator in a process of its own, so that the client's work is not measured with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        ready = Path(folder) / "ready"
+        command = [sys.executable, "-m", "chaser_emulator.cli", "--port", "0", "--sandbox", engine, "--no-rate-limit"]
+        command += ["--data-dir", f"{folder}/data", "--ready-file", str(ready), "--max-sessions", "100000"]
+        command += [f"--{name}={value}" for name, value in flags.items()]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=folder)
+        try:
+            while not ready.exists():
+                if process.poll() is not None:
+                    raise SystemExit("the emulator did not start")
+                time.sleep(0.01)
+            yield json.loads(ready.read_text())
+        finally:
+            process.terminate()
+            process.wait()
+
+
+async def _load(
+    state: dict[str, Any], work: Callable[[httpx.AsyncClient], Awaitable[Any]], *, connections: int, total: int
+) -> tuple[float, list[float]]:
+    """(requests a second, times) of `total` calls on so many connections."""
+    headers = {"Authorization": f"Bearer {state['api_key']}"}
+    times: list[float] = []
+    left = iter(range(total))
+
+    async def one() -> None:
+        async with httpx.AsyncClient(base_url=state["url"], headers=headers, timeout=60) as client:
+            for _ in left:
+                began = time.perf_counter()
+                await work(client)
+                times.append(time.perf_counter() - began)
+
+    began = time.perf_counter()
+    await asyncio.gather(*(one() for _ in range(connections)))
+    return total / (time.perf_counter() - began), times
+
+
+def api() -> Iterator[Row]:
+    with process_on("scripted") as state:
+        client = httpx.Client(base_url=state["url"], headers={"Authorization": f"Bearer {state['api_key']}"})
+        for _ in range(10):
+            client.post("/v1/sessions", json={"ephemeral": True}).raise_for_status()
+        rate, times = asyncio.run(_load(state, lambda one: one.get("/v1/sessions"), connections=16, total=3000))
+        _, alone = asyncio.run(_load(state, lambda one: one.get("/v1/sessions"), connections=1, total=500))
+        text = f"{rate:.0f}/s, p50 {median_ms(times):.1f} ms; alone p50 {median_ms(alone):.2f} ms"
+        yield "GET /v1/sessions, 10 sessions, 16 connections", text, "the client is httpx on the same two cores"
+        body = {"ephemeral": True}
+        rate, times = asyncio.run(
+            _load(state, lambda one: one.post("/v1/sessions", json=body), connections=8, total=1000)
+        )
+        yield "POST /v1/sessions, scripted, 8 connections", f"{rate:.0f}/s, p50 {median_ms(times):.1f} ms", "same"
+        client.close()
+    yield asyncio.run(_audit_rows())
+
+
+async def _audit_rows() -> Row:
+    with tempfile.TemporaryDirectory() as folder:
+        store = await Store.open(Path(folder) / "chaser.db", durable=False)
+        account = new_id()
+        from chaser_emulator.store import audit
+
+        # SQLite makes the rows itself: a million statements from here would take minutes.
+        statement = """
+            INSERT INTO audit_events
+            WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 1000000)
+            SELECT hex(randomblob(16)), ?, 'user', 'u', 'session.create', 'session', hex(randomblob(16)), 'success',
+                   's', '{}', strftime('%Y-%m-%dT%H:%M:%fZ', n, 'unixepoch') FROM number"""
+        async with store.transaction() as tx:
+            await tx.run(statement, account)
+        times = []
+        for _ in range(20):
+            began = time.perf_counter()
+            await audit.page(store, account, {"action": "session.create"}, before=None, limit=100)
+            times.append(time.perf_counter() - began)
+        await store.close()
+    return "first page of 1,000,000 audit rows", f"{median_ms(times):.1f} ms", ""
+
+
+# Commands
+
+
+def engines() -> Iterator[tuple[str, dict[str, str]]]:
+    yield "local", {}
+    if reason_missing("docker") is None:
+        yield "docker", {"image": images.busybox()}
+
+
+def execs() -> Iterator[Row]:
+    for engine, flags in engines():
+        with process_on(engine, **flags) as state:
+            client = httpx.Client(
+                base_url=state["url"], headers={"Authorization": f"Bearer {state['api_key']}"}, timeout=60
+            )
+            creates = []
+            sessions = []
+            for _ in range(7):
+                began = time.perf_counter()
+                session = client.post("/v1/sessions", json={"ephemeral": True}).json()
+                creates.append(time.perf_counter() - began)
+                expect(session["status"] == "running", str(session))
+                sessions.append(session["id"])
+            url = f"/v1/sessions/{sessions[0]}/exec"
+            times = []
+            for _ in range(100):
+                began = time.perf_counter()
+                answer = client.post(url, json={"command": "echo hello"})
+                times.append(time.perf_counter() - began)
+                expect(answer.json()["output"] == "hello\n", answer.text)
+            compared = ""
+            if engine == "docker":
+                own, runs = _docker_itself(sessions[0], flags["image"])
+                compared = (
+                    f"docker exec {median_ms(own):.0f} ms, × {statistics.median(times) / statistics.median(own):.2f}"
+                )
+                ratio = statistics.median(creates) / statistics.median(runs)
+                against = f"docker run -d {median_ms(runs):.0f} ms, × {ratio:.2f}"
+            else:
+                against = ""
+            yield f"exec of echo over HTTP, {engine}", f"{median_ms(times):.1f} ms", compared
+            yield f"create to running, {engine}", f"{median_ms(creates):.0f} ms", against
+            for session_id in sessions:
+                client.delete(f"/v1/sessions/{session_id}", params={"force": "true"})
+            client.close()
+
+
+def _docker_itself(session_id: str, image: str) -> tuple[list[float], list[float]]:
+    """Times of `docker exec` and of `docker run -d` on the same engine."""
+    docker = shutil.which("docker") or "docker"
+    label = f"label=chaser.emulator.session={session_id}"
+    name = subprocess.run(
+        [docker, "ps", "-q", "--filter", label], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    execs_, runs = [], []
+    for _ in range(7):
+        began = time.perf_counter()
+        subprocess.run([docker, "exec", name, "echo", "hello"], check=True, capture_output=True)
+        execs_.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        made = subprocess.run(
+            [docker, "run", "-d", "--init", image, "sleep", "60"], check=True, capture_output=True, text=True
+        )
+        runs.append(time.perf_counter() - began)
+        subprocess.run([docker, "rm", "-f", made.stdout.strip()], check=True, capture_output=True)
+    return execs_, runs
+
+
+# Files and memory
+
+
+def files() -> Iterator[Row]:
+    data = os.urandom(16 * 2**20)
+    for engine, flags in engines():
+        with process_on(engine, **flags) as state:
+            client = httpx.Client(
+                base_url=state["url"], headers={"Authorization": f"Bearer {state['api_key']}"}, timeout=60
+            )
+            session = client.post("/v1/sessions", json={"ephemeral": True}).json()["id"]
+            process = psutil.Process(state["pid"])
+            before = process.memory_info().rss
+            up, down = [], []
+            for _ in range(7):
+                began = time.perf_counter()
+                client.post(
+                    f"/v1/sessions/{session}/upload", data={"path": "f"}, files={"file": data}
+                ).raise_for_status()
+                up.append(time.perf_counter() - began)
+                began = time.perf_counter()
+                got = client.get(f"/v1/sessions/{session}/download", params={"path": "f"}).content
+                down.append(time.perf_counter() - began)
+                expect(got == data, "other bytes came back than went in")
+            grown = (process.memory_info().rss - before) / 2**20
+            rates = [len(data) / 1e6 / statistics.median(times) for times in (up, down)]
+            text = f"up {rates[0]:.0f} MB/s, down {rates[1]:.0f} MB/s"
+            yield f"16 MiB, {engine}", text, f"memory grew by {grown:.1f} MiB over {2 * len(up)} transfers"
+            client.close()
+
+
+def memory() -> Iterator[Row]:
+    with process_on("scripted") as state:
+        process = psutil.Process(state["pid"])
+        yield "idle memory", f"{process.memory_info().rss / 2**20:.0f} MiB", ""
+        body = {"ephemeral": True}
+        asyncio.run(_load(state, lambda one: one.post("/v1/sessions", json=body), connections=4, total=1000))
+        yield "1,000 scripted sessions", f"{process.memory_info().rss / 2**20:.0f} MiB", ""
+
+
+if __name__ == "__main__":
+    main()
