@@ -78,7 +78,7 @@ class Lifecycle:
     async def insert(self, tx: Transaction, wanted: Wanted) -> Row:
         """Write a session that starts, in the caller's transaction; `boot` it once that is committed."""
         session_id, now = new_id(), self._clock.now()
-        await rows.insert(
+        row = await rows.insert(
             tx,
             session_id=session_id,
             account_id=wanted.account_id,
@@ -91,8 +91,6 @@ class Lifecycle:
             created_at=timestamp(now),
             expires_at=timestamp(now + timedelta(seconds=wanted.max_seconds)),
         )
-        row = await rows.get(tx, session_id)
-        assert row is not None  # noqa: S101 - inserted just above
         await self._emit(tx, "session.created", row)
         return row
 
@@ -123,12 +121,10 @@ class Lifecycle:
                 await self._end(row, FAILED, str(error))
                 return
             async with self._store.transaction() as tx:
-                await rows.set_ref(tx, session_id, ref)
-                running = await rows.set_status(tx, session_id, RUNNING, expected=[STARTING])
-                fresh = await rows.get(tx, session_id)
-                if running and fresh is not None:
-                    await self._emit(tx, "session.running", fresh)
-            if not running:
+                running = await rows.run(tx, session_id, ref)
+                if running is not None:
+                    await self._emit(tx, "session.running", running)
+            if running is None:
                 await self._engine.stop(ref)
         finally:
             live.ready.set()

@@ -53,14 +53,17 @@ class Transaction:
 
     async def run(self, statement: str, *values: Value) -> int:
         """Execute a statement and answer how many rows it changed."""
-        async with self._connection.execute(statement, values) as cursor:
-            return cursor.rowcount
+        # Closing the cursor would be a second trip to the database's thread; it closes itself when it is let go.
+        cursor = await self._connection.execute(statement, values)
+        return cursor.rowcount
 
-    async def insert(self, table: str, **columns: Value) -> None:
-        """Add a row. Raises sqlite3.IntegrityError when it breaks a rule of the table."""
+    async def insert(self, table: str, **columns: Value) -> Row:
+        """Add a row and answer it. Raises sqlite3.IntegrityError when it breaks a rule of the table."""
         names = ", ".join(columns)
         marks = ", ".join("?" * len(columns))
-        await self.run(f"INSERT INTO {table} ({names}) VALUES ({marks})", *columns.values())  # noqa: S608 - our own names
+        statement = f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING *"  # noqa: S608 - our own names
+        [row] = await self.all(statement, *columns.values())
+        return row
 
 
 class Store:

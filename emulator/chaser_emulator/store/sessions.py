@@ -27,9 +27,9 @@ async def insert(
     env: Mapping[str, str],
     created_at: str,
     expires_at: str,
-) -> None:
-    """Add a session that starts. A workspace remembers it as its last one."""
-    await tx.insert(
+) -> Row:
+    """Add a session that starts, and answer it. A workspace remembers it as its last one."""
+    row = await tx.insert(
         "sessions",
         id=session_id,
         account_id=account_id,
@@ -46,6 +46,7 @@ async def insert(
     )
     if workspace_id is not None:
         await tx.run("UPDATE workspaces SET last_session_id = ? WHERE id = ?", session_id, workspace_id)
+    return row
 
 
 async def get(reader: Reader, session_id: str) -> Row | None:
@@ -105,8 +106,15 @@ async def set_status(tx: Transaction, session_id: str, status: str, *, expected:
     return changed == 1
 
 
-async def set_ref(tx: Transaction, session_id: str, ref: str) -> None:
-    await tx.run("UPDATE sessions SET ref = ? WHERE id = ?", ref, session_id)
+async def run(tx: Transaction, session_id: str, ref: str) -> Row | None:
+    """Note the sandbox of a session that was starting, which runs from now on; None when it is no longer starting."""
+    return await tx.one(
+        "UPDATE sessions SET ref = ?, status = ? WHERE id = ? AND status = ? RETURNING *",
+        ref,
+        RUNNING,
+        session_id,
+        STARTING,
+    )
 
 
 async def end(tx: Transaction, session_id: str, status: str, at: str, failure: str | None = None) -> bool:
