@@ -6,13 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
-from chaser_emulator.clock import Clock, moment
+from chaser_emulator.clock import Clock, timestamp
 from chaser_emulator.errors import ApiError
 from chaser_emulator.spec import Operation
 from chaser_emulator.store import Reader, Store, identity
 
 _PERSONAL = "personal"
 _TOUCH_EVERY = 1.0
+_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True)
@@ -48,19 +49,62 @@ class Account:
         return self.kind == identity.PERSONAL
 
 
-async def authenticate(store: Store, clock: Clock, authorization: str | None) -> Principal:
+class Admission:
+    """Who calls, and for which account: looked up once, and remembered until the store says that such things changed.
+
+    Every request asks this, and the answer hardly ever changes; a trip to the database costs as much as all the rest.
+    """
+
+    def __init__(self) -> None:
+        self._version = -1
+        self._principals: dict[str, Principal] = {}
+        self._accounts: dict[tuple[Principal, str], Account] = {}
+        self._touched: dict[str, float] = {}
+
+    async def principal(self, store: Store, clock: Clock, authorization: str | None) -> Principal:
+        """The caller behind a bearer token. Raises ApiError `unauthorized`."""
+        version = self._current(store)
+        header = authorization or ""
+        principal = self._principals.get(header)
+        if principal is None:
+            principal = await authenticate(store, header)
+            if version == store.identity_version:
+                self._principals[header] = principal
+        now = clock.now()
+        if principal.key_id is not None and now.timestamp() - self._touched.get(principal.key_id, 0) > _TOUCH_EVERY:
+            self._touched[principal.key_id] = now.timestamp()
+            async with store.transaction() as tx:
+                await identity.touch_key(tx, principal.key_id, timestamp(now))
+        return principal
+
+    async def account(self, store: Store, principal: Principal, selector: str | None) -> Account:
+        """The active account. Raises ApiError `not_found` and `account_mismatch`."""
+        version = self._current(store)
+        known = self._accounts.get((principal, selector or ""))
+        if known is None:
+            known = await select_account(store, principal, selector)
+            if version == store.identity_version:
+                self._accounts[principal, selector or ""] = known
+        return known
+
+    def _current(self, store: Store) -> int:
+        """The store's version, with everything forgotten that was remembered of another."""
+        if self._version != store.identity_version or len(self._accounts) + len(self._principals) > _REMEMBERED:
+            self._principals.clear()
+            self._accounts.clear()
+            self._version = store.identity_version
+        return self._version
+
+
+async def authenticate(store: Reader, authorization: str) -> Principal:
     """The caller behind a bearer token. Missing, malformed, unknown and revoked all look the same (G3)."""
-    scheme, _, token = (authorization or "").partition(" ")
+    scheme, _, token = authorization.partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
         raise unauthorized()
     key = await identity.credential(store, token)
     if key is None:
         raise unauthorized()
-    now = clock.now()
-    if key["last_used_at"] is None or (now - moment(key["last_used_at"])).total_seconds() > _TOUCH_EVERY:
-        async with store.transaction() as tx:
-            await identity.touch_key(tx, key["id"], clock.timestamp())
     scopes = json.loads(key["scopes"])
     return Principal(
         kind="service_account" if key["service_account_id"] else "user",

@@ -102,7 +102,11 @@ def _serving(command: F) -> F:
     options = [
         _option("--host", default="127.0.0.1", show_default=True, help="Address to bind."),
         _option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: a free one."),
-        _option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Where data is kept."),
+        _option(
+            "--data-dir",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="Where data is kept; else in the platform's place for the data of a user.",
+        ),
         _option("--ephemeral", is_flag=True, help="Keep nothing: data in a temporary folder, removed at the end."),
         _option(
             "--sandbox",

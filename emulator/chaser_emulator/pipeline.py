@@ -90,11 +90,11 @@ class Pipeline:
         operation, world, headers = call.operation, self.world, call.request.headers
         if not operation.secured:
             return
-        principal = await admission.authenticate(world.store, world.clock, headers.get("authorization"))
+        principal = await world.admission.principal(world.store, world.clock, headers.get("authorization"))
         account: admission.Account | None = None
         try:
             if operation.selects_account:
-                account = await admission.select_account(world.store, principal, headers.get("x-chaser-account"))
+                account = await world.admission.account(world.store, principal, headers.get("x-chaser-account"))
         finally:
             # A request for an account that is not the caller's counts as well, for the caller alone.
             if operation.rate is not None:

@@ -6,10 +6,11 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaser_emulator import engines
+from chaser_emulator.admission import Admission
 from chaser_emulator.clock import Clock, new_id
 from chaser_emulator.commands import Commands
 from chaser_emulator.lifecycle import Lifecycle
@@ -42,6 +43,7 @@ class World:
     commands: Commands
     storage: Storage
     account_id: str
+    admission: Admission = field(default_factory=Admission)
 
     def plan_sessions(self, plan: str) -> int:
         """How many sessions may live at once in an account on this plan."""

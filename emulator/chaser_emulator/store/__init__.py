@@ -19,6 +19,11 @@ import aiosqlite
 Row = sqlite3.Row
 Value = str | int | float | bytes | None
 
+# A write to the tables that say who is who. (That a key was used changes nothing about what it may.)
+_IDENTITY = re.compile(
+    r"\s*(INSERT INTO|DELETE FROM|UPDATE) (users|accounts|members|service_accounts|keys)\b(?! SET last_used_at)"
+)
+
 _MIGRATION = re.compile(r"^([0-9]{4})_[a-z_]+\.sql$")
 
 
@@ -43,9 +48,15 @@ class Transaction:
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
+        self.identity_changed = False
+        """Whether it changed who is who, or who may what; what was remembered of that is void once it is committed."""
 
     async def all(self, statement: str, *values: Value) -> list[Row]:
+        self._watch(statement)
         return list(await self._connection.execute_fetchall(statement, values))
+
+    def _watch(self, statement: str) -> None:
+        self.identity_changed = self.identity_changed or _IDENTITY.match(statement) is not None
 
     async def one(self, statement: str, *values: Value) -> Row | None:
         rows = await self.all(statement, *values)
@@ -54,6 +65,7 @@ class Transaction:
     async def run(self, statement: str, *values: Value) -> int:
         """Execute a statement and answer how many rows it changed."""
         # Closing the cursor would be a second trip to the database's thread; it closes itself when it is let go.
+        self._watch(statement)
         cursor = await self._connection.execute(statement, values)
         return cursor.rowcount
 
@@ -74,6 +86,8 @@ class Store:
         self._writer = writer
         self._reader = reader
         self._writing = asyncio.Lock()
+        self.identity_version = 0
+        """Grows whenever a transaction has changed users, accounts, memberships or keys."""
 
     @classmethod
     async def open(cls, path: Path, *, durable: bool = True) -> Store:
@@ -115,14 +129,18 @@ class Store:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """A transaction, committed at the end of the block and rolled back when the block raises."""
         async with self._writing:
+            transaction = Transaction(self._writer)
             await self._writer.execute("BEGIN IMMEDIATE")
             try:
-                yield Transaction(self._writer)
+                yield transaction
                 # A caller that leaves while the commit is under way must not leave the lock before it.
                 await asyncio.shield(self._writer.commit())
             except BaseException:
                 await asyncio.shield(self._writer.rollback())
                 raise
+            finally:
+                # Also after a failure: it may have been the answer that was lost, not the commit.
+                self.identity_version += transaction.identity_changed
 
 
 async def _set_up(opened: aiosqlite.Connection, *, durable: bool) -> None:

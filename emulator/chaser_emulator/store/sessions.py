@@ -61,12 +61,14 @@ async def get_in(reader: Reader, account_id: str, session_id: str) -> Row | None
 async def live(reader: Reader, account_id: str, *, limit: int, offset: int) -> tuple[list[Row], int]:
     """One page of the account's sessions that have not ended, newest first, and how many there are (S7)."""
     rows = await reader.all(
-        """SELECT * FROM sessions WHERE account_id = ? AND ended_at IS NULL
+        """SELECT *, count(*) OVER () AS total FROM sessions WHERE account_id = ? AND ended_at IS NULL
            ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?""",
         account_id,
         limit,
         offset,
     )
+    if rows or offset == 0:
+        return rows, rows[0]["total"] if rows else 0
     return rows, await count_live(reader, account_id)
 
 
