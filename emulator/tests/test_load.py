@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import docker
 import httpx
@@ -23,7 +24,7 @@ NO_LIMITS = Limits(enabled=False)
 def test_200_commands_at_once_in_20_sessions_mix_up_nothing(engine: EngineChoice) -> None:
     if engine == "docker":
         require("docker")
-    image = {"image": images.busybox()} if engine == "docker" else {}
+    image: dict[str, Any] = {"image": images.busybox()} if engine == "docker" else {}
     with emulator_on(engine, rate_limit=NO_LIMITS, **image) as emulator, http_of(emulator) as client:
         with ThreadPoolExecutor(4) as pool:
             made = list(pool.map(lambda _: client.post("/v1/sessions", json={"ephemeral": True}).json(), range(20)))
@@ -50,7 +51,7 @@ def test_sessions_that_come_and_go_leave_nothing(engine: EngineChoice, tmp_path:
     rounds = int(os.environ.get("CHASER_TEST_SESSIONS", {"scripted": "1000", "local": "100", "docker": "12"}[engine]))
     if engine == "docker":
         require("docker")
-    image = {"image": images.busybox()} if engine == "docker" else {}
+    image: dict[str, Any] = {"image": images.busybox()} if engine == "docker" else {}
     own = psutil.Process()
     with (
         emulator_on(engine, data_dir=tmp_path / "data", rate_limit=NO_LIMITS, **image) as emulator,
