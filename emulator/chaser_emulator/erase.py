@@ -19,7 +19,7 @@ _OURS = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", whereabouts.NOTE, "work
 
 def erase(folder: Path) -> str | None:
     """Remove it all; answers what could not be removed and why. The caller holds the folder. Raises OSError."""
-    kept = asyncio.run(_from_docker(folder))
+    kept = asyncio.run(from_docker(folder))
     for name in _OURS:
         entry = folder / name
         if entry.is_dir() and not entry.is_symlink():
@@ -29,8 +29,11 @@ def erase(folder: Path) -> str | None:
     return kept
 
 
-async def _from_docker(folder: Path) -> str | None:
-    """Remove this emulator's containers and volumes. A folder does not tell which engine ran its sandboxes."""
+async def from_docker(folder: Path) -> str | None:
+    """Remove this emulator's containers and volumes; answers what may remain and why.
+
+    A folder does not tell which engine ran its sandboxes, so Docker is always asked.
+    """
     try:
         store = await Store.open(folder / DATABASE)
     except StoreError:

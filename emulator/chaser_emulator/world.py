@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chaser_emulator import engines
+from chaser_emulator import engines, leftovers
 from chaser_emulator.admission import Admission
 from chaser_emulator.clock import Clock, new_id
 from chaser_emulator.commands import Commands
@@ -80,9 +79,15 @@ def _data_dir(settings: Settings, stack: AsyncExitStack) -> Path:
     if settings.data_dir is not None:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return settings.data_dir.resolve()
-    folder = Path(tempfile.mkdtemp(prefix="chaser-emulator-"))
-    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    folder = stack.enter_context(leftovers.temporary())
+    clearing = asyncio.create_task(leftovers.clear())
+    stack.push_async_callback(_cancelled, clearing)
     return folder
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _first_account(store: Store, clock: Clock, settings: Settings) -> tuple[str, str]:

@@ -46,10 +46,11 @@ class Server:
 
 
 @contextmanager
-def server(engine: EngineChoice, folder: Path) -> Iterator[Server]:
+def server(engine: EngineChoice, folder: Path, *, ephemeral: bool = False) -> Iterator[Server]:
     ready = folder / f"ready-{uuid.uuid4().hex}"
     command = [sys.executable, "-m", "chaser_emulator.cli", "--port", "0", "--sandbox", engine]
-    command += ["--data-dir", str(folder / "data"), "--ready-file", str(ready), "--max-sessions", "1000"]
+    command += ["--ready-file", str(ready), "--max-sessions", "1000"]
+    command += ["--ephemeral"] if ephemeral else ["--data-dir", str(folder / "data")]
     if engine == "docker":
         require("docker")
         command += ["--image", images.busybox()]
@@ -101,10 +102,10 @@ def containers_of(client: docker.DockerClient, instance: str) -> list[Any]:
     return list(client.containers.list(all=True, filters={"label": label}))
 
 
-def instance_of(folder: Path) -> str:
+def instance_of(folder: Path, data: str = "data") -> str:
     import sqlite3
 
-    connection = sqlite3.connect(folder / "data" / "chaser.db")
+    connection = sqlite3.connect(folder / data / "chaser.db")
     try:
         return str(connection.execute("SELECT value FROM facts WHERE name = 'instance'").fetchone()[0])
     finally:
@@ -200,3 +201,26 @@ def test_a_crash_at_any_moment_leaves_only_what_is_true(engine: EngineChoice, tm
                 containers.close()
             client.post("/v1/sessions/bulk-terminate", json={"all": True, "force": True})
             after.stop()
+
+
+def test_what_a_killed_ephemeral_emulator_left_goes_with_the_next_start(
+    engine: EngineChoice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with server(engine, tmp_path, ephemeral=True) as first, first.client() as client:
+        client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "w"})
+        client.post("/v1/sessions", json={"workspace": "w"})
+        first.kill()
+    [folder] = tmp_path.glob("chaser-emulator-*")
+    instance = instance_of(folder.parent, folder.name)
+    an_hour_ago = folder.stat().st_mtime - 3600
+    os.utime(folder, (an_hour_ago, an_hour_ago))
+    with server(engine, tmp_path, ephemeral=True) as second:
+        until(lambda: not folder.exists(), 30)
+        second.stop()
+    assert list(tmp_path.glob("chaser-emulator-*")) == []
+    if engine == "docker":
+        containers = docker.from_env()
+        assert containers_of(containers, instance) == []
+        assert [one.name for one in containers.volumes.list() if instance in one.name] == []
+        containers.close()

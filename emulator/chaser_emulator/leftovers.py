@@ -1,0 +1,58 @@
+"""Temporary folders of ephemeral emulators: held while one runs, cleared away by the next one when it was killed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from chaser_emulator import erase, whereabouts
+
+_log = logging.getLogger(__name__)
+
+_PREFIX = "chaser-emulator-"
+
+_NEW = 60.0
+"""Seconds in which a folder may have been made and not yet held."""
+
+
+@contextmanager
+def temporary() -> Iterator[Path]:
+    """A folder for the data of an ephemeral emulator, removed at the end of the block."""
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    with (folder / whereabouts.LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+async def clear() -> None:
+    """Remove what killed emulators have left: folders that nobody holds, with their containers and volumes."""
+    for folder in await asyncio.to_thread(_old):
+        try:
+            with (folder / whereabouts.LOCK).open("r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                kept = await erase.from_docker(folder)
+                await asyncio.to_thread(shutil.rmtree, folder)
+        except OSError:
+            # It is held, or somebody else's, or another emulator is clearing it.
+            continue
+        _log.info("cleared %s, which a killed emulator had left%s", folder, f" ({kept})" if kept else "")
+
+
+def _old() -> list[Path]:
+    found = []
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _NEW:
+                found.append(folder)
+    return found
