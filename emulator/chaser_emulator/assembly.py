@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import copy
-import functools
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 Node = dict[str, Any]
 
@@ -34,7 +35,38 @@ def rulings() -> dict[str, str]:
     return {str(number): str(text) for number, text in _read(folder() / "rulings.yaml").items()}
 
 
-@functools.cache
+def assemble() -> Node:
+    """The complete document: files merged (a name given twice is an error), shared answers and parameters added.
+
+    Its text is kept beside the byte code, as Python keeps that of modules: reading YAML would be half of a start.
+    """
+    kept = folder() / "__pycache__" / f"document-{_fingerprint()}.json"
+    try:
+        document: Node = json.loads(kept.read_bytes())
+    except (OSError, ValueError):
+        document = _assembled()
+        with contextlib.suppress(OSError):
+            _keep(kept, json.dumps(document))
+    return document
+
+
+def _fingerprint() -> str:
+    """Changes with the files of the document, and with this one."""
+    files = [*sorted(folder().glob("*.yaml")), Path(__file__)]
+    states = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return hashlib.sha256(repr(states).encode()).hexdigest()[:16]
+
+
+def _keep(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    for old in path.parent.glob("document-*.json"):
+        old.unlink(missing_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    Path(temporary).replace(path)
+
+
 def _assembled() -> Node:
     document = _read(folder() / _COMMON)
     document["paths"] = {}
@@ -49,11 +81,6 @@ def _assembled() -> Node:
     for path, _method, operation in operations(document):
         _write_out(document, path, operation)
     return document
-
-
-def assemble() -> Node:
-    """The complete document: files merged (a name given twice is an error), shared answers and parameters added."""
-    return copy.deepcopy(_assembled())
 
 
 def operations(document: Node) -> Iterator[tuple[str, str, Node]]:
@@ -91,6 +118,8 @@ def served_from(document: Node, url: str) -> Node:
 
 
 def _read(file: Path) -> Node:
+    import yaml  # only where the document is not kept yet
+
     # The C loader reads the document ten times as fast as the one in Python; the start of a server waits for it.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     node = yaml.load(file.read_text("utf-8"), Loader=loader)  # noqa: S506 - both are safe loaders
