@@ -8,10 +8,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_ssh_public_key
-
 from chaser_emulator.errors import ApiError, invalid_field, not_found
 from chaser_emulator.operations import Call, operation
 from chaser_emulator.resources import ssh_key_info
@@ -78,6 +74,11 @@ async def delete_ssh_key(call: Call) -> None:
 
 def read(text: str) -> PublicKey:
     """Read one line of type, data and comment. Raises ApiError `invalid_request`, naming the field of the body."""
+    # Imported on use: a start need not wait for it.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
     kind, _, rest = text.strip().partition(" ")
     data, _, comment = rest.partition(" ")
     comment = comment.strip()
