@@ -181,7 +181,7 @@ def _place(document: assembly.Node, operation: assembly.Node) -> int:
 
 
 def _configuration() -> str:
-    rows = ["| flag | environment | default | |", "|---|---|---|---|"]
+    rows = ["| flag | environment | default | what for |", "|---|---|---|---|"]
     for option in cli.serve.params:
         if not isinstance(option, click.Option) or option.name is None:
             continue
@@ -189,6 +189,8 @@ def _configuration() -> str:
         if isinstance(option.type, click.Choice):
             flag += " " + "\\|".join(str(choice) for choice in option.type.choices)
         default = option.default if isinstance(option.default, (str, int)) and not option.is_flag else ""
+        if option.secondary_opts:
+            default = (option.opts if option.default else option.secondary_opts)[0]
         rows.append(
             f"| `{flag}` | `{option.envvar}` | {f'`{default}`' if default != '' else ''} | {option.help or ''} |"
         )
