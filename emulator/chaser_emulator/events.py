@@ -53,7 +53,7 @@ async def audit(
 
 
 async def emit(
-    tx: Transaction, clock: Clock, account_id: str, kind: str, resource_id: str, data: Mapping[str, Any]
+    tx: Transaction, clock: Clock, account_id: str, kind: str, resource_id: str, data: Mapping[str, object]
 ) -> None:
     """Put an event such as `session.created` in the outbox; `data` is the resource as its GET answers (H2)."""
     resource_type = kind.rpartition(".")[0]

@@ -107,7 +107,7 @@ class Call:
             tx, self.clock, self.account.id, self.actor, mark.action, mark.resource_type, resource_id, summary, metadata
         )
 
-    async def emit(self, tx: Transaction, kind: str, resource_id: str, data: Mapping[str, Any]) -> None:
+    async def emit(self, tx: Transaction, kind: str, resource_id: str, data: Mapping[str, object]) -> None:
         """Put an event in the outbox, in the transaction of the change."""
         await events.emit(tx, self.clock, self.account.id, kind, resource_id, data)
 

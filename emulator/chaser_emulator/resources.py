@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from chaser_emulator.clock import moment
+from chaser_emulator.shapes import (
+    AccountInfo,
+    AccountMemberInfo,
+    ApiKeyInfo,
+    AuditEventInfo,
+    CreateApiKeyResponse,
+    ServiceAccountInfo,
+    SessionCommandInfo,
+    SessionInfo,
+    SshKeyInfo,
+    WorkspaceInfo,
+)
 from chaser_emulator.store import Row
 
-Json = dict[str, Any]
+Shape = TypeVar("Shape")
 
 
-def present(**fields: Any) -> Json:
-    """An object without the fields that are None: absent, not null."""
-    return {name: value for name, value in fields.items() if value is not None}
+def present(shape: type[Shape], **fields: Any) -> Shape:
+    """An object of this shape without the fields that are None: absent, not null."""
+    return cast("Shape", {name: value for name, value in fields.items() if value is not None})
 
 
-def session_info(row: Row, base_url: str, leases: int | None) -> Json:
+def session_info(row: Row, base_url: str, leases: int | None) -> SessionInfo:
     """SessionInfo of a row of `sessions`."""
     return {
         "id": row["id"],
@@ -30,9 +42,10 @@ def session_info(row: Row, base_url: str, leases: int | None) -> Json:
     }
 
 
-def workspace_info(row: Row) -> Json:
+def workspace_info(row: Row) -> WorkspaceInfo:
     """WorkspaceInfo of a row of `workspaces` with its `active_session_id` (W8, W11)."""
     return present(
+        WorkspaceInfo,
         id=row["id"],
         name=row["name"] or row["id"],
         created_at=row["created_at"],
@@ -49,9 +62,10 @@ def workspace_info(row: Row) -> Json:
     )
 
 
-def command_info(row: Row, output_bytes: int, truncated: bool, output: str | None = None) -> Json:
+def command_info(row: Row, output_bytes: int, truncated: bool, output: str | None = None) -> SessionCommandInfo:
     """SessionCommandInfo of a row of `commands`; `output` only where one command is asked for (X26)."""
     return present(
+        SessionCommandInfo,
         command_id=row["id"],
         session_id=row["session_id"],
         status=row["status"],
@@ -68,7 +82,7 @@ def command_info(row: Row, output_bytes: int, truncated: bool, output: str | Non
     )
 
 
-def account_info(row: Row) -> Json:
+def account_info(row: Row) -> AccountInfo:
     """AccountInfo of a row of `accounts` with the caller's `role` in it; a service account is shown as a member."""
     return {
         "id": row["id"],
@@ -80,7 +94,7 @@ def account_info(row: Row) -> Json:
     }
 
 
-def member_info(row: Row) -> Json:
+def member_info(row: Row) -> AccountMemberInfo:
     """AccountMemberInfo of a membership joined with its user (A9)."""
     return {
         "user_id": row["user_id"],
@@ -92,22 +106,24 @@ def member_info(row: Row) -> Json:
     }
 
 
-def service_account_info(row: Row) -> Json:
+def service_account_info(row: Row) -> ServiceAccountInfo:
     """ServiceAccountInfo of a row of `service_accounts`."""
-    return {
-        "id": row["id"],
-        "name": row["name"],
-        "created_by_user_id": row["created_by_user_id"],
-        "created_at": row["created_at"],
-        "updated_at": row["updated_at"],
-        "disabled": bool(row["disabled"]),
-    }
+    return present(
+        ServiceAccountInfo,
+        id=row["id"],
+        name=row["name"],
+        created_by_user_id=row["created_by_user_id"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        disabled=bool(row["disabled"]),
+    )
 
 
-def key_info(row: Row) -> Json:
+def key_info(row: Row) -> ApiKeyInfo:
     """ApiKeyInfo, or ServiceAccountKeyInfo, of a row of `keys` (A16, A24)."""
     scopes = json.loads(row["scopes"])
     return present(
+        ApiKeyInfo,
         id=row["id"],
         key_prefix=row["key_prefix"],
         name=row["name"],
@@ -119,10 +135,11 @@ def key_info(row: Row) -> Json:
     )
 
 
-def created_key(row: Row, secret: str) -> Json:
+def created_key(row: Row, secret: str) -> CreateApiKeyResponse:
     """What the answer to a creation shows of a key: the only place where its secret is (A15)."""
     scopes = json.loads(row["scopes"])
     return present(
+        CreateApiKeyResponse,
         id=row["id"],
         key=secret,
         key_prefix=row["key_prefix"],
@@ -132,9 +149,10 @@ def created_key(row: Row, secret: str) -> Json:
     )
 
 
-def ssh_key_info(row: Row) -> Json:
+def ssh_key_info(row: Row) -> SshKeyInfo:
     """SshKeyInfo of a row of `ssh_keys`."""
     return present(
+        SshKeyInfo,
         id=row["id"],
         name=row["name"],
         public_key=row["public_key"],
@@ -144,9 +162,10 @@ def ssh_key_info(row: Row) -> Json:
     )
 
 
-def audit_event_info(row: Row) -> Json:
+def audit_event_info(row: Row) -> AuditEventInfo:
     """AuditEventInfo of a row of `audit_events`."""
     return present(
+        AuditEventInfo,
         id=row["id"],
         actor_type=row["actor_type"],
         actor_id=row["actor_id"],

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from chaser_emulator.commands import run
 from chaser_emulator.operations import Call
 from chaser_emulator.resources import present
 from chaser_emulator.sandbox import CommandSpec
+from chaser_emulator.shapes import (
+    SessionRuntimeChaserInfo,
+    SessionRuntimeInfo,
+    SessionRuntimeProxyInfo,
+    SessionSelfTestResponse,
+)
 from chaser_emulator.store import Row
 
 _TOOLS = {"node": "--version", "python3": "--version", "git": "--version", "bun": "--version"}
@@ -44,7 +48,7 @@ _SCRIPT = "\n".join(
 )
 
 
-async def measure(call: Call, row: Row) -> dict[str, Any]:
+async def measure(call: Call, row: Row) -> SessionSelfTestResponse:
     """SessionSelfTestResponse: `degraded` when the script failed, or workspace or isolation are missing (S17)."""
     with call.world.lifecycle.lease(row["id"]):
         outcome = await run(call.engine, row["ref"], CommandSpec(_SCRIPT), stdin=None, timeout=_TIMEOUT)
@@ -52,11 +56,13 @@ async def measure(call: Call, row: Row) -> dict[str, Any]:
     healthy = outcome.exit_code == 0 and "workspace_root" in found and call.world.engine_info.isolated
     path = found.get("path") or None
     return present(
+        SessionSelfTestResponse,
         kind="self_test",
         status="ok" if healthy else "degraded",
         session_id=row["id"],
         workspace_id=row["workspace_id"],
         runtime=present(
+            SessionRuntimeInfo,
             cwd=found.get("cwd"),
             home=found.get("home") or None,
             user=found.get("user"),
@@ -70,12 +76,14 @@ async def measure(call: Call, row: Row) -> dict[str, Any]:
             chaser_agent=False,
             workspace_root_present="workspace_root" in found,
             proxy=present(
+                SessionRuntimeProxyInfo,
                 all_proxy=found.get("all_proxy") or None,
                 http_proxy=found.get("http_proxy") or None,
                 https_proxy=found.get("https_proxy") or None,
                 no_proxy=found.get("no_proxy") or None,
             ),
             chaser=present(
+                SessionRuntimeChaserInfo,
                 toolchain_attached=False,
                 session_id=row["id"],
                 workspace_id=row["workspace_id"],

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from chaser_emulator.errors import ApiError, not_found
 from chaser_emulator.operations import Call, operation
 from chaser_emulator.resources import account_info, member_info
+from chaser_emulator.shapes import AccountEnvelope, AccountInfo, AccountList, AccountMemberEnvelope, AccountMemberList
 from chaser_emulator.store import Row, Transaction, accounts, identity
 
 _OWNER = "owner"
@@ -14,7 +13,7 @@ _MANAGERS = frozenset({"owner", "admin"})
 
 
 @operation("list-accounts")
-async def list_accounts(call: Call) -> dict[str, Any]:
+async def list_accounts(call: Call) -> AccountList:
     """The accounts that the caller belongs to; a service account sees its own."""
     if call.principal.kind == "service_account":
         row = await identity.account(call.store, call.account.id)
@@ -25,12 +24,12 @@ async def list_accounts(call: Call) -> dict[str, Any]:
 
 
 @operation("get-current-account")
-async def get_current_account(call: Call) -> dict[str, Any]:
+async def get_current_account(call: Call) -> AccountEnvelope:
     """The active account."""
     return {"account": await _shown(call, call.account.id)}
 
 
-async def _shown(call: Call, account_id: str) -> dict[str, Any]:
+async def _shown(call: Call, account_id: str) -> AccountInfo:
     if call.principal.kind == "service_account":
         row = await identity.account(call.store, account_id)
     else:
@@ -41,7 +40,7 @@ async def _shown(call: Call, account_id: str) -> dict[str, Any]:
 
 
 @operation("create-organization")
-async def create_organization(call: Call) -> dict[str, Any]:
+async def create_organization(call: Call) -> AccountEnvelope:
     """A new organization, owned by its creator and on the plan of the account that was active (A3, A10)."""
     name = call.body["name"].strip()
     async with call.store.transaction() as tx:
@@ -55,13 +54,13 @@ async def create_organization(call: Call) -> dict[str, Any]:
 
 
 @operation("list-current-members")
-async def list_current_members(call: Call) -> dict[str, Any]:
+async def list_current_members(call: Call) -> AccountMemberList:
     """Everybody in the active account."""
     return {"members": [member_info(row) for row in await accounts.members(call.store, call.account.id)]}
 
 
 @operation("add-current-member")
-async def add_current_member(call: Call) -> dict[str, Any]:
+async def add_current_member(call: Call) -> AccountMemberEnvelope:
     """Add a member by address; an unknown address gets a user of its own (A5)."""
     _require_organization(call)
     email, role = call.body["email"].strip(), call.body.get("role") or "member"
@@ -82,7 +81,7 @@ async def add_current_member(call: Call) -> dict[str, Any]:
 
 
 @operation("update-current-member")
-async def update_current_member(call: Call) -> dict[str, Any]:
+async def update_current_member(call: Call) -> AccountMemberEnvelope:
     """Give a member another role (A6)."""
     _require_organization(call)
     role = call.body["role"]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from chaser_emulator.clock import moment, timestamp
 from chaser_emulator.errors import Problem, invalid
 from chaser_emulator.operations import Call, operation
 from chaser_emulator.resources import audit_event_info
+from chaser_emulator.shapes import AuditEventList
 from chaser_emulator.store import audit
 
 
 @operation("list-audit-events")
-async def list_audit_events(call: Call) -> dict[str, Any]:
+async def list_audit_events(call: Call) -> AuditEventList:
     """The newest events that fit every filter and are older than `before` (H25)."""
     filters = {name: call.query[name] for name in audit.FILTERS if name in call.query}
     before = _cursor(call.query["before"]) if "before" in call.query else None

@@ -6,13 +6,18 @@ import base64
 import binascii
 import signal
 from collections.abc import AsyncGenerator
-from typing import Any
 
 from chaser_emulator import lookup
 from chaser_emulator.commands import sse
 from chaser_emulator.errors import ApiError, invalid_field, not_found
 from chaser_emulator.operations import Call, Reply, operation
-from chaser_emulator.resources import command_info
+from chaser_emulator.resources import command_info, present
+from chaser_emulator.shapes import (
+    CommandStdinResponse,
+    KillCommandResponse,
+    SessionCommandInfo,
+    SessionCommandList,
+)
 from chaser_emulator.store import Row, commands
 
 _KEEP_ALIVE = b": the command still runs\n\n"
@@ -28,7 +33,7 @@ async def _command(call: Call) -> Row:
 
 
 @operation("list-session-commands")
-async def list_session_commands(call: Call) -> dict[str, Any]:
+async def list_session_commands(call: Call) -> SessionCommandList:
     """Every background command of the session, newest first, without output (X26)."""
     session = await lookup.session(call, call.path["id"])
     lookup.require_sandbox(session)
@@ -37,7 +42,7 @@ async def list_session_commands(call: Call) -> dict[str, Any]:
 
 
 @operation("get-session-command")
-async def get_session_command(call: Call) -> dict[str, Any]:
+async def get_session_command(call: Call) -> SessionCommandInfo:
     """One command with the output so far."""
     row = await _command(call)
     size, _ = call.world.commands.state(row)
@@ -97,7 +102,7 @@ def _encoded(data: bytes, most: int, *, final: bool) -> tuple[bytes, str, str]:
 
 
 @operation("write-session-command-stdin")
-async def write_session_command_stdin(call: Call) -> dict[str, Any]:
+async def write_session_command_stdin(call: Call) -> CommandStdinResponse:
     """Feed a command's standard input; `eof` closes it (X20)."""
     row = await _command(call)
     text = call.body["input"]
@@ -118,7 +123,7 @@ async def write_session_command_stdin(call: Call) -> dict[str, Any]:
 
 
 @operation("kill-session-command")
-async def kill_session_command(call: Call) -> dict[str, Any]:
+async def kill_session_command(call: Call) -> KillCommandResponse:
     """Send a signal to the whole process group of a command (X21)."""
     row = await _command(call)
     name = str(call.body.get("signal") or "TERM")
@@ -126,7 +131,8 @@ async def kill_session_command(call: Call) -> dict[str, Any]:
     status = await call.world.commands.signal(row, number)
     if status is None:
         raise ApiError("not_running", f"command {row['id']} has ended")
-    return {"command_id": row["id"], "signal": signal.Signals(number).name, "status": status}
+    name = signal.Signals(number).name
+    return present(KillCommandResponse, command_id=row["id"], signal=name, status=status)
 
 
 def _signal(name: str) -> int:

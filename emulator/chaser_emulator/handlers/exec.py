@@ -14,6 +14,7 @@ from chaser_emulator.errors import ApiError
 from chaser_emulator.operations import Call, operation
 from chaser_emulator.resources import present
 from chaser_emulator.sandbox import WORKSPACE_ROOT, CommandSpec, SandboxGone
+from chaser_emulator.shapes import SandboxExecResponse, SessionSelfTestResponse
 from chaser_emulator.store import Row, workspaces
 from chaser_emulator.store.sessions import FAILED, RUNNING
 from chaser_emulator.targets import open_session
@@ -23,7 +24,7 @@ DEFAULT_TIMEOUT_MS = 120_000
 
 
 @operation("exec-sandbox")
-async def exec_sandbox(call: Call) -> dict[str, Any]:
+async def exec_sandbox(call: Call) -> SandboxExecResponse:
     """Run a command in the sandbox that the body names or the plan falls back to."""
     target = await open_session(call, call.body)
     ephemeral = target.workspace is None
@@ -53,7 +54,7 @@ async def _lives_on(call: Call, session_id: str) -> bool:
 
 
 @operation("exec-session")
-async def exec_session(call: Call) -> dict[str, Any]:
+async def exec_session(call: Call) -> SandboxExecResponse:
     """Run a command in a session."""
     row = await lookup.sandbox(call, call.path["id"])
     workspace = await workspaces.get(call.store, row["workspace_id"]) if row["workspace_id"] else None
@@ -72,7 +73,7 @@ def _spec(call: Call, row: Row, *, stdin: bool) -> CommandSpec:
     )
 
 
-async def _foreground(call: Call, row: Row, workspace: Row | None) -> dict[str, Any]:
+async def _foreground(call: Call, row: Row, workspace: Row | None) -> SandboxExecResponse:
     stdin = call.body.get("stdin")
     timeout_ms = call.body.get("timeout_ms")
     seconds = (DEFAULT_TIMEOUT_MS if timeout_ms is None else timeout_ms) / 1000
@@ -107,7 +108,7 @@ async def _until_left(call: Call, work: Coroutine[Any, Any, Outcome]) -> Outcome
 
 async def _background(
     call: Call, row: Row, workspace: Row | None, at_end: Callable[[], Awaitable[None]] | None = None
-) -> dict[str, Any]:
+) -> SandboxExecResponse:
     timeout_ms = call.body.get("timeout_ms")
     try:
         command = await call.world.commands.start(
@@ -132,9 +133,10 @@ async def _audit(call: Call, row: Row, metadata: Mapping[str, Any]) -> None:
 
 def _answer(
     call: Call, row: Row, workspace: Row | None, outcome: Outcome | None = None, command: Row | None = None
-) -> dict[str, Any]:
+) -> SandboxExecResponse:
     """SandboxExecResponse (X2, X3)."""
     return present(
+        SandboxExecResponse,
         kind="exec",
         status=outcome.status if outcome is not None else RUNNING,
         session_id=row["id"],
@@ -152,7 +154,7 @@ def _answer(
 
 
 @operation("self-test-session")
-async def self_test_session(call: Call) -> dict[str, Any]:
+async def self_test_session(call: Call) -> SessionSelfTestResponse:
     """What a command finds in this sandbox, measured by one."""
     row = await lookup.sandbox(call, call.path["id"])
     return await selftest.measure(call, row)

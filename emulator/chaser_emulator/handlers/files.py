@@ -5,19 +5,19 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import AsyncGenerator
-from typing import Any
 from urllib.parse import quote
 
 from chaser_emulator import lookup, uploads
 from chaser_emulator.operations import Call, Reply, operation
 from chaser_emulator.sandbox import WORKSPACE_ROOT, FileDownload
+from chaser_emulator.shapes import SessionFileUploadResponse
 
 _UNQUOTABLE = re.compile(r"[^ !#-\[\]-~]")
 """What cannot stand in a quoted file name that every client reads alike."""
 
 
 @operation("upload-session-file")
-async def upload_session_file(call: Call) -> dict[str, Any]:
+async def upload_session_file(call: Call) -> SessionFileUploadResponse:
     """Store one file in a sandbox, in place of what was there (X29)."""
     path, part = call.body["path"], call.body["file"]
     if uploads.size(part) > uploads.FILE_LIMIT:

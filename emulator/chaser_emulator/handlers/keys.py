@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from chaser_emulator.clock import new_secret_key
 from chaser_emulator.errors import ApiError, not_found
 from chaser_emulator.operations import Call, operation
 from chaser_emulator.resources import created_key, key_info
+from chaser_emulator.shapes import ApiKeyList, CreateApiKeyResponse, RevokedApiKey
 from chaser_emulator.store import identity, keys
 
 
 @operation("list-keys")
-async def list_keys(call: Call) -> dict[str, Any]:
+async def list_keys(call: Call) -> ApiKeyList:
     """The caller's own keys in this account, revoked ones too (A16, A20)."""
     if call.principal.kind == "service_account":
         rows = await keys.of_service_account(call.store, call.principal.id)
@@ -22,7 +21,7 @@ async def list_keys(call: Call) -> dict[str, Any]:
 
 
 @operation("create-key")
-async def create_key(call: Call) -> dict[str, Any]:
+async def create_key(call: Call) -> CreateApiKeyResponse:
     """A new key, bound to this account; its secret is shown this once."""
     scopes = list(dict.fromkeys(call.body.get("scopes") or []))
     own = call.principal.scopes
@@ -50,7 +49,7 @@ async def create_key(call: Call) -> dict[str, Any]:
 
 
 @operation("revoke-key")
-async def revoke_key(call: Call) -> dict[str, Any]:
+async def revoke_key(call: Call) -> RevokedApiKey:
     """Revoke a key, the one in use included; again answers with the first time (A17, A18)."""
     wanted = call.path["id"].lower()
     async with call.store.transaction() as tx:

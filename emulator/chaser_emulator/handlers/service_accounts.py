@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from chaser_emulator.clock import new_secret_key
 from chaser_emulator.errors import ApiError, not_found
 from chaser_emulator.operations import Call, operation
 from chaser_emulator.resources import created_key, key_info, service_account_info
+from chaser_emulator.shapes import (
+    ApiKeyList,
+    CreateServiceAccountKeyResponse,
+    ServiceAccountEnvelope,
+    ServiceAccountList,
+)
 from chaser_emulator.store import Reader, Row, accounts, identity, keys
 
 
 @operation("list-current-service-accounts")
-async def list_current_service_accounts(call: Call) -> dict[str, Any]:
+async def list_current_service_accounts(call: Call) -> ServiceAccountList:
     """Those of the active organization; a personal account has none."""
     _require_organization(call)
     rows = await accounts.service_accounts(call.store, call.account.id)
@@ -20,7 +24,7 @@ async def list_current_service_accounts(call: Call) -> dict[str, Any]:
 
 
 @operation("create-current-service-account")
-async def create_current_service_account(call: Call) -> dict[str, Any]:
+async def create_current_service_account(call: Call) -> ServiceAccountEnvelope:
     """A new identity without a key."""
     _require_organization(call)
     name = call.body["name"].strip()
@@ -41,7 +45,7 @@ async def delete_current_service_account(call: Call) -> None:
 
 
 @operation("list-current-service-account-keys")
-async def list_current_service_account_keys(call: Call) -> dict[str, Any]:
+async def list_current_service_account_keys(call: Call) -> ApiKeyList:
     """Its keys, revoked ones too, without secrets."""
     _require_organization(call)
     row = await _found(call, call.store)
@@ -49,7 +53,7 @@ async def list_current_service_account_keys(call: Call) -> dict[str, Any]:
 
 
 @operation("create-current-service-account-key")
-async def create_current_service_account_key(call: Call) -> dict[str, Any]:
+async def create_current_service_account_key(call: Call) -> CreateServiceAccountKeyResponse:
     """A new key, bound to this organization; its secret is shown this once."""
     _require_organization(call)
     secret = new_secret_key()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from chaser_emulator import lookup
 from chaser_emulator.errors import ApiError
 from chaser_emulator.operations import Call, operation
-from chaser_emulator.resources import session_info
+from chaser_emulator.resources import present, session_info
+from chaser_emulator.shapes import BulkTerminateFailure, BulkTerminateResponse, ListSessionsResponse, SessionInfo
 from chaser_emulator.store import Row, sessions, workspaces
 from chaser_emulator.targets import open_session
 from chaser_emulator.urls import base_url
@@ -17,13 +17,13 @@ _PATIENCE = 10.0
 """Seconds that a create waits for the sandbox, before it answers with a session that is still starting (S1)."""
 
 
-def _info(call: Call, row: Row) -> dict[str, Any]:
+def _info(call: Call, row: Row) -> SessionInfo:
     leases = None if row["ended_at"] else call.world.lifecycle.leases(row["id"])
     return session_info(row, base_url(call.request, call.world.settings), leases)
 
 
 @operation("create-session")
-async def create_session(call: Call) -> dict[str, Any]:
+async def create_session(call: Call) -> SessionInfo:
     """Boot a session, or answer the one that already runs on its workspace."""
     target = await open_session(call, call.body)
     row = await call.world.lifecycle.settled(target.session["id"], _PATIENCE)
@@ -31,7 +31,7 @@ async def create_session(call: Call) -> dict[str, Any]:
 
 
 @operation("list-sessions")
-async def list_sessions(call: Call) -> dict[str, Any]:
+async def list_sessions(call: Call) -> ListSessionsResponse:
     """Live sessions, newest first (S7)."""
     rows, total = await sessions.live(
         call.store, call.account.id, limit=call.query["limit"], offset=call.query["offset"]
@@ -42,7 +42,7 @@ async def list_sessions(call: Call) -> dict[str, Any]:
 
 
 @operation("get-session")
-async def get_session(call: Call) -> dict[str, Any]:
+async def get_session(call: Call) -> SessionInfo:
     """One session with its effective status; ended ones for 24 hours (S8)."""
     row = await lookup.session(call, call.path["id"])
     [effective] = await call.world.lifecycle.reconcile([row])
@@ -57,10 +57,10 @@ async def terminate_session(call: Call) -> None:
 
 
 @operation("bulk-terminate-sessions")
-async def bulk_terminate_sessions(call: Call) -> dict[str, Any]:
+async def bulk_terminate_sessions(call: Call) -> BulkTerminateResponse:
     """End the sessions that are named, those of the named workspaces, or all; each one's refusal is told (S12, S13)."""
     chosen: dict[str, Row] = {}
-    failed: list[dict[str, str]] = []
+    failed: list[BulkTerminateFailure] = []
     if call.body.get("all"):
         rows = await sessions.all_live(call.store)
         kind = call.body.get("session_type")
@@ -84,7 +84,7 @@ async def bulk_terminate_sessions(call: Call) -> dict[str, Any]:
                 chosen[row["id"]] = row
     force = bool(call.body.get("force"))
 
-    async def end(row: Row) -> dict[str, str] | None:
+    async def end(row: Row) -> BulkTerminateFailure | None:
         try:
             await call.world.lifecycle.terminate(row, force=force, actor=call.actor)
         except ApiError as error:
@@ -97,8 +97,8 @@ async def bulk_terminate_sessions(call: Call) -> dict[str, Any]:
     return {"terminated": terminated, "failed": failed}
 
 
-def _failure(name: str, code: str, message: str) -> dict[str, str]:
-    return {"id": name, "code": code, "message": message}
+def _failure(name: str, code: str, message: str) -> BulkTerminateFailure:
+    return present(BulkTerminateFailure, id=name, code=code, message=message)
 
 
 @operation("resize-session-pty")

@@ -6,11 +6,11 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass
-from typing import Any
 
 from chaser_emulator.errors import ApiError, invalid_field, not_found
 from chaser_emulator.operations import Call, operation
 from chaser_emulator.resources import ssh_key_info
+from chaser_emulator.shapes import SshKeyEnvelope, SshKeyList
 from chaser_emulator.store import ssh_keys
 
 _RSA_BITS = 2048
@@ -27,14 +27,14 @@ class PublicKey:
 
 
 @operation("list-ssh-keys")
-async def list_ssh_keys(call: Call) -> dict[str, Any]:
+async def list_ssh_keys(call: Call) -> SshKeyList:
     """The caller's keys in the active account."""
     rows = await ssh_keys.of_user(call.store, call.account.id, call.principal.id)
     return {"keys": [ssh_key_info(row) for row in rows]}
 
 
 @operation("create-ssh-key")
-async def create_ssh_key(call: Call) -> dict[str, Any]:
+async def create_ssh_key(call: Call) -> SshKeyEnvelope:
     """Register a public key, once in an account (A22); its comment is its name where none is given (A23)."""
     key = read(call.body["public_key"])
     async with call.store.transaction() as tx:

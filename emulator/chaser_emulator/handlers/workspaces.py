@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
 
 from chaser_emulator import lookup, names
 from chaser_emulator.clock import new_id
@@ -13,6 +12,13 @@ from chaser_emulator.operations import Call, operation
 from chaser_emulator.plans import PLANS
 from chaser_emulator.resources import workspace_info
 from chaser_emulator.sandbox import SandboxError
+from chaser_emulator.shapes import (
+    BulkDeleteWorkspaceItem,
+    BulkDeleteWorkspacesResponse,
+    WorkspaceInfo,
+    WorkspaceNameResponse,
+    WorkspaceTemplateResponse,
+)
 from chaser_emulator.storage import require_room
 from chaser_emulator.store import Row, Transaction, sessions, workspaces
 from chaser_emulator.store.sessions import TERMINATING
@@ -26,13 +32,13 @@ _AT_ONCE = 8
 
 
 @operation("list-workspaces")
-async def list_workspaces(call: Call) -> list[dict[str, Any]]:
+async def list_workspaces(call: Call) -> list[WorkspaceInfo]:
     """Every workspace of the account, newest first."""
     return [workspace_info(row) for row in await workspaces.of_account(call.store, call.account.id)]
 
 
 @operation("create-workspace")
-async def create_workspace(call: Call) -> dict[str, Any]:
+async def create_workspace(call: Call) -> WorkspaceInfo:
     """An empty workspace, or a copy of another one."""
     if call.body.get("clone_from") is not None:
         return await _clone(call)
@@ -54,7 +60,7 @@ async def create_workspace(call: Call) -> dict[str, Any]:
         return await _created(call, tx, workspace_id, f"created workspace {name}")
 
 
-async def _clone(call: Call) -> dict[str, Any]:
+async def _clone(call: Call) -> WorkspaceInfo:
     """A copy of an idle workspace, with its files and the marks that W10 names.
 
     It stays hidden until its files are whole, so that a crash on the way leaves nothing that looks like a workspace.
@@ -99,7 +105,7 @@ async def _clone(call: Call) -> dict[str, Any]:
 
 
 @operation("set-workspace-name")
-async def set_workspace_name(call: Call) -> dict[str, Any]:
+async def set_workspace_name(call: Call) -> WorkspaceNameResponse:
     """Give a workspace another name, or none (W11)."""
     name = call.body["name"]
     async with call.store.transaction() as tx:
@@ -115,7 +121,7 @@ async def set_workspace_name(call: Call) -> dict[str, Any]:
 
 
 @operation("set-workspace-template")
-async def set_workspace_template(call: Call) -> dict[str, Any]:
+async def set_workspace_template(call: Call) -> WorkspaceTemplateResponse:
     """Say whether a workspace is a template."""
     template = call.body["template"]
     async with call.store.transaction() as tx:
@@ -133,10 +139,10 @@ async def delete_workspace(call: Call) -> None:
 
 
 @operation("bulk-delete-workspaces")
-async def bulk_delete_workspaces(call: Call) -> dict[str, Any]:
+async def bulk_delete_workspaces(call: Call) -> BulkDeleteWorkspacesResponse:
     """Delete the workspaces that are named, or all; each one's refusal is told (W15, W16)."""
     rows: list[Row] = []
-    results: list[dict[str, Any]] = []
+    results: list[BulkDeleteWorkspaceItem] = []
     if call.body.get("all"):
         rows = await workspaces.of_account(call.store, call.account.id)
     else:
@@ -150,7 +156,7 @@ async def bulk_delete_workspaces(call: Call) -> dict[str, Any]:
     force = bool(call.body.get("force"))
     places = asyncio.Semaphore(_AT_ONCE)
 
-    async def delete(workspace_id: str) -> dict[str, Any]:
+    async def delete(workspace_id: str) -> BulkDeleteWorkspaceItem:
         async with places:
             try:
                 await _delete(call, workspace_id, force=force)
@@ -229,7 +235,7 @@ def _active(workspace: Row, session_id: str) -> ApiError:
     )
 
 
-async def _created(call: Call, tx: Transaction, workspace_id: str, summary: str) -> dict[str, Any]:
+async def _created(call: Call, tx: Transaction, workspace_id: str, summary: str) -> WorkspaceInfo:
     """Tell of a new workspace; answers how the API shows it."""
     row = await lookup.workspace(call, workspace_id, tx)
     info = workspace_info(row)
