@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import logging
 import os
 import re
 import signal
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -56,7 +58,18 @@ def main() -> None:
     except click.Abort:
         click.echo("chaser-emulator: given up", err=True)
         code = 1
-    sys.exit(code if isinstance(code, int) else 0)
+    _leave(code if isinstance(code, int) else 0)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process. Python would wait for threads, of which some may wait for an engine that says nothing."""
+    if threading.active_count() > 1:
+        logging.shutdown()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _configured(ctx: click.Context) -> dict[str, Any]:
@@ -212,20 +225,20 @@ def _failing_in_one_line(sandbox: str) -> Iterator[None]:
 
 @commands.command()
 @_serving
-def serve(**options: Any) -> None:
+def serve(**options: Any) -> int:
     """Start the emulator, and stop it on SIGTERM or Ctrl-C."""
     from chaser_emulator import serving
 
     settings = _settings(options)
     serving.log_to_stderr(options["log_format"], options["log_level"])
     with _failing_in_one_line(settings.sandbox):
-        sys.exit(serving.run(serving.serve(settings, options["ready_file"])))
+        return serving.run(serving.serve(settings, options["ready_file"]))
 
 
 @commands.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @_serving
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def exec_(command: tuple[str, ...], **options: Any) -> None:
+def exec_(command: tuple[str, ...], **options: Any) -> int:
     """Start an emulator on a free port, run COMMAND with CHASER_API_URL and CHASER_API_KEY set, stop.
 
     The exit code is the command's. Data is ephemeral unless --data-dir says where.
@@ -239,11 +252,10 @@ def exec_(command: tuple[str, ...], **options: Any) -> None:
     serving.log_to_stderr(options["log_format"], options["log_level"])
     with _failing_in_one_line(settings.sandbox):
         try:
-            code = serving.run(serving.execute(settings, options["ready_file"], command))
+            return serving.run(serving.execute(settings, options["ready_file"], command))
         except serving.CommandError as error:
             click.echo(f"chaser-emulator: {error}", err=True)
-            code = error.exit_code
-    sys.exit(code)
+            return error.exit_code
 
 
 _data_dir = _option(
@@ -327,13 +339,13 @@ def reset(data_dir: Path, yes: bool) -> None:
 
 @commands.command()
 @_serving
-def doctor(**options: Any) -> None:
+def doctor(**options: Any) -> int:
     """Say what this machine has, and which engine would run the sandboxes."""
     import asyncio
 
     from chaser_emulator.doctor import examine
 
-    sys.exit(0 if asyncio.run(examine(_settings(options))) else 1)
+    return 0 if asyncio.run(examine(_settings(options))) else 1
 
 
 if __name__ == "__main__":

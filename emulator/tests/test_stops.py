@@ -1,0 +1,217 @@
+"""Ends of every kind: in the middle of a start, by a killed parent's signals, with a reader gone, by kill -9."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import docker
+import httpx
+import pytest
+from test_cli import CLI, cli
+from test_crash import containers_of, instance_of, server
+from test_exec import until
+
+SCRIPTED = ["--port", "0", "--sandbox", "scripted"]
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("CHASER_")} | more
+
+
+@contextmanager
+def started(*arguments: str, cwd: Path, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A process of the command line, gone at the end whatever happens."""
+    options.setdefault("env", environment())
+    process = subprocess.Popen([*CLI, *arguments], cwd=cwd, text=True, **options)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def silent() -> Iterator[tuple[str, threading.Event]]:
+    """The address of a container engine that takes every connection and never answers, and whether it was asked."""
+    asked = threading.Event()
+    kept: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept() -> None:
+            while True:
+                try:
+                    kept.append(listener.accept()[0])
+                except OSError:
+                    return
+                asked.set()
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        yield f"tcp://127.0.0.1:{listener.getsockname()[1]}", asked
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    for one in kept:
+        one.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_the_middle_of_a_start_leaves_nothing(
+    tmp_path: Path, silent: tuple[str, threading.Event], number: signal.Signals
+) -> None:
+    address, asked = silent
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    told = environment(DOCKER_HOST=address, TMPDIR=str(temporary))
+    arguments = ["--port", "0", "--sandbox", "docker", "--ephemeral", "--ready-file", "ready"]
+    with started(*arguments, cwd=tmp_path, env=told, stdout=subprocess.PIPE) as process:
+        assert asked.wait(30)
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=5)
+    assert (process.returncode, output) == (0, "")
+    assert [*temporary.iterdir(), *tmp_path.glob("ready*")] == []
+
+
+def test_exec_hands_a_signal_on_and_ends_as_its_command_does(tmp_path: Path) -> None:
+    program = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(5)); print('up', flush=True)"
+    waiting = f"{program}; signal.pause()"
+    with started("exec", *SCRIPTED, "--", sys.executable, "-c", waiting, cwd=tmp_path, stdout=subprocess.PIPE) as one:
+        assert one.stdout is not None
+        assert one.stdout.readline() == "up\n"
+        one.send_signal(signal.SIGTERM)
+        assert one.wait(timeout=10) == 5
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_exec_answers_for_a_command_that_a_signal_ended(tmp_path: Path, number: signal.Signals) -> None:
+    arguments = ["exec", *SCRIPTED, "--", "sh", "-c", "echo up; exec sleep 300"]
+    with started(*arguments, cwd=tmp_path, stdout=subprocess.PIPE, start_new_session=True) as one:
+        assert one.stdout is not None
+        assert one.stdout.readline() == "up\n"
+        one.send_signal(number)
+        assert one.wait(timeout=10) == 128 + number
+
+
+def test_a_reader_that_leaves_does_not_end_it(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    arguments = [*SCRIPTED, "--ephemeral", "--ready-file", str(ready)]
+    read, write = os.pipe()
+    os.close(read)
+    with started(*arguments, cwd=tmp_path, stdout=write, stderr=subprocess.PIPE) as process:
+        os.close(write)
+        until(ready.exists, 30)
+        url = json.loads(ready.read_text())["url"]
+        assert httpx.get(f"{url}/v1/sessions").status_code == 401
+        process.terminate()
+        _, errors = process.communicate(timeout=10)
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_closed_standard_streams_do_not_stop_it(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    line = f'exec "$@" <&- >&- 2>&- --ready-file {ready}'
+    command = ["sh", "-c", line, "sh", *CLI, *SCRIPTED, "--ephemeral"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment())
+    try:
+        until(lambda: ready.exists() or process.poll() is not None, 30)
+        url = json.loads(ready.read_text())["url"]
+        assert httpx.get(f"{url}/v1/sessions").status_code == 401
+        process.terminate()
+        assert process.wait(timeout=10) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_commands_do_not_inherit_an_ignored_interrupt(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    ignoring = [
+        sys.executable,
+        "-c",
+        "import os, signal, sys; signal.signal(2, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])",
+    ]
+    command = [*ignoring, *CLI, "--port", "0", "--sandbox", "local", "--ephemeral", "--ready-file", str(ready)]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL)
+    try:
+        until(ready.exists, 30)
+        state = json.loads(ready.read_text())
+        answer = httpx.post(
+            f"{state['url']}/v1/exec",
+            headers={"Authorization": f"Bearer {state['api_key']}"},
+            json={"command": "sed -n 's/^SigIgn:\t*//p' /proc/self/status", "ephemeral": True},
+            timeout=30,
+        ).json()
+        assert int(answer["output"], 16) & (1 << (signal.SIGINT - 1)) == 0
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_what_was_killed_is_not_taken_for_running(tmp_path: Path) -> None:
+    data = ["--data-dir", str(tmp_path / "data")]
+    with server("scripted", tmp_path) as one:
+        assert cli("env", *data, cwd=tmp_path).returncode == 0
+        one.kill()
+    note = tmp_path / "data" / "emulator.json"
+    # Its process id may be anybody's by now: here, ours.
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"pid": os.getpid()}))
+    for command in (["env"], ["stop"], ["wait", "--timeout", "0"]):
+        done = cli(*command, *data, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (1, ""), command
+        assert "no emulator runs on" in done.stderr
+
+
+def test_wait_waits_for_one_that_starts_later(tmp_path: Path) -> None:
+    waits = started("wait", "--data-dir", "data", cwd=tmp_path, stdout=subprocess.PIPE)
+    with waits as waiting, server("scripted", tmp_path) as one:
+        output, _ = waiting.communicate(timeout=20)
+        assert (waiting.returncode, output) == (0, f"ready at {one.state['url']}\n")
+        one.stop()
+
+
+def test_a_reset_leaves_nothing_in_docker(tmp_path: Path) -> None:
+    with server("docker", tmp_path) as one:
+        with one.client() as client:
+            client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "kept"}).raise_for_status()
+            session = client.post("/v1/sessions", json={"session_type": "sandbox", "workspace": "kept"})
+            assert session.json()["status"] == "running", session.text
+        one.kill()
+    instance = instance_of(tmp_path)
+    engine = docker.from_env()
+    try:
+        assert len(containers_of(engine, instance)) == 1
+        assert [volume for volume in engine.volumes.list() if instance in volume.name]
+        done = cli("reset", "--yes", "--data-dir", "data", cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert containers_of(engine, instance) == []
+        assert [volume for volume in engine.volumes.list() if instance in volume.name] == []
+    finally:
+        engine.close()
+
+
+def test_a_reset_removes_only_what_is_its_own_and_asks_first(tmp_path: Path) -> None:
+    with server("scripted", tmp_path) as one:
+        one.stop()
+    (tmp_path / "data" / "letter.txt").write_text("mine")
+    refused = subprocess.run(
+        [*CLI, "reset", "--data-dir", "data"],
+        cwd=tmp_path,
+        env=environment(),
+        input="n\n",
+        text=True,
+        capture_output=True,
+    )
+    assert (refused.returncode, (tmp_path / "data" / "chaser.db").exists()) == (1, True)
+    assert cli("reset", "--yes", "--data-dir", "data", cwd=tmp_path).returncode == 0
+    assert sorted(entry.name for entry in (tmp_path / "data").iterdir()) == ["letter.txt", "lock"]
