@@ -110,6 +110,10 @@ def test_the_running_one_is_found_waited_for_and_stopped(tmp_path: Path) -> None
     ("arguments", "code", "text"),
     [
         (["--host", "0.0.0.0"], 2, "--api-key"),
+        (["--host", "::"], 2, "--api-key"),
+        (["--host", "0.0.0.0", "--api-key", ""], 2, "--api-key"),
+        (["--api-key", "two words"], 2, "--api-key"),
+        (["--public-url", "chaser.test"], 2, "--public-url"),
         (["--port", "99999"], 2, "--port"),
         (["--sandbox", "cloud"], 2, "docker"),
         (["--ephemeral", "--data-dir", "d"], 2, "exclude each other"),
@@ -118,9 +122,51 @@ def test_the_running_one_is_found_waited_for_and_stopped(tmp_path: Path) -> None
 )
 def test_wrong_usage_is_one_clear_refusal(tmp_path: Path, arguments: list[str], code: int, text: str) -> None:
     done = cli(*arguments, cwd=tmp_path)
-    assert done.returncode == code
-    assert text in done.stderr
-    assert "Traceback" not in done.stderr
+    assert (done.returncode, done.stdout) == (code, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith("chaser-emulator: ")
+    assert text in line
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("sandbok = 1", "unknown key sandbok"),
+        ("[serve]\nport = 1", "unknown key serve"),
+        ("port = ", "chaser-emulator.toml: "),
+        ('port = "high"', "--port"),
+        ('ephemeral = "perhaps"', "--ephemeral"),
+        ('sandbox = "cloud"', "--sandbox"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_what_is_wrong_in_it(tmp_path: Path, content: str, text: str) -> None:
+    (tmp_path / "chaser-emulator.toml").write_text(content)
+    done = cli(cwd=tmp_path)
+    [line] = done.stderr.splitlines()
+    assert (done.returncode, done.stdout, text in line) == (2, "", True), line
+
+
+def test_a_ready_file_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = cli(
+        "--port",
+        "0",
+        "--ephemeral",
+        "--sandbox",
+        "scripted",
+        "--ready-file",
+        str(tmp_path / "file" / "r"),
+        cwd=tmp_path,
+    )
+    [line] = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert line.startswith(f"chaser-emulator: {tmp_path}/file/r cannot be written")
+
+
+def test_off_loopback_a_key_of_ones_own_opens_it(tmp_path: Path) -> None:
+    show = ["--", "sh", "-c", "echo $CHASER_API_URL $CHASER_API_KEY"]
+    done = cli("exec", "--host", "0.0.0.0", "--api-key", "sk_own", "--sandbox", "scripted", *show, cwd=tmp_path)
+    assert re.fullmatch(r"http://127\.0\.0\.1:[0-9]+ sk_own\n", done.stdout), done.stderr
 
 
 def test_a_taken_port_is_said_so(tmp_path: Path) -> None:
@@ -142,9 +188,38 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path: Path)
     assert cli(*show, cwd=tmp_path, env=environment).stdout == "sk_environment\n"
     flagged = ["exec", "--api-key", "sk_flag", *show[1:]]
     assert cli(*flagged, cwd=tmp_path, env=environment).stdout == "sk_flag\n"
-    (tmp_path / "chaser-emulator.toml").write_text("sandbok = 1\n")
-    done = cli(*show, cwd=tmp_path)
-    assert (done.returncode, "unknown key sandbok" in done.stderr) == (2, True)
+
+
+def test_what_exec_starts_has_nothing_to_do_with_the_one_to_develop_with(tmp_path: Path) -> None:
+    with server("scripted", tmp_path) as one:
+        port = one.state["url"].rpartition(":")[2]
+        (tmp_path / "chaser-emulator.toml").write_text(f'sandbox = "scripted"\nport = {port}\ndata-dir = "data"\n')
+        done = cli("exec", "--", "sh", "-c", "echo $CHASER_API_URL", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() != one.state["url"]
+        # Those that look for it find it by the same file.
+        assert one.state["url"] in cli("env", cwd=tmp_path).stdout
+        one.stop()
+    asked = cli("doctor", "--ephemeral", "--port", "0", cwd=tmp_path)
+    assert "exclude each other" not in asked.stderr
+    assert (asked.returncode, "ephemeral" in asked.stdout) == (0, True)
+
+
+def test_exports_are_safe_to_evaluate(tmp_path: Path) -> None:
+    key = "sk_$(touch$IFS'hacked')"
+    serving = ["--port", "0", "--sandbox", "scripted", "--data-dir", str(tmp_path / "data"), "--api-key", key]
+    evaluate = (
+        f'eval "$({sys.executable} -m chaser_emulator.cli env --data-dir {tmp_path}/data)"; echo "$CHASER_API_KEY"'
+    )
+    done = cli("exec", *serving, "--", "sh", "-c", evaluate, cwd=tmp_path)
+    assert (done.stdout, [entry.name for entry in tmp_path.iterdir()]) == (f"{key}\n", ["data"])
+
+
+def test_the_log_can_be_lines_of_json(tmp_path: Path) -> None:
+    arguments = ["exec", "--sandbox", "scripted", "--log-format", "json", "--log-level", "debug", "--", "true"]
+    lines = cli(*arguments, cwd=tmp_path).stderr.splitlines()
+    assert lines
+    assert all({"at", "level", "logger", "message"} <= json.loads(line).keys() for line in lines)
 
 
 def test_a_database_of_another_kind_is_refused(tmp_path: Path) -> None:
