@@ -67,7 +67,9 @@ def shapes(document: assembly.Node) -> str:
         command = [sys.executable, "-m", "datamodel_code_generator", "--input", str(source), "--output", str(target)]
         command += ["--input-file-type", "openapi", "--output-model-type", "typing.TypedDict"]
         command += ["--target-python-version", "3.11", "--use-standard-collections", "--use-union-operator"]
-        command += ["--disable-timestamp", "--formatters", "builtin", "--enum-field-as-literal", "all"]
+        # Types that are no strings halve the time that importing the shapes takes from each start.
+        command += ["--disable-future-imports", "--disable-timestamp", "--enum-field-as-literal", "all"]
+        command += ["--formatters", "builtin"]
         command += ["--custom-file-header", '"""Shapes of the document\'s schemas; written by `make generate`."""']
         subprocess.run(command, check=True, capture_output=True, text=True)
         for step in (["check", "--fix-only", "--quiet", "--select", "F,I,UP"], ["format", "--quiet"]):

@@ -1,7 +1,5 @@
 """Shapes of the document's schemas; written by `make generate`."""
 
-from __future__ import annotations
-
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 InputProblem = TypedDict(
