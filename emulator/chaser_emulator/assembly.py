@@ -12,6 +12,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from chaser_emulator import keywords
+from chaser_emulator.keywords import DocumentError
+
 Node = dict[str, Any]
 
 METHODS = ("get", "put", "post", "delete", "patch")
@@ -19,10 +22,6 @@ METHODS = ("get", "put", "post", "delete", "patch")
 _COMMON = "components.yaml"
 _BESIDE_THE_DOCUMENT = {"rulings.yaml"}
 _JSON = "application/json"
-
-
-class DocumentError(Exception):
-    """The files of the document contradict each other, or use a word that assembly does not know."""
 
 
 def folder() -> Path:
@@ -51,8 +50,8 @@ def assemble() -> Node:
 
 
 def _fingerprint() -> str:
-    """Changes with the files of the document, and with this one."""
-    files = [*sorted(folder().glob("*.yaml")), Path(__file__)]
+    """Changes with the files of the document, and with those that make it."""
+    files = [*sorted(folder().glob("*.yaml")), Path(__file__), Path(keywords.__file__)]
     states = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return hashlib.sha256(repr(states).encode()).hexdigest()[:16]
 
@@ -64,6 +63,7 @@ def _keep(path: Path, text: str) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(handle, "w") as file:
         file.write(text)
+    Path(temporary).chmod(0o644)
     Path(temporary).replace(path)
 
 
@@ -80,6 +80,7 @@ def _assembled() -> Node:
                 item[method]["parameters"] = [*shared, *item[method].get("parameters", [])]
     for path, _method, operation in operations(document):
         _write_out(document, path, operation)
+    keywords.check(document)
     return document
 
 

@@ -7,65 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from chaser_emulator.assembly import DocumentError, Node, assemble, mark_not_emulated, operations, resolve, secured
+from chaser_emulator.assembly import Node, assemble, mark_not_emulated, operations, resolve, secured
+from chaser_emulator.keywords import DocumentError
 
 Location = Literal["path", "query", "header"]
 
 # What each extension of an operation may say; anything else is a slip of the pen.
 _EXTENSIONS = {"x-scope", "x-roles", "x-service-account", "x-account", "x-rate", "x-audit", "x-provenance", "x-ruling"}
-
-# Keywords of JSON Schema and OpenAPI that validation, generation and the contract tests all understand.
-_KEYWORDS = frozenset(
-    [
-        "$ref",
-        "type",
-        "properties",
-        "required",
-        "additionalProperties",
-        "unevaluatedProperties",
-        "propertyNames",
-        "minProperties",
-        "maxProperties",
-        "items",
-        "minItems",
-        "maxItems",
-        "uniqueItems",
-        "enum",
-        "const",
-        "format",
-        "pattern",
-        "minLength",
-        "maxLength",
-        "minimum",
-        "maximum",
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "multipleOf",
-        "allOf",
-        "anyOf",
-        "oneOf",
-        "not",
-        "if",
-        "then",
-        "else",
-        "dependentRequired",
-        "dependentSchemas",
-        "default",
-        "description",
-        "title",
-        "example",
-        "examples",
-        "deprecated",
-        "writeOnly",
-        "readOnly",
-        "contentMediaType",
-        "contentEncoding",
-        "prefixItems",
-        "x-provenance",
-        "x-ruling",
-        "x-code",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -162,8 +110,6 @@ def load(emulated: Iterable[str] | None = None) -> Spec:
         raise DocumentError(f"handlers without an operation: {sorted(unknown)}")
     mark_not_emulated(document, frozenset(names - known))
     compiled = [_operation(document, path, method, node) for path, method, node in operations(document)]
-    for name, schema in document["components"]["schemas"].items():
-        _check_keywords(f"components.schemas.{name}", schema)
     by_id = {operation.id: operation for operation in compiled}
     if len(by_id) != len(compiled):
         raise DocumentError("an operationId is given twice")
@@ -194,10 +140,9 @@ def _operation(document: Node, path: str, method: str, node: Node) -> Operation:
         rate=node.get("x-rate"),
         audit=None if audit is None else Audit(audit["action"], audit["resource_type"]),
         parameters=tuple(_parameter(document, where, parameter) for parameter in node.get("parameters", [])),
-        body=_body(document, where, node["requestBody"]) if "requestBody" in node else None,
+        body=_body(document, node["requestBody"]) if "requestBody" in node else None,
         responses={
-            int(status): _response(document, where, int(status), response)
-            for status, response in node["responses"].items()
+            int(status): _response(document, int(status), response) for status, response in node["responses"].items()
         },
     )
 
@@ -206,47 +151,18 @@ def _parameter(document: Node, where: str, node: Node) -> Parameter:
     node = resolve(document, node)
     if node["in"] not in ("path", "query", "header"):
         raise DocumentError(f"{where}: parameters in {node['in']} are not read")
-    _check_keywords(f"{where} {node['name']}", node["schema"])
     return Parameter(node["name"], node["in"], node.get("required", False), resolve(document, node["schema"]))
 
 
-def _body(document: Node, where: str, node: Node) -> Body:
+def _body(document: Node, node: Node) -> Body:
     node = resolve(document, node)
-    for media in node["content"].values():
-        _check_keywords(f"{where} body", media["schema"])
     content = {media_type: media["schema"] for media_type, media in node["content"].items()}
     return Body(node.get("required", False), content)
 
 
-def _response(document: Node, where: str, status: int, node: Node) -> Response:
+def _response(document: Node, status: int, node: Node) -> Response:
     node = resolve(document, node)
     content: dict[str, Node | None] = {}
     for media_type, media in node.get("content", {}).items():
-        _check_keywords(f"{where} {status}", media["schema"])
         content[media_type] = media["schema"] if media_type == "application/json" else None
     return Response(status, content)
-
-
-def _check_keywords(where: str, schema: Any) -> None:
-    if isinstance(schema, bool):
-        return
-    if unknown := set(schema) - _KEYWORDS:
-        raise DocumentError(f"{where}: unknown keywords {sorted(unknown)} in a schema")
-    for keyword in (
-        "items",
-        "additionalProperties",
-        "unevaluatedProperties",
-        "propertyNames",
-        "not",
-        "if",
-        "then",
-        "else",
-    ):
-        if keyword in schema:
-            _check_keywords(f"{where}.{keyword}", schema[keyword])
-    for keyword in ("allOf", "anyOf", "oneOf", "prefixItems"):
-        for index, part in enumerate(schema.get(keyword, [])):
-            _check_keywords(f"{where}.{keyword}[{index}]", part)
-    for keyword in ("properties", "dependentSchemas"):
-        for name, part in schema.get(keyword, {}).items():
-            _check_keywords(f"{where}.{name}", part)

@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from chaser_emulator import assembly, spec
+from chaser_emulator import assembly, keywords, spec
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from surface import SURFACE
 
@@ -113,7 +113,7 @@ def test_a_server_names_itself_first_and_declares_what_it_cannot_do_yet() -> Non
 
 
 def test_a_handler_without_an_operation_stops_the_start() -> None:
-    with pytest.raises(assembly.DocumentError, match="make-coffee"):
+    with pytest.raises(keywords.DocumentError, match="make-coffee"):
         spec.load(emulated={"list-accounts", "make-coffee"})
 
 
