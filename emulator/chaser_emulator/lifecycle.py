@@ -220,11 +220,18 @@ class Lifecycle:
             return listed
         try:
             async with asyncio.timeout(1.0):
-                alive = await asyncio.gather(*(self._engine.alive(row["ref"]) for row in running))
+                # One question for many: an engine in another process answers a list as fast as a name.
+                refs = await self._engine.refs() if len(running) > 1 else None
+                lost = {
+                    row["id"]: row
+                    for row in running
+                    if (row["ref"] not in refs if refs is not None else not await self._engine.alive(row["ref"]))
+                }
         except (SandboxError, TimeoutError):
             # It cannot be asked; what is written is the best that is known.
             return listed
-        lost = {row["id"]: row for row, is_alive in zip(running, alive, strict=True) if not is_alive}
+        if not lost:
+            return listed
         for row in lost.values():
             await self.lost(row)
         return [await rows.get(self._store, row["id"]) or row if row["id"] in lost else row for row in listed]

@@ -14,8 +14,3 @@ def base_url(request: Request, settings: Settings) -> str:
     forwarded = request.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
     scheme = forwarded if forwarded in ("http", "https") else request.url.scheme
     return f"{scheme}://{request.url.netloc}"
-
-
-def control_url(request: Request, settings: Settings, session_id: str) -> str:
-    """The control endpoint of a session: the base of its gateway (S19)."""
-    return f"{base_url(request, settings)}/s/{session_id}/"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from chaser_emulator import lookup
 from chaser_emulator.errors import ApiError
@@ -18,8 +19,13 @@ _PATIENCE = 10.0
 
 
 def _info(call: Call, row: Row) -> SessionInfo:
-    leases = None if row["ended_at"] else call.world.lifecycle.leases(row["id"])
-    return session_info(row, base_url(call.request, call.world.settings), leases)
+    return _infos(call, [row])[0]
+
+
+def _infos(call: Call, rows: Sequence[Row]) -> list[SessionInfo]:
+    base = base_url(call.request, call.world.settings)
+    leases = call.world.lifecycle.leases
+    return [session_info(row, base, None if row["ended_at"] else leases(row["id"])) for row in rows]
 
 
 @operation("create-session")
@@ -38,7 +44,7 @@ async def list_sessions(call: Call) -> ListSessionsResponse:
     )
     effective = await call.world.lifecycle.reconcile(rows)
     still = [row for row in effective if row["ended_at"] is None]
-    return {"sessions": [_info(call, row) for row in still], "total": total - (len(rows) - len(still))}
+    return {"sessions": _infos(call, still), "total": total - (len(rows) - len(still))}
 
 
 @operation("get-session")
