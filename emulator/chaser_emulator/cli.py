@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -25,6 +25,9 @@ from chaser_emulator.plans import PLANS
 from chaser_emulator.settings import DEFAULT_API_KEY, DEFAULT_IMAGE, Settings
 
 # What serves is imported by the commands that serve: `env` and `stop` answer at once.
+
+if TYPE_CHECKING:
+    from chaser_emulator.meter import Limits
 
 CONFIG = "chaser-emulator.toml"
 
@@ -139,6 +142,12 @@ def _serving(command: F) -> F:
         ),
         _option("--max-sessions", type=click.IntRange(min=1), help="Live sessions an account may have."),
         _option("--rate-limit/--no-rate-limit", default=True, show_default=True, help="Refuse too many requests."),
+        _option(
+            "--limit",
+            multiple=True,
+            metavar="SURFACE=N[/M]",
+            help="Requests a minute on a surface, N for a caller and M for an account (repeat).",
+        ),
         _option("--public-url", help="Address under which clients see this server."),
         _option("--allowed-host", multiple=True, help="Another name to answer to (repeat)."),
         _option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Written once it is ready."),
@@ -179,7 +188,26 @@ def _settings(options: dict[str, Any]) -> Settings:
         chosen["rate_limit"] = Limits(enabled=False)
     else:
         del chosen["rate_limit"]
+        if options["limit"]:
+            chosen["rate_limits"] = _limits(options["limit"])
     return Settings(**chosen)
+
+
+def _limits(texts: tuple[str, ...]) -> dict[str, Limits]:
+    """The limits of single surfaces, such as `exec=100/200`; without M an account may do twice what a caller may."""
+    from chaser_emulator import spec
+    from chaser_emulator.meter import Limits
+
+    surfaces = {operation.rate for operation in spec.load().operations.values() if operation.rate is not None}
+    found = {}
+    for text in texts:
+        match = re.fullmatch(r"(\w+)=([0-9]{1,9})(?:/([0-9]{1,9}))?", text)
+        if match is None or match[1] not in surfaces:
+            raise click.UsageError(
+                f"--limit {text}: SURFACE=N or SURFACE=N/M is accepted, where SURFACE is {', '.join(sorted(surfaces))}"
+            )
+        found[match[1]] = Limits(per_principal=int(match[2]), per_account=int(match[3] or 2 * int(match[2])))
+    return found
 
 
 def _is_ephemeral(options: dict[str, Any]) -> bool:

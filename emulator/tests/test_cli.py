@@ -250,3 +250,15 @@ def test_an_engine_that_does_not_answer_is_said_so(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("chaser-emulator: sandboxes cannot run (docker)")
     assert "Traceback" not in done.stderr
+
+
+def test_the_limit_of_one_surface_can_be_chosen(tmp_path: Path) -> None:
+    script = (
+        "for i in 1 2 3; do curl -s -o /dev/null -w '%{http_code} ' -H \"Authorization: Bearer $CHASER_API_KEY\" "
+        "-H 'Content-Type: application/json' -d '{\"ephemeral\": true}' $CHASER_API_URL/v1/sessions; done"
+    )
+    done = cli("exec", "--sandbox", "scripted", "--limit", "sessions=2", "--", "sh", "-c", script, cwd=tmp_path)
+    assert done.stdout.split() == ["200", "200", "429"], done.stderr
+    refused = cli("--limit", "cookies=2", "--ephemeral", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "workspaces" in refused.stderr
