@@ -41,9 +41,7 @@ class Wanted:
     session_type: str
     workspace_id: str | None
     image: str | None
-    proxy: str | None
     github_repo: str | None
-    env: Mapping[str, str]
     max_seconds: int
 
 
@@ -85,9 +83,7 @@ class Lifecycle:
             session_type=wanted.session_type,
             workspace_id=wanted.workspace_id,
             image=wanted.image,
-            proxy=wanted.proxy,
             github_repo=wanted.github_repo,
-            env=wanted.env,
             created_at=timestamp(now),
             expires_at=timestamp(now + timedelta(seconds=wanted.max_seconds)),
         )
@@ -112,7 +108,7 @@ class Lifecycle:
         session_id = row["id"]
         try:
             if row["session_type"] != "sandbox":
-                await self._end(row, FAILED, "no Chromium was found to run a browser session with")
+                await self._end(row, FAILED, "browser sessions are not emulated yet")
                 return
             spec = SandboxSpec(session_id, row["workspace_id"], row["image"], env)
             try:

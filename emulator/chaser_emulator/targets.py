@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,12 @@ from chaser_emulator.operations import Call
 from chaser_emulator.plans import PLANS
 from chaser_emulator.resources import workspace_info
 from chaser_emulator.store import Row, Transaction, sessions, workspaces
-from chaser_emulator.store.sessions import TERMINATING
+from chaser_emulator.store.sessions import RUNNING, STARTING
 
 CREATE = ("session.create", "session")
+_PATIENCE = 30.0
+"""Seconds to wait for the session before it on the same workspace to end."""
+
 DEFAULT_WORKSPACE = "default"
 """The name of the sandbox workspace that a paid account falls back to (W30)."""
 
@@ -30,20 +34,21 @@ class Target:
     workspace: Row | None
 
 
-async def open_session(call: Call, body: Mapping[str, Any]) -> Target:
+async def open_session(call: Call, body: Mapping[str, Any], variables: Mapping[str, str] | None = None) -> Target:
     """The session that a create or an exec names in its body; a new one is booting when this returns.
 
+    `variables` are for every command of a new session. They go to the sandbox alone: they may be secrets.
     Raises ApiError for an unknown workspace, one of another type, and what the plan does not allow.
     """
     session_type = body.get("session_type") or "sandbox"
     ephemeral = bool(body.get("ephemeral"))
     selector = body.get("workspace")
-    env = dict(body.get("env") or {})
     plan = PLANS[call.account.plan]
     if selector is None and not ephemeral:
         if session_type == "browser":
             raise invalid_field("/workspace", "a browser session needs a workspace, or ephemeral = true")
         ephemeral = not plan.allow_workspaces
+    deadline = asyncio.get_running_loop().time() + _PATIENCE
     while True:
         if not ephemeral:
             await storage.require_room(call)
@@ -51,13 +56,20 @@ async def open_session(call: Call, body: Mapping[str, Any]) -> Target:
             workspace = None if ephemeral else await _workspace(call, tx, selector, session_type)
             live = await sessions.of_workspace(tx, workspace["id"]) if workspace is not None else None
             if live is None:
-                row = await _insert(call, tx, session_type, workspace, body, env)
+                row = await _insert(call, tx, session_type, workspace, body)
                 break
-        if live["status"] != TERMINATING:
+        if live["status"] == RUNNING:
+            [live] = await call.world.lifecycle.reconcile([live])
+        if live["status"] in (STARTING, RUNNING):
             return Target(live, False, workspace)
         # The one before it is on its way out; its disk is free once it is gone.
-        await call.world.lifecycle.ended(live["id"])
-    call.world.lifecycle.boot(row, _proxy_variables(row["proxy"]) | env)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await call.world.lifecycle.ended(live["id"])
+        except TimeoutError:
+            message = f"session {live['id']} on this workspace is still ending; the engine does not answer"
+            raise ApiError("sandbox_unavailable", message) from None
+    call.world.lifecycle.boot(row, variables or {})
     return Target(row, True, workspace)
 
 
@@ -67,7 +79,6 @@ async def _insert(
     session_type: str,
     workspace: Row | None,
     body: Mapping[str, Any],
-    env: Mapping[str, str],
 ) -> Row:
     plan = PLANS[call.account.plan]
     if plan.pricing_model == "usage_based" and call.account.wallet_micros_usd <= 0:
@@ -86,9 +97,7 @@ async def _insert(
             session_type=session_type,
             workspace_id=workspace["id"] if workspace is not None else None,
             image=workspace["image"] if workspace is not None else body.get("image"),
-            proxy=_proxy(body),
             github_repo=body.get("github_repo"),
-            env=env,
             max_seconds=plan.max_session_seconds,
         ),
     )
@@ -132,6 +141,31 @@ async def _default_workspace(call: Call, tx: Transaction) -> Row:
     return row
 
 
+ENVIRONMENT_LIMIT = 128 * 1024
+"""Bytes of all variables of a request together, names and values (X16)."""
+
+
+def variables_of(body: Mapping[str, Any]) -> dict[str, str]:
+    """The `env` of a request. Raises ApiError when it is larger than the limit."""
+    variables: dict[str, str] = body.get("env") or {}
+    size = sum(len(name.encode()) + len(value.encode()) + 2 for name, value in variables.items())
+    if size > ENVIRONMENT_LIMIT:
+        raise invalid_field("/env", f"has {size} bytes in all; at most {ENVIRONMENT_LIMIT} are accepted")
+    return variables
+
+
+def proxy_variables(body: Mapping[str, Any]) -> dict[str, str]:
+    """What programs look at to find the proxy that a session was asked to use.
+
+    The words for Chaser's own pools mean a direct way here (S6).
+    """
+    proxy = _proxy(body)
+    if proxy is None or "://" not in proxy:
+        return {}
+    names = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
+    return {name: proxy for upper in names for name in (upper, upper.lower())}
+
+
 def _proxy(body: Mapping[str, Any]) -> str | None:
     """The proxy, also in the form of older clients (S28)."""
     network = body.get("network")
@@ -143,11 +177,3 @@ def _proxy(body: Mapping[str, Any]) -> str | None:
         return str(proxy["url"])
     secret = f":{proxy['password']}" if proxy.get("password") is not None else ""
     return f"{scheme}://{proxy['username']}{secret}@{rest}"
-
-
-def _proxy_variables(proxy: str | None) -> dict[str, str]:
-    """What programs look at to find a proxy; the words for Chaser's own pools mean a direct way here (S6)."""
-    if proxy is None or "://" not in proxy:
-        return {}
-    names = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
-    return {name: proxy for upper in names for name in (upper, upper.lower())}

@@ -241,4 +241,32 @@ def test_a_container_that_is_taken_away_is_noticed(tmp_path: Path) -> None:
         assert client.get(f"/v1/sessions/{first}").json()["status"] == "failed"
         assert client.get("/v1/sessions").json() == {"sessions": [], "total": 0}
         assert client.get(f"/v1/sessions/{second}").json()["status"] == "failed"
+        client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "w"})
+        lost = create(client, workspace="w")["id"]
+        [container] = engine.containers.list(filters={"label": f"chaser.emulator.session={lost}"})
+        container.remove(force=True)
+        again = create(client, workspace="w")
+        assert (again["status"], again["id"] == lost) == ("running", False)
     engine.close()
+
+
+def test_variables_have_a_limit_in_all(client: httpx.Client) -> None:
+    env = {f"V{number}": "x" * 1000 for number in range(140)}
+    session = create(client, ephemeral=True)["id"]
+    for path, body in (
+        ("/v1/sessions", {"ephemeral": True, "env": env}),
+        ("/v1/exec", {"command": "true", "ephemeral": True, "env": env}),
+        (f"/v1/sessions/{session}/exec", {"command": "true", "env": env}),
+    ):
+        answer = refused(client.post(path, json=body), 400, "invalid_request")
+        assert answer["details"][0]["pointer"] == "/env"
+    create(client, ephemeral=True, env={name: env[name] for name in list(env)[:120]})
+
+
+def test_the_variables_of_a_command_are_its_own(real_client: httpx.Client) -> None:
+    body = {"command": 'echo "[$ONCE]"', "env": {"ONCE": "here"}}
+    first = real_client.post("/v1/exec", json=body).json()
+    assert first["output"] == "[here]\n"
+    second = real_client.post("/v1/exec", json={"command": 'echo "[$ONCE]"'}).json()
+    assert (second["session_id"], second["output"]) == (first["session_id"], "[]\n")
+    real_client.delete(f"/v1/sessions/{first['session_id']}")

@@ -17,7 +17,7 @@ from chaser_emulator.sandbox import WORKSPACE_ROOT, CommandSpec, SandboxGone
 from chaser_emulator.shapes import SandboxExecResponse, SessionSelfTestResponse
 from chaser_emulator.store import Row, workspaces
 from chaser_emulator.store.sessions import FAILED, RUNNING
-from chaser_emulator.targets import open_session
+from chaser_emulator.targets import open_session, variables_of
 
 DEFAULT_TIMEOUT_MS = 120_000
 """How long a command may run when its request does not say (X7)."""
@@ -26,6 +26,7 @@ DEFAULT_TIMEOUT_MS = 120_000
 @operation("exec-sandbox")
 async def exec_sandbox(call: Call) -> SandboxExecResponse:
     """Run a command in the sandbox that the body names or the plan falls back to."""
+    variables_of(call.body)  # what is wrong with it must not cost a sandbox
     target = await open_session(call, call.body)
     ephemeral = target.workspace is None
     lifecycle = call.world.lifecycle
@@ -67,7 +68,7 @@ def _spec(call: Call, row: Row, *, stdin: bool) -> CommandSpec:
     return CommandSpec(
         command=call.body["command"],
         cwd=call.body.get("cwd") or WORKSPACE_ROOT,
-        env=call.body.get("env") or {},
+        env=variables_of(call.body),
         user=call.body.get("user"),
         stdin=stdin,
     )

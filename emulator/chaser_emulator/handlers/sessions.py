@@ -11,7 +11,7 @@ from chaser_emulator.operations import Call, operation
 from chaser_emulator.resources import present, session_info
 from chaser_emulator.shapes import BulkTerminateFailure, BulkTerminateResponse, ListSessionsResponse, SessionInfo
 from chaser_emulator.store import Row, sessions, workspaces
-from chaser_emulator.targets import open_session
+from chaser_emulator.targets import open_session, proxy_variables, variables_of
 from chaser_emulator.urls import base_url
 
 _PATIENCE = 10.0
@@ -31,7 +31,7 @@ def _infos(call: Call, rows: Sequence[Row]) -> list[SessionInfo]:
 @operation("create-session")
 async def create_session(call: Call) -> SessionInfo:
     """Boot a session, or answer the one that already runs on its workspace."""
-    target = await open_session(call, call.body)
+    target = await open_session(call, call.body, proxy_variables(call.body) | variables_of(call.body))
     row = await call.world.lifecycle.settled(target.session["id"], _PATIENCE)
     return _info(call, row or target.session)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from chaser_emulator.store import Reader, Row, Transaction
 
@@ -22,9 +21,7 @@ async def insert(
     session_type: str,
     workspace_id: str | None,
     image: str | None,
-    proxy: str | None,
     github_repo: str | None,
-    env: Mapping[str, str],
     created_at: str,
     expires_at: str,
 ) -> Row:
@@ -38,9 +35,7 @@ async def insert(
         ephemeral=workspace_id is None,
         workspace_id=workspace_id,
         image=image,
-        proxy=proxy,
         github_repo=github_repo,
-        env=json.dumps(env),
         created_at=created_at,
         expires_at=expires_at,
     )

@@ -83,7 +83,7 @@ CREATE TABLE workspaces (
     UNIQUE (account_id, name)
 ) STRICT;
 
--- `ref` names the sandbox in its engine, once there is one; `env` is a JSON object.
+-- `ref` names the sandbox in its engine, once there is one. Variables and proxies are not kept: they may be secrets.
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY,
     account_id TEXT NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,
@@ -92,9 +92,7 @@ CREATE TABLE sessions (
     ephemeral INTEGER NOT NULL,
     workspace_id TEXT REFERENCES workspaces(id) ON DELETE SET NULL,
     image TEXT,
-    proxy TEXT,
     github_repo TEXT,
-    env TEXT NOT NULL DEFAULT '{}',
     ref TEXT,
     failure TEXT,
     rows INTEGER,
