@@ -79,7 +79,7 @@ class Operation:
 
     @functools.cached_property
     def success(self) -> int:
-        """The one status below 400 (101 for an upgrade)."""
+        """The lowest status below 400 (101 for an upgrade)."""
         return next(status for status in self.responses if status < 400)
 
 
