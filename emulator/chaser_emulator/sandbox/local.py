@@ -52,9 +52,13 @@ class _Sandbox:
     workspace: Path
     view: beneath.View
     resident: bubblewrap.Resident | None
-    groups: list[int] = field(default_factory=list)
-    """Groups of the commands so far; needed where processes cannot be found by their environment."""
+    commands: list[LocalProcess] = field(default_factory=list)
+    """Commands that run, for plain processes; where those cannot be found by their environment, all so far."""
     stopping: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def running(self) -> list[LocalProcess]:
+        """The commands whose groups may have to be killed; on macOS a group is all that is known of its children."""
+        return [one for one in self.commands if one.runs or sys.platform != "linux"]
 
     @property
     def runs(self) -> bool:
@@ -143,7 +147,7 @@ class LocalEngine:
             return
         async with sandbox.stopping:
             if sandbox.resident is None:
-                await files.in_thread(plain.kill_all, sandbox.folder, sandbox.groups)
+                await files.in_thread(plain.kill_all, sandbox.folder, [one.pid for one in sandbox.running()])
             else:
                 await bubblewrap.halt(sandbox.resident)
             self._sandboxes.pop(ref, None)
@@ -270,7 +274,7 @@ class LocalEngine:
         below = re.fullmatch(rf"{WORKSPACE_ROOT}(?:/+(.*))?", inside, re.DOTALL)
         folder = str(sandbox.workspace / (below[1] or "")) if below else inside
         process = await plain.run(argv, env, cwd=folder, stdin=stdin, shut=self._shut)
-        sandbox.groups.append(process.pid)
+        sandbox.commands = [*sandbox.running(), process]
         return process
 
     def _users(self, sandbox: _Sandbox) -> Sequence[str]:

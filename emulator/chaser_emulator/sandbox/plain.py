@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -61,26 +62,28 @@ async def run(
 
 
 def kill_all(folder: Path, groups: Iterable[int] = ()) -> None:
-    """Kill every process whose temporary folder lies in `folder`; where /proc is missing, the given process groups.
+    """Kill the given process groups, and every process whose temporary folder lies in `folder`, where /proc tells.
 
-    Repeats until none is found, since a process may fork while we look.
+    Repeats until none is found twice: a process may fork while we look, and one that is between two programs shows no
+    environment for a moment.
     """
-    if sys.platform != "linux":
-        for group in groups:
-            try:
-                os.killpg(group, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                continue
-        return
-    for _ in range(50):
+    for group in groups:
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            continue
+    quiet = 0
+    for _ in range(100 if sys.platform == "linux" else 0):
         found = _marked(folder)
-        if not found:
+        quiet = 0 if found else quiet + 1
+        if quiet == 2:
             return
         for pid in found:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
+        time.sleep(0.002)
 
 
 def _marked(folder: Path) -> list[int]:

@@ -47,6 +47,11 @@ class LocalProcess:
     def pid(self) -> int:
         return self._pid
 
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended; its group's number is nobody else's then."""
+        return not self._ended.done()
+
     async def output(self) -> AsyncIterator[bytes]:
         owed: int | None = None  # what is left to read, once nothing new counts
         try:
