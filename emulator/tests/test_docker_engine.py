@@ -201,8 +201,8 @@ def test_sessions_come_and_go_without_a_trace(instance: str, client: docker.Dock
                     await asyncio.sleep(0.05)
                 while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
-            # Threads that ask the engine are kept, up to a bound.
-            assert threading.active_count() <= others + 16
+            # Threads that ask the engine, and the loop's own, are kept up to a bound.
+            assert threading.active_count() <= others + 24
 
     asyncio.run(scenario())
     _assert_nothing_left(client, instance)

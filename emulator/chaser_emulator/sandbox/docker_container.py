@@ -279,17 +279,15 @@ class Container:
         await asyncio.sleep(0)
 
     def _spawn(self, work: Coroutine[object, object, object]) -> None:
-        task: asyncio.Task[object] = asyncio.create_task(_quietly(work))
+        """Do what nobody waits for; it may fail with its sandbox, as whoever uses that next is told."""
+        task: asyncio.Task[object] = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
 
-
-async def _quietly(work: Coroutine[object, object, object]) -> None:
-    """What nobody waits for may fail with its sandbox; whoever uses the sandbox next is told."""
-    try:
-        await work
-    except SandboxError:
-        return
+    def _done(self, task: asyncio.Task[object]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) and not isinstance(error, SandboxError):
+            task.get_loop().call_exception_handler({"message": "work on a container failed", "exception": error})
 
 
 class _Chunks:
