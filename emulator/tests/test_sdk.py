@@ -240,3 +240,46 @@ def test_a_service_account_drives_a_sandbox(sdk: ChaserClient, emulator: Running
     assert result["output"] == "hello\n"
     events = bound.audit.list(action="session.exec")
     assert [(one["actor_type"], one["actor_id"]) for one in events] == [("service_account", robot["id"])]
+
+
+def test_accounts_and_members_are_managed(sdk: ChaserClient) -> None:
+    organization = sdk.accounts.create_organization(f"org-{uuid.uuid4().hex[:8]}")
+    ours = sdk.with_account(organization["id"])
+    fits(organization, sdk_types.AccountInfo)
+    assert organization["id"] in [one["id"] for one in sdk.accounts.list()]
+    assert ours.accounts.current() == organization
+    member = ours.accounts.members.add(f"{uuid.uuid4().hex[:8]}@example.test", role="admin")
+    fits(member, sdk_types.AccountMemberInfo)
+    assert ours.accounts.members.update(member["user_id"], "member")["role"] == "member"
+    assert len(ours.accounts.members.list()) == 2
+    ours.accounts.members.remove(member["user_id"])
+    assert len(ours.accounts.members.list()) == 1
+
+
+def test_keys_of_every_kind_come_and_go(sdk: ChaserClient) -> None:
+    organization = sdk.accounts.create_organization(f"org-{uuid.uuid4().hex[:8]}")
+    ours = sdk.with_account(organization["id"])
+    key = ours.keys.create(name="k", scopes=["audit.read"])
+    fits(key, sdk_types.CreateApiKeyResponse)
+    assert ours.keys.revoke(key["id"])["id"] == key["id"]
+    [listed] = ours.keys.list()
+    fits(listed, sdk_types.ApiKeyInfo)
+    holds(listed, "revoked")
+    robot = ours.accounts.service_accounts.create("robot")
+    fits(robot, sdk_types.ServiceAccountInfo)
+    made = ours.accounts.service_accounts.keys.create(robot["id"], name="k", scopes=["audit.read"])
+    fits(made, sdk_types.CreateServiceAccountKeyResponse)
+    ours.accounts.service_accounts.keys.revoke(robot["id"], made["id"])
+    [listed_key] = ours.accounts.service_accounts.keys.list(robot["id"])
+    holds(listed_key, "revoked")
+    ours.accounts.service_accounts.delete(robot["id"])
+    assert ours.accounts.service_accounts.list() == []
+    line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBavcjp6itKXoSQkeSIoCI2YII1bI0UEDDoPzZLz68ds ada@laptop"
+    ssh = ours.ssh_keys.create(line, name="laptop")
+    fits(ssh, sdk_types.SshKeyInfo)
+    assert [one["id"] for one in ours.ssh_keys.list()] == [ssh["id"]]
+    ours.ssh_keys.delete(ssh["id"])
+    assert ours.ssh_keys.list() == []
+    events = ours.audit.list(action="ssh_key.delete", resource_type="ssh_key", status="success", limit=5)
+    assert [one["resource_id"] for one in events] == [ssh["id"]]
+    fits(events[0], sdk_types.AuditEventInfo)
