@@ -72,10 +72,6 @@ class Meter:
         # Where both are empty, the one that stays so for longer: it decides when a repetition can succeed.
         return min(readings, key=lambda reading: (reading.remaining, -(reading.retry_after or 0)))
 
-    def clear(self) -> None:
-        """Forget every request."""
-        self._taken.clear()
-
     def _bucket(self, surface: str, scope: str, name: str, since: float) -> deque[float]:
         bucket = self._taken.setdefault((surface, scope, name), deque())
         while bucket and bucket[0] <= since:

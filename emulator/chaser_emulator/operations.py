@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 
 from chaser_emulator import events
-from chaser_emulator.admission import Account, Principal, require_scope
+from chaser_emulator.admission import Account, Principal
 from chaser_emulator.clock import Clock
 from chaser_emulator.sandbox import Engine
 from chaser_emulator.spec import Operation, Spec
@@ -88,10 +88,6 @@ class Call:
         """Return when the client has gone away. Only once the body has been read."""
         while (await self.request.receive())["type"] != "http.disconnect":
             pass
-
-    def require_scope(self, scope: str) -> None:
-        """For operations whose scope depends on their input."""
-        require_scope(self.principal, scope)
 
     @property
     def actor(self) -> events.Actor:

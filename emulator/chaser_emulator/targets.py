@@ -27,10 +27,9 @@ DEFAULT_WORKSPACE = "default"
 
 @dataclass(frozen=True)
 class Target:
-    """A session, whether this request made it, and its workspace's row (None: ephemeral)."""
+    """A session, and its workspace's row (None: ephemeral)."""
 
     session: Row
-    created: bool
     workspace: Row | None
 
 
@@ -61,7 +60,7 @@ async def open_session(call: Call, body: Mapping[str, Any], variables: Mapping[s
         if live["status"] == RUNNING:
             [live] = await call.world.lifecycle.reconcile([live])
         if live["status"] in (STARTING, RUNNING):
-            return Target(live, False, workspace)
+            return Target(live, workspace)
         # The one before it is on its way out; its disk is free once it is gone.
         try:
             async with asyncio.timeout_at(deadline):
@@ -70,7 +69,7 @@ async def open_session(call: Call, body: Mapping[str, Any], variables: Mapping[s
             message = f"session {live['id']} on this workspace is still ending; the engine does not answer"
             raise ApiError("sandbox_unavailable", message) from None
     call.world.lifecycle.boot(row, variables or {})
-    return Target(row, True, workspace)
+    return Target(row, workspace)
 
 
 async def _insert(

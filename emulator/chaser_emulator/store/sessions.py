@@ -82,15 +82,6 @@ async def of_workspace(reader: Reader, workspace_id: str) -> Row | None:
     return await reader.one("SELECT * FROM sessions WHERE workspace_id = ? AND ended_at IS NULL", workspace_id)
 
 
-async def of_workspaces(reader: Reader, workspace_ids: Sequence[str]) -> list[Row]:
-    """The live sessions of several workspaces."""
-    marks = ", ".join("?" * len(workspace_ids))
-    return await reader.all(
-        f"SELECT * FROM sessions WHERE ended_at IS NULL AND workspace_id IN ({marks})",  # noqa: S608 - marks only
-        *workspace_ids,
-    )
-
-
 async def set_status(tx: Transaction, session_id: str, status: str, *, expected: Sequence[str]) -> bool:
     """Move a live session on, if it is in one of the `expected` states; answers whether it was."""
     marks = ", ".join("?" * len(expected))

@@ -46,8 +46,3 @@ async def add(
 
 async def delete(tx: Transaction, key_id: str) -> None:
     await tx.run("DELETE FROM ssh_keys WHERE id = ?", key_id)
-
-
-async def delete_all(tx: Transaction, account_id: str, user_id: str) -> None:
-    """Forget every key of a user in one account."""
-    await tx.run("DELETE FROM ssh_keys WHERE account_id = ? AND user_id = ?", account_id, user_id)
