@@ -40,7 +40,7 @@ async def from_docker(folder: Path) -> str | None:
         return "the database cannot be read, so volumes of its workspaces may remain in Docker"
     try:
         instance = await identity.fact(store, "instance")
-        disks = await workspaces.every_id(store)
+        disks = await workspaces.disks(store)
     finally:
         await store.close()
     if instance is None:
@@ -50,8 +50,8 @@ async def from_docker(folder: Path) -> str | None:
         await engine.open()
         for ref in await engine.refs():
             await engine.stop(ref)
-        for workspace_id in disks:
-            await engine.delete_workspace(workspace_id)
+        for disk_id in await engine.disks() | disks:
+            await engine.delete_disk(disk_id)
     except SandboxError as error:
         return f"containers and volumes labelled {instance} may remain in Docker: {error}" if disks else None
     finally:

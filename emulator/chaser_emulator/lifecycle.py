@@ -110,7 +110,14 @@ class Lifecycle:
             if row["session_type"] != "sandbox":
                 await self._end(row, FAILED, "browser sessions are not emulated yet")
                 return
-            spec = SandboxSpec(session_id, row["workspace_id"], row["image"], env)
+            workspace = await workspaces.get(self._store, row["workspace_id"]) if row["workspace_id"] else None
+            spec = SandboxSpec(
+                session_id,
+                workspace_id=row["workspace_id"],
+                disk_id=workspace["disk_id"] if workspace else None,
+                image=row["image"],
+                env=env,
+            )
             try:
                 ref = await self._engine.start(spec)
             except SandboxError as error:
@@ -265,7 +272,7 @@ class Lifecycle:
 
     async def delete_disk(self, workspace_id: str) -> None:
         """Finish the deletion of a doomed workspace: its disk, then its row, so that a crash between leaves the row."""
-        await self._engine.delete_workspace(workspace_id)
+        await self._engine.delete_disk(workspace_id)
         async with self._store.transaction() as tx:
             await workspaces.remove(tx, workspace_id)
 
@@ -292,7 +299,7 @@ class Lifecycle:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if not keep:
-            disks = [self._engine.delete_workspace(one) for one in await workspaces.every_id(self._store)]
+            disks = [self._engine.delete_disk(one) for one in await self._engine.disks()]
             await asyncio.gather(*disks, return_exceptions=True)
 
     # Expiry

@@ -84,7 +84,7 @@ class Storage:
 
     async def _measure(self, row: Row) -> None:
         try:
-            used = await self._engine.workspace_bytes(row["id"])
+            used = await self._engine.disk_bytes(row["disk_id"])
         except SandboxError as error:
             # An engine that cannot say must not stop what needs no engine; the last known size counts.
             _log.warning("workspace %s cannot be measured: %s", row["id"], error)

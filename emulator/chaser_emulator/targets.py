@@ -126,9 +126,9 @@ async def _workspace(call: Call, tx: Transaction, selector: str | None, session_
 async def _default_workspace(call: Call, tx: Transaction) -> Row:
     """Make the account's default sandbox workspace, on first need."""
     workspace_id = new_id()
-    await tx.insert(
-        "workspaces",
-        id=workspace_id,
+    await workspaces.insert(
+        tx,
+        workspace_id,
         account_id=call.account.id,
         name=DEFAULT_WORKSPACE,
         session_type="sandbox",

@@ -82,7 +82,7 @@ def test_a_session_is_a_container_with_labels_limits_an_init_and_no_folder_of_th
 ) -> None:
     async def scenario() -> None:
         async with opened(instance) as engine:
-            ref = await engine.start(SandboxSpec("s-1", workspace_id="w-1", env={"COLOUR": "blue"}))
+            ref = await engine.start(SandboxSpec("s-1", workspace_id="w-1", disk_id="w-1", env={"COLOUR": "blue"}))
             found = client.containers.get(ref).attrs
             limits = found["HostConfig"]
             assert found["Config"]["Labels"]["chaser.emulator.session"] == "s-1"
@@ -102,7 +102,7 @@ def test_the_user_of_the_image_owns_the_workspace(instance: str) -> None:
     async def scenario() -> None:
         async with opened(instance, busybox_as_ubuntu()) as engine:
             for workspace in ("w-1", None):
-                ref = await engine.start(SandboxSpec("s-1", workspace_id=workspace))
+                ref = await engine.start(SandboxSpec("s-1", workspace_id=workspace, disk_id=workspace))
                 assert await run(engine, ref, "id -u; echo text > file; stat -c %U file") == (0, "1000\nubuntu\n")
                 assert await run(engine, ref, "id -u", user="root") == (0, "0\n")
 
@@ -134,7 +134,7 @@ def test_an_image_that_cannot_be_had_is_named_with_the_reason_and_leaves_nothing
     async def scenario() -> None:
         async with opened(instance) as engine:
             with pytest.raises(SandboxUnavailable, match=r"127\.0\.0\.1:1/no/image.*refused"):
-                await engine.start(SandboxSpec("s-1", workspace_id="w-1", image="127.0.0.1:1/no/image"))
+                await engine.start(SandboxSpec("s-1", workspace_id="w-1", disk_id="w-1", image="127.0.0.1:1/no/image"))
 
     asyncio.run(scenario())
     _assert_nothing_left(client, instance)
@@ -152,7 +152,7 @@ def test_an_image_without_a_shell_is_refused_and_leaves_nothing(
     async def scenario() -> None:
         async with opened(instance) as engine:
             with pytest.raises(SandboxUnavailable, match="cannot run commands"):
-                await engine.start(SandboxSpec("s-1", workspace_id="w-1", image=name))
+                await engine.start(SandboxSpec("s-1", workspace_id="w-1", disk_id="w-1", image=name))
 
     try:
         asyncio.run(scenario())
@@ -328,7 +328,7 @@ from chaser_emulator.sandbox.docker import DockerEngine
 async def main():
     engine = DockerEngine(instance={instance!r}, default_image={busybox()!r})
     await engine.open()
-    ref = await engine.start(SandboxSpec("s-1", workspace_id="w-1", env={{"COLOUR": "blue"}}))
+    ref = await engine.start(SandboxSpec("s-1", workspace_id="w-1", disk_id="w-1", env={{"COLOUR": "blue"}}))
     for stdin in (False, True):
         process = await engine.exec(ref, CommandSpec("sleep 4321 & sleep 4321 & sleep 4321", stdin=stdin))
     await asyncio.sleep(0.5)

@@ -423,21 +423,21 @@ async def test_an_upload_that_is_cancelled_changes_nothing(engine: Engine, sandb
 
 async def test_a_workspace_outlives_its_sandboxes_until_it_is_deleted(engine: Engine) -> None:
     workspace = str(uuid.uuid4())
-    first = await engine.start(SandboxSpec(session_id="sess-1", workspace_id=workspace))
+    first = await engine.start(SandboxSpec(session_id="sess-1", workspace_id=workspace, disk_id=workspace))
     await engine.write_file(first, "kept", stream(b"kept"))
     await engine.stop(first)
-    second = await engine.start(SandboxSpec(session_id="sess-2", workspace_id=workspace))
+    second = await engine.start(SandboxSpec(session_id="sess-2", workspace_id=workspace, disk_id=workspace))
     assert await content_of(engine, second, "kept") == b"kept"
-    used = await engine.workspace_bytes(workspace)
+    used = await engine.disk_bytes(workspace)
     assert used is None or used >= 4
     await engine.stop(second)
-    await engine.delete_workspace(workspace)
-    await engine.delete_workspace(workspace)
-    third = await engine.start(SandboxSpec(session_id="sess-3", workspace_id=workspace))
+    await engine.delete_disk(workspace)
+    await engine.delete_disk(workspace)
+    third = await engine.start(SandboxSpec(session_id="sess-3", workspace_id=workspace, disk_id=workspace))
     with pytest.raises(PathNotFound):
         await engine.read_file(third, "kept")
     await engine.stop(third)
-    await engine.delete_workspace(workspace)
+    await engine.delete_disk(workspace)
 
 
 async def test_sandboxes_do_not_see_each_others_files(engine: Engine) -> None:

@@ -107,9 +107,9 @@ async def test_the_host_is_out_of_sight(isolated: LocalEngine, tmp_path: Path) -
 
 async def test_another_workspace_is_out_of_sight(isolated: LocalEngine) -> None:
     first, second = str(uuid.uuid4()), str(uuid.uuid4())
-    one = await isolated.start(SandboxSpec(session_id="sess-1", workspace_id=first))
+    one = await isolated.start(SandboxSpec(session_id="sess-1", workspace_id=first, disk_id=first))
     await isolated.write_file(one, "only-here-4711", stream(b"x"))
-    other = await isolated.start(SandboxSpec(session_id="sess-2", workspace_id=second))
+    other = await isolated.start(SandboxSpec(session_id="sess-2", workspace_id=second, disk_id=second))
     found = await run(isolated, other, "find / -name only-here-4711 -not -path '/proc/*' 2>/dev/null")
     assert found.output == b""
     assert (await run(isolated, other, "echo $CHASER_WORKSPACE_ID")).output.decode().strip() == second
@@ -225,7 +225,7 @@ from chaser_emulator.sandbox.local import LocalEngine
 async def main():
     engine = LocalEngine(data_dir=Path(sys.argv[1]), instance="test-local", isolation=sys.argv[2])
     await engine.open()
-    ref = await engine.start(SandboxSpec(session_id="sess-1", workspace_id="kept"))
+    ref = await engine.start(SandboxSpec(session_id="sess-1", workspace_id="kept", disk_id="kept"))
     await engine.start(SandboxSpec(session_id="sess-2"))
     await engine.exec(ref, CommandSpec("echo x > file; setsid -f sleep 600; sleep 600"))
     await engine.exec(ref, CommandSpec("touch stopped; kill -STOP $$"))
@@ -257,7 +257,7 @@ async def test_after_kill_9_nothing_is_left_but_workspaces(kind: Isolation, tmp_
     await until_none_related_to(tmp_path / "run")
     assert await engine.refs() == {}
     assert sorted(path.name for path in (tmp_path / "run" / "test-local").iterdir()) == ["staging"]
-    ref = await engine.start(SandboxSpec(session_id="sess-3", workspace_id="kept"))
+    ref = await engine.start(SandboxSpec(session_id="sess-3", workspace_id="kept", disk_id="kept"))
     assert await content_of(engine, ref, "file") == b"x\n"
     await engine.close()
 

@@ -87,7 +87,7 @@ async def _clone(call: Call) -> WorkspaceInfo:
             hidden=True,
         )
     try:
-        await call.engine.copy_workspace(source["id"], workspace_id)
+        await call.engine.copy_disk(source["disk_id"], workspace_id)
         async with call.store.transaction() as tx:
             now = await _idle(call, tx, source)
             if now["last_session_id"] != source["last_session_id"]:

@@ -8,8 +8,10 @@ A *ref* is a string naming a started sandbox; it outlives the emulator's own pro
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol
 
 EngineName = Literal["local", "docker", "scripted"]
@@ -22,14 +24,17 @@ WORKSPACE_ROOT = "/workspace"
 class SandboxSpec:
     """The sandbox that a session asks for.
 
-    `workspace_id` None means ephemeral: an empty `/workspace` that goes away with the sandbox.
-    `image` None means the engine's default. `env` is seen by every command of the sandbox.
+    `disk_id` names what is at `/workspace`; None means ephemeral: an empty one that goes away with the sandbox.
+    `workspace_id` is what commands are told of it. `image` None means the engine's default. `env` is seen by every
+    command of the sandbox. A `browser` gets what Chromium needs beyond that, such as shared memory.
     """
 
     session_id: str
     workspace_id: str | None = None
+    disk_id: str | None = None
     image: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    browser: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,24 @@ class CommandSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
     stdin: bool = False
+
+
+@dataclass(frozen=True)
+class TerminalSpec:
+    """A terminal in a sandbox, `rows` by `cols` characters, and what runs on it.
+
+    `human` is the user's login shell with `TERM=xterm-256color`; `agent` a bare shell for programs: no login files, no
+    echo, no prompt, no colours, `TERM=dumb`. `command` is run by that shell in place of a dialogue. `env` comes on top
+    and may set another TERM; the rest is as in a CommandSpec.
+    """
+
+    mode: Literal["human", "agent"] = "human"
+    command: str | None = None
+    rows: int = 24
+    cols: int = 80
+    cwd: str = WORKSPACE_ROOT
+    env: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None
 
 
 class Process(Protocol):
@@ -77,6 +100,22 @@ class Process(Protocol):
 
     async def wait(self) -> int:
         """Its exit code, 0–255: 128 plus the number for a death by signal. Output need not be read for it to return."""
+        ...
+
+
+class Terminal(Process, Protocol):
+    """A shell or command on a terminal of its own, which is its controlling terminal.
+
+    `write` is what is typed (Ctrl-C as byte 3 reaches the foreground group), `output` what the screen gets; reading
+    slowly holds the programs back, and nothing piles up. `close_stdin` types the end of input (Ctrl-D).
+    """
+
+    async def resize(self, rows: int, cols: int) -> None:
+        """Give the terminal another size; its foreground group is told (SIGWINCH). Nothing when it has ended."""
+        ...
+
+    async def close(self) -> None:
+        """Hang up: SIGHUP for all on the terminal, SIGKILL a moment later for what is left; again is nothing."""
         ...
 
 
@@ -152,20 +191,48 @@ class Engine(Protocol):
         """
         ...
 
-    async def delete_workspace(self, workspace_id: str) -> None:
-        """Delete a workspace's disk; no sandbox is using it. Of one that is not there: nothing."""
+    async def open_terminal(self, ref: str, spec: TerminalSpec) -> Terminal:
+        """Start a shell or a command on a new terminal. UnknownDirectory, UnknownUser, SandboxGone."""
         ...
 
-    async def copy_workspace(self, source_id: str, target_id: str) -> None:
-        """Make a new workspace's disk of all that is on another one's: links, modes and times too.
+    async def ports(self, ref: str) -> list[int]:
+        """The TCP ports that processes of this sandbox listen on, in order."""
+        ...
 
-        No sandbox uses either. On failure nothing of the new one remains, save what `delete_workspace` clears away.
-        Raises DiskFull.
+    async def connect(self, ref: str, port: int) -> socket.socket:
+        """A stream to what listens on a port of this sandbox, be it on its loopback address only.
+
+        The socket is connected, non-blocking, and the caller's to close; half-closing works both ways. It need not be
+        a TCP socket. PortClosed when nothing of this sandbox listens there; never another sandbox's port, nor the
+        host's.
         """
         ...
 
-    async def workspace_bytes(self, workspace_id: str) -> int | None:
-        """Bytes really used by a workspace's disk; None when it cannot be known."""
+    # Disks. A disk is all that /workspace holds; a workspace's row and a snapshot's row each name one.
+
+    async def disks(self) -> set[str]:
+        """Every disk of this instance, halves of copies that a crash left behind included."""
+        ...
+
+    async def delete_disk(self, disk_id: str) -> None:
+        """Delete a disk that no sandbox is using. Of one that is not there: nothing."""
+        ...
+
+    async def copy_disk(self, source_id: str, target_id: str) -> None:
+        """Make a new disk of all that is on another: links, holes, owners, modes and times too.
+
+        A source that is not there is an empty one. A sandbox may use the source: what it writes meanwhile is in the
+        copy or not, and a file that vanishes meanwhile is no failure. On failure, and when the caller is cancelled,
+        nothing of the new one remains. Raises DiskFull.
+        """
+        ...
+
+    async def fill_disk(self, disk_id: str, folder: Path) -> None:
+        """Make a new disk of a folder on the emulator's machine, owned by the sandbox's user; as `copy_disk` else."""
+        ...
+
+    async def disk_bytes(self, disk_id: str) -> int | None:
+        """Bytes really used by a disk, a file with several names counted once; None when it cannot be known."""
         ...
 
 
@@ -187,6 +254,10 @@ class UnknownDirectory(SandboxError):
 
 class UnknownUser(SandboxError):
     """`user` is no user of the sandbox, or the engine cannot run as it."""
+
+
+class PortClosed(SandboxError):
+    """Nothing in the sandbox listens on the port."""
 
 
 class BadPath(SandboxError):

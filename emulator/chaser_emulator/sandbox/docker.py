@@ -137,7 +137,7 @@ class DockerEngine:
             await container.ready()
         except BaseException as error:
             fresh = making.result()
-            await asyncio.shield(self._spawn(self._discard(ref, spec.workspace_id if fresh else None)))
+            await asyncio.shield(self._spawn(self._discard(ref, spec.disk_id if fresh else None)))
             if isinstance(error, SandboxError):
                 raise SandboxUnavailable(f"The image {image!r} cannot run commands, as by `sh`: {error}") from error
             raise
@@ -155,15 +155,15 @@ class DockerEngine:
         """
         env = _environment(spec)
         mine = {f"{_LABEL}.instance": self._instance}
-        if spec.workspace_id is not None:
-            mine[f"{_LABEL}.workspace"] = spec.workspace_id
+        if spec.disk_id is not None:
+            mine[f"{_LABEL}.disk"] = spec.disk_id
         labels = {**mine, f"{_LABEL}.session": spec.session_id, f"{_LABEL}.env": json.dumps(env)}
         mounts: list[Mount] = []
         api = self._engine.slow_api
         fresh = False
-        if spec.workspace_id is not None:
-            fresh = self._is_new(self._volume(spec.workspace_id))
-            mounts.append(Mount(WORKSPACE_ROOT, self._volume(spec.workspace_id), type="volume", labels=mine))
+        if spec.disk_id is not None:
+            fresh = self._is_new(self._volume(spec.disk_id))
+            mounts.append(Mount(WORKSPACE_ROOT, self._volume(spec.disk_id), type="volume", labels=mine))
         limits = api.create_host_config(
             init=True,
             mounts=mounts,
@@ -189,9 +189,9 @@ class DockerEngine:
             api.start(ref)
         except (DockerException, RequestException):
             self._remove(ref)
-            if fresh and spec.workspace_id is not None:
+            if fresh and spec.disk_id is not None:
                 with contextlib.suppress(APIError):
-                    api.remove_volume(self._volume(spec.workspace_id))
+                    api.remove_volume(self._volume(spec.disk_id))
             raise
         return fresh
 
@@ -208,11 +208,11 @@ class DockerEngine:
         with contextlib.suppress(SandboxUnavailable):
             await self._engine.ask(lambda: self._remove(ref))
 
-    async def _discard(self, ref: str, workspace_id: str | None) -> None:
+    async def _discard(self, ref: str, disk_id: str | None) -> None:
         with contextlib.suppress(SandboxUnavailable):
             await self.stop(ref)
-            if workspace_id is not None:
-                await self.delete_workspace(workspace_id)
+            if disk_id is not None:
+                await self.delete_disk(disk_id)
 
     async def stop(self, ref: str) -> None:
         if not ref.startswith(self._prefix):
@@ -264,8 +264,8 @@ class DockerEngine:
                 await asyncio.sleep(0.05)
             raise
 
-    async def delete_workspace(self, workspace_id: str) -> None:
-        volume = self._volume(workspace_id)
+    async def delete_disk(self, disk_id: str) -> None:
+        volume = self._volume(disk_id)
 
         def delete() -> None:
             with contextlib.suppress(NotFound):
@@ -273,7 +273,7 @@ class DockerEngine:
 
         await self._engine.ask(delete, SLOW)
 
-    async def copy_workspace(self, source_id: str, target_id: str) -> None:
+    async def copy_disk(self, source_id: str, target_id: str) -> None:
         try:
             await self._engine.ask(lambda: self._engine.api.inspect_volume(self._volume(source_id)))
         except SandboxUnavailable as error:
@@ -304,7 +304,7 @@ class DockerEngine:
         api = self._engine.slow_api
         mounts = [
             Mount("/from", self._volume(source_id), type="volume", read_only=True),
-            Mount("/to", self._volume(target_id), type="volume", labels=labels | {f"{_LABEL}.workspace": target_id}),
+            Mount("/to", self._volume(target_id), type="volume", labels=labels | {f"{_LABEL}.disk": target_id}),
         ]
         api.create_container(
             self._default_image,
@@ -324,15 +324,23 @@ class DockerEngine:
                 raise DiskFull("No space is left on the disk for the copy.")
             raise SandboxUnavailable(f"The workspace cannot be copied: {said}.")
 
-    async def workspace_bytes(self, workspace_id: str) -> int | None:
-        for found in await self._list(f"{_LABEL}.workspace={workspace_id}"):
+    async def disks(self) -> set[str]:
+        def look() -> set[str]:
+            mine = {"label": [f"{_LABEL}.instance={self._instance}", f"{_LABEL}.disk"]}
+            found = self._engine.api.volumes(filters=mine)["Volumes"] or ()
+            return {volume["Labels"][f"{_LABEL}.disk"] for volume in found}
+
+        return await self._engine.ask(look)
+
+    async def disk_bytes(self, disk_id: str) -> int | None:
+        for found in await self._list(f"{_LABEL}.disk={disk_id}"):
             if found["State"] == "running":
                 with contextlib.suppress(SandboxGone):
                     return await (await self._container(_name(found))).used_bytes()
 
         def look() -> int | None:
             for volume in self._engine.slow_api.df().get("Volumes") or ():
-                if volume["Name"] == self._volume(workspace_id):
+                if volume["Name"] == self._volume(disk_id):
                     size = int((volume.get("UsageData") or {}).get("Size", -1))
                     return size if size >= 0 else None
             return None
@@ -366,8 +374,8 @@ class DockerEngine:
         wanted = [f"{_LABEL}.instance={self._instance}", *labels]
         return await self._engine.ask(lambda: self._engine.api.containers(all=every, filters={"label": wanted}))
 
-    def _volume(self, workspace_id: str) -> str:
-        return self._prefix + workspace_id
+    def _volume(self, disk_id: str) -> str:
+        return self._prefix + disk_id
 
     @property
     def _engine(self) -> Line:

@@ -76,7 +76,7 @@ class LocalEngine:
     outlives = False
 
     def __init__(self, *, data_dir: Path, instance: str, isolation: Isolation = "auto") -> None:
-        self._workspaces = data_dir.resolve() / "workspaces"
+        self._disks = data_dir.resolve() / "workspaces"
         self._run = data_dir.resolve() / "run" / _folder_name(instance)
         self._hidden = (data_dir.resolve(), Path.home())
         self._isolation = isolation
@@ -182,8 +182,8 @@ class LocalEngine:
     async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes]) -> int:
         return await files.write(self._get(ref).view, path, content)
 
-    async def delete_workspace(self, workspace_id: str) -> None:
-        folder = self._workspace(workspace_id)
+    async def delete_disk(self, disk_id: str) -> None:
+        folder = self._disk(disk_id)
         doomed = self._run / f"deleted-{secrets.token_hex(8)}"
         try:
             os.replace(
@@ -193,13 +193,16 @@ class LocalEngine:
             return
         await files.in_thread(files.remove_tree, doomed)
 
-    async def copy_workspace(self, source_id: str, target_id: str) -> None:
-        source, target = self._workspace(source_id), self._workspace(target_id)
+    async def copy_disk(self, source_id: str, target_id: str) -> None:
+        source, target = self._disk(source_id), self._disk(target_id)
         if source.exists():
             await copies.copy_tree(source, target, self._shut)
 
-    async def workspace_bytes(self, workspace_id: str) -> int | None:
-        folder = self._workspace(workspace_id)
+    async def disks(self) -> set[str]:
+        return {entry.name for entry in self._disks.iterdir()} if self._disks.is_dir() else set()
+
+    async def disk_bytes(self, disk_id: str) -> int | None:
+        folder = self._disk(disk_id)
         return await files.in_thread(files.used_bytes, folder)
 
     # What it is made of.
@@ -210,17 +213,17 @@ class LocalEngine:
             raise SandboxGone("The sandbox has ended.")
         return sandbox
 
-    def _workspace(self, workspace_id: str) -> Path:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", workspace_id):
-            raise BadPath("This is no id of a workspace.")
-        return self._workspaces / workspace_id
+    def _disk(self, disk_id: str) -> Path:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", disk_id):
+            raise BadPath("This is no id of a disk.")
+        return self._disks / disk_id
 
     def _clear(self) -> None:
         bubblewrap_left = sys.platform == "linux" and bubblewrap.kill_strays(self._run)
         plain.kill_all(self._run)
         if bubblewrap_left or self._run.exists():
             files.remove_tree(self._run)
-        for folder in (self._workspaces, self._run, self._run / "staging"):
+        for folder in (self._disks, self._run, self._run / "staging"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def _probe(self) -> None:
@@ -237,7 +240,7 @@ class LocalEngine:
 
     async def _boot(self, ref: str, spec: SandboxSpec, *, isolated: bool) -> _Sandbox:
         folder = self._run / ref
-        workspace = folder / "workspace" if spec.workspace_id is None else self._workspace(spec.workspace_id)
+        workspace = folder / "workspace" if spec.disk_id is None else self._disk(spec.disk_id)
         tmp, home = folder / "tmp", folder / "home"
         try:
             for path in (folder, workspace, tmp, home):

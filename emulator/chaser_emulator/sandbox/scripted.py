@@ -80,7 +80,7 @@ class ScriptedEngine:
         self.rules = list(rules)
         self.processes: list[ScriptedProcess] = []
         """Commands under way that were started with an open standard input, and the last of those that have ended."""
-        self._workspaces: dict[str, Files] = {}
+        self._disks: dict[str, Files] = {}
         self._sandboxes: dict[str, _Sandbox] = {}
 
     async def open(self) -> EngineInfo:
@@ -97,7 +97,7 @@ class ScriptedEngine:
 
     async def start(self, spec: SandboxSpec) -> str:
         ref = f"scripted-{secrets.token_hex(8)}"
-        files = {} if spec.workspace_id is None else self._workspaces.setdefault(spec.workspace_id, {})
+        files = {} if spec.disk_id is None else self._disks.setdefault(spec.disk_id, {})
         self._sandboxes[ref] = _Sandbox(spec, files)
         return ref
 
@@ -164,14 +164,17 @@ class ScriptedEngine:
         files[place] = bytes(collected)
         return len(collected)
 
-    async def delete_workspace(self, workspace_id: str) -> None:
-        self._workspaces.pop(workspace_id, None)
+    async def delete_disk(self, disk_id: str) -> None:
+        self._disks.pop(disk_id, None)
 
-    async def copy_workspace(self, source_id: str, target_id: str) -> None:
-        self._workspaces[target_id] = dict(self._workspaces.get(source_id, {}))
+    async def copy_disk(self, source_id: str, target_id: str) -> None:
+        self._disks[target_id] = dict(self._disks.get(source_id, {}))
 
-    async def workspace_bytes(self, workspace_id: str) -> int | None:
-        return sum(len(content) for content in self._workspaces.get(workspace_id, {}).values())
+    async def disks(self) -> set[str]:
+        return set(self._disks)
+
+    async def disk_bytes(self, disk_id: str) -> int | None:
+        return sum(len(content) for content in self._disks.get(disk_id, {}).values())
 
     def _get(self, ref: str) -> _Sandbox:
         try:

@@ -53,8 +53,8 @@ async def insert(
     account_id: str,
     name: str | None,
     session_type: str,
-    image: str | None,
-    template: bool,
+    image: str | None = None,
+    template: bool = False,
     created_at: str,
     source_workspace_id: str | None = None,
     github_repo: str | None = None,
@@ -67,6 +67,7 @@ async def insert(
         account_id=account_id,
         name=None if hidden else name,
         session_type=session_type,
+        disk_id=workspace_id,
         image=image,
         template=template,
         source_workspace_id=source_workspace_id,
@@ -99,9 +100,10 @@ async def doomed(reader: Reader) -> list[str]:
     return [row["id"] for row in await reader.all("SELECT id FROM workspaces WHERE doomed")]
 
 
-async def every_id(reader: Reader) -> list[str]:
-    """The ids of all workspaces of all accounts, doomed ones included."""
-    return [row["id"] for row in await reader.all("SELECT id FROM workspaces")]
+async def disks(reader: Reader) -> set[str]:
+    """Every disk that a row names, of workspaces and snapshots of all accounts, doomed ones included."""
+    rows = await reader.all("SELECT disk_id FROM workspaces UNION SELECT disk_id FROM snapshots")
+    return {row["disk_id"] for row in rows}
 
 
 async def remove(tx: Transaction, workspace_id: str) -> None:

@@ -1,0 +1,14 @@
+-- A disk holds the files of one workspace or of one snapshot, whose row names it. One that no row names is what a crash
+-- or a failed deletion left; it is cleared away.
+ALTER TABLE workspaces ADD COLUMN disk_id TEXT NOT NULL DEFAULT '';
+UPDATE workspaces SET disk_id = id;
+
+CREATE TABLE snapshots (
+    workspace_id TEXT NOT NULL REFERENCES workspaces(id) ON DELETE CASCADE,
+    name TEXT NOT NULL COLLATE NOCASE,
+    disk_id TEXT NOT NULL UNIQUE,
+    used_bytes INTEGER,
+    created_at TEXT NOT NULL,
+    restored_at TEXT,
+    PRIMARY KEY (workspace_id, name)
+) STRICT;
