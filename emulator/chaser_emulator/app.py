@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chaser_emulator import handlers, spec
 from chaser_emulator.edge import Edge
@@ -38,9 +39,10 @@ async def open_emulator(settings: Settings, engine: Engine | None = None) -> Asy
     document = spec.load(HANDLERS)
     async with open_world(settings, engine) as world:
         pipeline = Pipeline(document, HANDLERS, world)
-        inner = Starlette(routes=_routes(document, pipeline), exception_handlers={404: _no_route(pipeline)})
+        inner = Starlette(routes=_routes(document, pipeline), exception_handlers={404: _no_file(pipeline)})
         # A slash too many is a wrong path, not a redirect: Chaser's clients would lose their bodies on a 307.
         inner.router.redirect_slashes = False
+        inner.router.default = _nothing(pipeline)
         yield Emulator(Edge(inner, settings), world)
 
 
@@ -51,11 +53,23 @@ def _routes(document: spec.Spec, pipeline: Pipeline) -> list[BaseRoute]:
         paths.setdefault(operation.path, {})[operation.method] = operation
     ordered = sorted(paths, key=lambda path: [segment.startswith("{") for segment in path.split("/")])
     routes: list[BaseRoute] = [Route(path, Endpoint(pipeline, paths[path])) for path in ordered]
+    sockets = [path for path in ordered if any(operation.upgrades for operation in paths[path].values())]
+    routes += [WebSocketRoute(path, Endpoint(pipeline, paths[path])) for path in sockets]
     routes.append(Mount("/swagger-ui", StaticFiles(directory=swagger_assets())))
     return routes
 
 
-def _no_route(pipeline: Pipeline) -> Callable[[Request, Exception], Awaitable[Response]]:
+def _nothing(pipeline: Pipeline) -> ASGIApp:
+    """What answers where there is no route."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        error = ApiError("not_found", f"there is nothing at {scope['path']}")
+        await pipeline.refusal(error, HTTPConnection(scope))(scope, receive, send)
+
+    return answer
+
+
+def _no_file(pipeline: Pipeline) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def answer(request: Request, _error: Exception) -> Response:
         return pipeline.refusal(ApiError("not_found", f"there is nothing at {request.url.path}"), request)
 

@@ -150,6 +150,7 @@ def _serving(command: F) -> F:
         ),
         _option("--public-url", help="Address under which clients see this server."),
         _option("--allowed-host", multiple=True, help="Another name to answer to (repeat)."),
+        _option("--allowed-origin", multiple=True, help="A page that may open WebSockets, http://name (repeat)."),
         _option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Written once it is ready."),
         _option(
             "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Lines of log."
@@ -181,6 +182,7 @@ def _settings(options: dict[str, Any]) -> Settings:
     names = {field.name for field in dataclasses.fields(Settings)} & set(options)
     chosen = {name: options[name] for name in names}
     chosen["allowed_hosts"] = tuple(options["allowed_host"])
+    chosen["allowed_origins"] = tuple(options["allowed_origin"])
     chosen["data_dir"] = None if _is_ephemeral(options) else options["data_dir"] or whereabouts.default_data_dir()
     if not options["rate_limit"]:
         from chaser_emulator.meter import Limits

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
+from starlette.websockets import WebSocket
 
 from chaser_emulator import events
 from chaser_emulator.admission import Account, Principal
@@ -106,6 +107,16 @@ class Call:
     async def emit(self, tx: Transaction, kind: str, resource_id: str, data: Mapping[str, object]) -> None:
         """Put an event in the outbox, in the transaction of the change."""
         await events.emit(tx, self.clock, self.account.id, kind, resource_id, data)
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """What a handler answers whose operation opens a WebSocket: who talks on it once it is accepted.
+
+    `talk` returns when it has closed the socket, or when the client has.
+    """
+
+    talk: Callable[[WebSocket], Awaitable[None]]
 
 
 Handler = Callable[[Call], Awaitable[Any]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -9,13 +10,14 @@ from typing import Any, NoReturn
 
 import anyio
 from starlette.datastructures import UploadFile
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from chaser_emulator import admission, events, sandbox, uploads
+from chaser_emulator import admission, events, origins, sandbox, uploads
 from chaser_emulator.errors import ApiError, Problem, invalid
-from chaser_emulator.operations import Call, Handler, Reply
+from chaser_emulator.operations import Call, Handler, Reply, Upgrade
 from chaser_emulator.paths import decode_segment
 from chaser_emulator.spec import Operation, Spec
 from chaser_emulator.validation import Validator, parse_json
@@ -35,6 +37,9 @@ class Endpoint:
         self._operations = operations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._pipeline.upgrade(scope, receive, send, self._operations["GET"])
+            return
         request = Request(scope, receive, send)
         operation = self._operations.get(request.method)
         if operation is None:
@@ -86,11 +91,39 @@ class Pipeline:
             response.headers[name] = value
         return response
 
+    async def upgrade(self, scope: Scope, receive: Receive, send: Send, operation: Operation) -> None:
+        """Answer a request for a WebSocket; a refusal is the plain answer that it would be otherwise (S15)."""
+        scheme = "https" if scope["scheme"] == "wss" else "http"
+        request = Request({**scope, "type": "http", "method": "GET", "scheme": scheme}, receive)
+        websocket = WebSocket(scope, receive, send)
+        call = Call(self.spec, operation, self.world, request, request.state.request_id)
+        try:
+            origins.require_own(request, self.world.settings)
+            await self._admit(call, {})
+            await self._read(call)
+            upgrade = await self._handlers.get(operation.id, _not_emulated)(call)
+        except ApiError as error:
+            await websocket.send_denial_response(await self._refuse(call, error))
+            return
+        except sandbox.SandboxError as error:
+            await websocket.send_denial_response(await self._refuse(call, _of_sandbox(error)))
+            return
+        except Exception:
+            _log.exception("%s failed (%s)", request.url.path, call.request_id)
+            await websocket.send_denial_response(await self._refuse(call, _internal_error()))
+            return
+        await websocket.accept()
+        await converse(websocket, upgrade)
+
     async def _admit(self, call: Call, limits: dict[str, str]) -> None:
         operation, world, headers = call.operation, self.world, call.request.headers
         if not operation.secured:
             return
-        principal = await world.admission.principal(world.store, world.clock, headers.get("authorization"))
+        authorization = headers.get("authorization")
+        if authorization is None and operation.upgrades and "access_token" in call.request.query_params:
+            # A browser cannot set a header on a WebSocket (S15).
+            authorization = f"Bearer {call.request.query_params['access_token']}"
+        principal = await world.admission.principal(world.store, world.clock, authorization)
         account: admission.Account | None = None
         try:
             if operation.selects_account:
@@ -169,6 +202,12 @@ class Pipeline:
         return form
 
     def _reply(self, operation: Operation, result: Any) -> Response:
+        if isinstance(result, Upgrade):
+            raise ApiError(
+                "invalid_request",
+                f"{operation.id} is a WebSocket; send Connection: Upgrade and Upgrade: websocket",
+                headers={"Upgrade": "websocket"},
+            )
         reply = result if isinstance(result, Reply) else Reply(result)
         status = operation.success
         declared = operation.responses[status].content
@@ -203,10 +242,22 @@ class Pipeline:
                 )  # fmt: skip
         return self.refusal(error, call.request)
 
-    def refusal(self, error: ApiError, request: Request) -> Response:
+    def refusal(self, error: ApiError, request: HTTPConnection) -> Response:
         """The answer that an error is."""
         body = error.body(request.state.request_id)
         return JSONResponse(body, self.spec.error_status[error.code], error.headers)
+
+
+async def converse(websocket: WebSocket, upgrade: Upgrade) -> None:
+    """Talk on an accepted WebSocket to its end; a failure of ours closes it with 1011, and the log says why."""
+    try:
+        await upgrade.talk(websocket)
+    except WebSocketDisconnect:
+        return
+    except Exception:
+        _log.exception("%s failed", websocket.url.path)
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            await websocket.close(1011)
 
 
 class _Stream(StreamingResponse):

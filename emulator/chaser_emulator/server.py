@@ -57,7 +57,13 @@ async def serve(settings: Settings, engine: Engine | None = None) -> AsyncIterat
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=_GRACE,
-                ws_max_size=2**24,
+                # Its INFO lines name the address of each WebSocket, and a token may be in that.
+                log_level="warning",
+                # Screenshots travel as one message.
+                ws_max_size=2**28,
+                # Nothing of that is worth compressing on loopback; and who reads slowly answers pings late.
+                ws_per_message_deflate=False,
+                ws_ping_timeout=None,
             )
             server = _Uvicorn(config)
             stopped = asyncio.Event()

@@ -33,6 +33,7 @@ class Settings:
     plan: str = "pro"
     public_url: str | None = None
     allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
     rate_limit: Limits = field(default_factory=Limits)
     rate_limits: Mapping[str, Limits] = field(default_factory=dict)
     max_sessions: int | None = None

@@ -77,6 +77,11 @@ class Operation:
     body: Body | None
     responses: Mapping[int, Response]
 
+    @property
+    def upgrades(self) -> bool:
+        """Whether it opens a WebSocket."""
+        return 101 in self.responses
+
     @functools.cached_property
     def success(self) -> int:
         """The lowest status below 400 (101 for an upgrade)."""

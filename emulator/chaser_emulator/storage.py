@@ -13,7 +13,7 @@ from chaser_emulator.sandbox import Engine, SandboxError
 from chaser_emulator.store import Row, Store, workspaces
 
 if TYPE_CHECKING:
-    from chaser_emulator.operations import Call
+    from chaser_emulator.acting import Acts
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Storage:
         )
 
 
-async def require_room(call: Call) -> None:
+async def require_room(call: Acts) -> None:
     """Raise ApiError `storage_limit_exceeded` when the account's workspaces hold more than they may.
 
     To be asked before a workspace is made and before a persistent session attaches; never in a transaction.

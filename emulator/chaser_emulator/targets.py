@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaser_emulator import events, storage
+from chaser_emulator.acting import Acts
 from chaser_emulator.clock import new_id
 from chaser_emulator.errors import ApiError, invalid_field, not_found
 from chaser_emulator.lifecycle import Wanted
-from chaser_emulator.operations import Call
 from chaser_emulator.plans import PLANS
 from chaser_emulator.resources import workspace_info
 from chaser_emulator.store import Row, Transaction, sessions, workspaces
@@ -33,7 +33,7 @@ class Target:
     workspace: Row | None
 
 
-async def open_session(call: Call, body: Mapping[str, Any], variables: Mapping[str, str] | None = None) -> Target:
+async def open_session(call: Acts, body: Mapping[str, Any], variables: Mapping[str, str] | None = None) -> Target:
     """The session that a create or an exec names in its body; a new one is booting when this returns.
 
     `variables` are for every command of a new session. They go to the sandbox alone: they may be secrets.
@@ -73,7 +73,7 @@ async def open_session(call: Call, body: Mapping[str, Any], variables: Mapping[s
 
 
 async def _insert(
-    call: Call,
+    call: Acts,
     tx: Transaction,
     session_type: str,
     workspace: Row | None,
@@ -109,7 +109,7 @@ async def _insert(
     return row
 
 
-async def _workspace(call: Call, tx: Transaction, selector: str | None, session_type: str) -> Row:
+async def _workspace(call: Acts, tx: Transaction, selector: str | None, session_type: str) -> Row:
     name = DEFAULT_WORKSPACE if selector is None else selector
     found = await workspaces.find(tx, call.account.id, name)
     if found is None and selector is None:
@@ -123,7 +123,7 @@ async def _workspace(call: Call, tx: Transaction, selector: str | None, session_
     return found
 
 
-async def _default_workspace(call: Call, tx: Transaction) -> Row:
+async def _default_workspace(call: Acts, tx: Transaction) -> Row:
     """Make the account's default sandbox workspace, on first need."""
     workspace_id = new_id()
     await workspaces.insert(
