@@ -12,9 +12,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaser_emulator.sandbox import WORKSPACE_ROOT, SandboxError, SandboxGone, SandboxUnavailable, UnknownDirectory
-from chaser_emulator.sandbox.children import LIMITS, Report, above_standard, env_for_shell, exit_of, on_end, pipe, spawn
+from chaser_emulator.sandbox import (
+    WORKSPACE_ROOT,
+    SandboxError,
+    SandboxGone,
+    SandboxUnavailable,
+    TerminalSpec,
+    UnknownDirectory,
+)
+from chaser_emulator.sandbox.children import (
+    LIMITS,
+    Report,
+    Started,
+    above_standard,
+    env_for_shell,
+    exit_of,
+    on_end,
+    pipe,
+    spawn,
+)
 from chaser_emulator.sandbox.process import LocalProcess, Streams
+from chaser_emulator.sandbox.terminal import LocalTerminal, open_pty
 
 HOST_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 """What bubblewrap and nsenter see. Nothing of the emulator's own: /proc/1/environ shows it inside."""
@@ -28,7 +46,7 @@ _MORE = ("/run/current-system", "/var/lib/dpkg", "/var/cache/fontconfig", "/sys/
 
 # Dropping every capability keeps a command from undoing the mounts: by entering the user namespace it would have them
 # all. The arguments after `--` reach a shell that has none any more, and only that one sees the caller's environment.
-_UNPRIVILEGED = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "setsid", "sh", "/dev/fd/4")
+_UNPRIVILEGED = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "setsid")
 
 
 @dataclass
@@ -132,18 +150,63 @@ async def enter(
     resident: Resident, argv: Sequence[str], env: Mapping[str, str], *, cwd: str, stdin: bool, shut: Sequence[int]
 ) -> LocalProcess:
     """Run `argv` inside. UnknownDirectory for a bad `cwd`, SandboxGone when the sandbox has ended."""
-    script = _script(argv, env, cwd)
-    report = Report()
     output, output_end = pipe()
     stdin_end, feed = pipe() if stdin else (-1, -1)
     ours = [output, feed]
+    try:
+        fds = {1: output_end, 2: output_end, **({0: stdin_end} if stdin else {})}
+        started = await _enter(resident, argv, env, cwd=cwd, fds=fds, shut=shut)
+        streams = Streams(output=output, stdin=feed if stdin else None)
+        ours = []
+        return LocalProcess(pid=started.pid, group=started.group, ended=started.ended, streams=streams)
+    finally:
+        for fd in (output_end, stdin_end, *ours):
+            if fd >= 0:
+                os.close(fd)
+
+
+async def enter_terminal(
+    resident: Resident,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    spec: TerminalSpec,
+    *,
+    cwd: str,
+    shut: Sequence[int],
+) -> LocalTerminal:
+    """Run `argv` inside on a new terminal; fails as `enter` does."""
+    try:
+        pty = open_pty(spec, resident.inside)
+    except FileNotFoundError:
+        raise SandboxGone("The sandbox has ended.") from None
+    try:
+        fds = dict.fromkeys((0, 1, 2), pty.slave)
+        return LocalTerminal(await _enter(resident, argv, env, cwd=cwd, fds=fds, shut=shut, terminal=True), pty)
+    except BaseException:
+        pty.close()
+        raise
+
+
+async def _enter(
+    resident: Resident,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    cwd: str,
+    fds: Mapping[int, int],
+    shut: Sequence[int],
+    terminal: bool = False,
+) -> Started:
+    script = _script(argv, env, cwd)
+    report = Report()
     program = -1
     try:
         program = above_standard(os.memfd_create("command"))
         os.write(program, script)
-        fds = {1: output_end, 2: output_end, 3: report.theirs, 4: program, **({0: stdin_end} if stdin else {})}
         namespaces = ["-t", str(resident.inside), "-U", "--preserve-credentials", "-m", "-p", "-i", "-u"]
-        helper = spawn(["nsenter", *namespaces, "--", *_UNPRIVILEGED, resident.mark], HOST_ENV, fds, shut)
+        shell = [*_UNPRIVILEGED, *(["--ctty"] if terminal else []), "sh", "/dev/fd/4", resident.mark]
+        handed = {**fds, 3: report.theirs, 4: program}
+        helper = spawn(["nsenter", *namespaces, "--", *shell], HOST_ENV, handed, shut)
         report.handed_over()
         ended = exit_of(helper)
         line, group = await report.read(at=asyncio.get_running_loop().time() + ENTER_SECONDS)
@@ -156,14 +219,11 @@ async def enter(
                 raise SandboxGone("The sandbox has ended.")
             raise SandboxUnavailable("The command could not be started in the sandbox.")
         _continue_with(helper, group, ended)
-        streams = Streams(output=output, stdin=feed if stdin else None)
-        ours = []
-        return LocalProcess(pid=int(line), group=group, ended=ended, streams=streams)
+        return Started(pid=int(line), group=group, ended=ended)
     finally:
         report.close()
-        for fd in (output_end, stdin_end, program, *ours):
-            if fd >= 0:
-                os.close(fd)
+        if program >= 0:
+            os.close(program)
 
 
 def _script(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> bytes:

@@ -12,6 +12,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 LIMITS = "ulimit -c 0; ulimit -S -n 4096"
 """No core files in a workspace; the customary number of files, whatever the emulator has raised its own to."""
@@ -29,12 +30,24 @@ _SPECIAL = frozenset(
         "IFS",
         "OPTIND",
         "LINENO",
+        "PS1",
+        "PS2",
         "PS4",
         "PWD",
         "OLDPWD",
         "_",
     ]
 )
+
+
+@dataclass(frozen=True)
+class Started:
+    """A program that has begun: `pid` as the sandbox sees it, its process group as we do, and how it ends."""
+
+    pid: int
+    group: int
+    ended: asyncio.Future[int]
+
 
 _LONGEST_ARGUMENT = 100_000  # Linux refuses a single argument of 128 KiB and more
 
@@ -47,6 +60,13 @@ def shell_argv(shell: str, command: str) -> list[str]:
     pieces = [command[start : start + step] for start in range(0, len(command), step)]
     whole = "".join(f"${{{number}}}" for number in range(1, len(pieces) + 1))
     return [shell, "-c", f'eval "set --\n{whole}"', shell, *pieces]
+
+
+def dialogue_argv(shell: str, mode: str) -> list[str]:
+    """The argv of a shell on a terminal: a login shell for humans, a silent one for agents."""
+    if mode == "human":
+        return [shell, "-l"]
+    return [shell, "--noprofile", "--norc", "--noediting"] if os.path.basename(shell) == "bash" else [shell]
 
 
 def env_for_shell(env: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -73,15 +93,24 @@ def inheritable_fds() -> tuple[int, ...]:
     return tuple(found)
 
 
-def spawn(argv: Sequence[str], env: Mapping[str, str], fds: Mapping[int, int], shut: Sequence[int] = ()) -> int:
+def spawn(
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    fds: Mapping[int, int],
+    shut: Sequence[int] = (),
+    *,
+    terminal: str | None = None,
+) -> int:
     """Start `argv` in a session of its own, with `fds` (child's number -> ours, above 9) and nothing else open.
 
-    Standard input is empty and standard error goes to nowhere unless `fds` says otherwise. Runs on the loop's thread:
-    a sandbox ends with the thread that started it (PR_SET_PDEATHSIG). Every signal is back at its default, since a
-    server started with `&` ignores SIGINT, and would hand that down.
+    Standard input is empty and standard error goes to nowhere unless `fds` says otherwise. A `terminal` is a device to
+    be opened by the child itself as all three, whereby it becomes the session's controlling one. Runs on the loop's
+    thread: a sandbox ends with the thread that started it (PR_SET_PDEATHSIG). Every signal is back at its default,
+    since a server started with `&` ignores SIGINT, and would hand that down.
     """
     actions: list[tuple[object, ...]] = [(os.POSIX_SPAWN_CLOSE, fd) for fd in shut]
-    actions += [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1, 2) if fd not in fds]
+    device = terminal or "/dev/null"
+    actions += [(os.POSIX_SPAWN_OPEN, fd, device, os.O_RDWR, 0) for fd in (0, 1, 2) if fd not in fds]
     actions += [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in fds.items()]
     return os.posix_spawnp(
         argv[0],

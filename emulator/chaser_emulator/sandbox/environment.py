@@ -43,6 +43,13 @@ def of_sandbox(spec: SandboxSpec, folder: Path, *, shell: str, isolated: bool) -
     return env
 
 
+def of_terminal(mode: str) -> dict[str, str]:
+    """What a command on a terminal is told beyond that; bash keeps the prompts of its environment, empty ones too."""
+    if mode == "agent":
+        return {"CHASER_MODE": "pty", "TERM": "dumb", "PS1": "", "PS2": "", "PROMPT_COMMAND": ""}
+    return {"CHASER_MODE": "pty", "TERM": "xterm-256color"}
+
+
 async def of_login(
     run: Callable[[Sequence[str], Mapping[str, str]], Awaitable[LocalProcess]], shell: str, own: Mapping[str, str]
 ) -> Mapping[str, str]:

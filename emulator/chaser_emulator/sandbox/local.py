@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from weakref import WeakSet
 
 from chaser_emulator.sandbox import (
     WORKSPACE_ROOT,
@@ -27,6 +28,7 @@ from chaser_emulator.sandbox import (
     SandboxGone,
     SandboxSpec,
     SandboxUnavailable,
+    TerminalSpec,
     UnknownDirectory,
     UnknownUser,
     beneath,
@@ -36,8 +38,9 @@ from chaser_emulator.sandbox import (
     files,
     plain,
 )
-from chaser_emulator.sandbox.children import inheritable_fds, shell_argv
+from chaser_emulator.sandbox.children import dialogue_argv, inheritable_fds, shell_argv
 from chaser_emulator.sandbox.process import LocalProcess
+from chaser_emulator.sandbox.terminal import LocalTerminal, groups_of
 
 Isolation = Literal["auto", "bubblewrap", "none"]
 
@@ -54,6 +57,8 @@ class _Sandbox:
     resident: bubblewrap.Resident | None
     commands: list[LocalProcess] = field(default_factory=list)
     """Commands that run, for plain processes; where those cannot be found by their environment, all so far."""
+    terminals: WeakSet[LocalTerminal] = field(default_factory=WeakSet)
+    """Those that somebody holds; one that is dropped hangs up by itself."""
     stopping: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def running(self) -> list[LocalProcess]:
@@ -147,9 +152,12 @@ class LocalEngine:
             return
         async with sandbox.stopping:
             if sandbox.resident is None:
-                await files.in_thread(plain.kill_all, sandbox.folder, [one.pid for one in sandbox.running()])
+                groups = [one.pid for one in sandbox.running()] + groups_of(sandbox.terminals)
+                await files.in_thread(plain.kill_all, sandbox.folder, groups)
             else:
                 await bubblewrap.halt(sandbox.resident)
+            for terminal in list(sandbox.terminals):
+                terminal.let_go()
             self._sandboxes.pop(ref, None)
             await files.in_thread(files.remove_tree, sandbox.folder)
 
@@ -162,12 +170,27 @@ class LocalEngine:
 
     async def exec(self, ref: str, command: CommandSpec) -> LocalProcess:
         sandbox = self._get(ref)
-        if command.user is not None and command.user not in self._users(sandbox):
-            raise UnknownUser("The local engine runs commands as the sandbox's own user only.")
+        self._check_user(sandbox, command.user)
         login = await self._login_environment(sandbox)
         env = {**login, **self._markers(sandbox), **sandbox.spec.env, **command.env}
         argv = shell_argv(self._shell, command.command)
         return await self._spawn(sandbox, argv, env, cwd=command.cwd, stdin=command.stdin)
+
+    async def open_terminal(self, ref: str, spec: TerminalSpec) -> LocalTerminal:
+        sandbox = self._get(ref)
+        self._check_user(sandbox, spec.user)
+        login = await self._login_environment(sandbox)
+        own = {**self._markers(sandbox), **environment.of_terminal(spec.mode)}
+        env = {**login, **own, **sandbox.spec.env, **spec.env}
+        argv = dialogue_argv(self._shell, spec.mode) if spec.command is None else shell_argv(self._shell, spec.command)
+        inside = _directory(spec.cwd)
+        if sandbox.resident is not None:
+            opened = bubblewrap.enter_terminal(sandbox.resident, argv, env, spec, cwd=inside, shut=self._shut)
+        else:
+            opened = plain.run_terminal(argv, env, spec, cwd=_on_host(sandbox, inside), shut=self._shut)
+        terminal = await opened
+        sandbox.terminals.add(terminal)
+        return terminal
 
     async def read_file(self, ref: str, path: str) -> FileDownload:
         view = self._get(ref).view
@@ -269,21 +292,17 @@ class LocalEngine:
     async def _spawn(
         self, sandbox: _Sandbox, argv: Sequence[str], env: Mapping[str, str], *, cwd: str, stdin: bool = False
     ) -> LocalProcess:
-        if "\0" in cwd or not cwd:
-            raise UnknownDirectory("A working directory is a path.")
-        inside = posixpath.join(WORKSPACE_ROOT, cwd)
+        inside = _directory(cwd)
         if sandbox.resident is not None:
             return await bubblewrap.enter(sandbox.resident, argv, env, cwd=inside, stdin=stdin, shut=self._shut)
-        below = re.fullmatch(rf"{WORKSPACE_ROOT}(?:/+(.*))?", inside, re.DOTALL)
-        folder = str(sandbox.workspace / (below[1] or "")) if below else inside
-        process = await plain.run(argv, env, cwd=folder, stdin=stdin, shut=self._shut)
+        process = await plain.run(argv, env, cwd=_on_host(sandbox, inside), stdin=stdin, shut=self._shut)
         sandbox.commands = [*sandbox.running(), process]
         return process
 
-    def _users(self, sandbox: _Sandbox) -> Sequence[str]:
-        if sandbox.resident is not None:
-            return ("root", "0")
-        return (environment.user_name(), str(os.getuid()))
+    def _check_user(self, sandbox: _Sandbox, user: str | None) -> None:
+        own = ("root", "0") if sandbox.resident is not None else (environment.user_name(), str(os.getuid()))
+        if user is not None and user not in own:
+            raise UnknownUser("The local engine runs commands as the sandbox's own user only.")
 
     def _markers(self, sandbox: _Sandbox) -> dict[str, str]:
         isolated = sandbox.resident is not None
@@ -299,6 +318,19 @@ class LocalEngine:
 
                 self._login = await environment.of_login(run, self._shell, self._markers(sandbox))
             return self._login
+
+
+def _directory(cwd: str) -> str:
+    """A working directory as an absolute path of the sandbox."""
+    if "\0" in cwd or not cwd:
+        raise UnknownDirectory("A working directory is a path.")
+    return posixpath.join(WORKSPACE_ROOT, cwd)
+
+
+def _on_host(sandbox: _Sandbox, inside: str) -> str:
+    """Where a directory of a sandbox without isolation is: only the workspace has another name."""
+    below = re.fullmatch(rf"{WORKSPACE_ROOT}(?:/+(.*))?", inside, re.DOTALL)
+    return str(sandbox.workspace / (below[1] or "")) if below else inside
 
 
 def _folder_name(instance: str) -> str:

@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from chaser_emulator.sandbox import SandboxError, SandboxUnavailable, UnknownDirectory
-from chaser_emulator.sandbox.children import LIMITS, Report, env_for_shell, exit_of, pipe, spawn
+from chaser_emulator.sandbox import SandboxError, SandboxUnavailable, TerminalSpec, UnknownDirectory
+from chaser_emulator.sandbox.children import LIMITS, Report, Started, env_for_shell, exit_of, pipe, spawn
 from chaser_emulator.sandbox.process import LocalProcess, Streams
+from chaser_emulator.sandbox.terminal import LocalTerminal, open_pty
 
 START_SECONDS = 15
 MARK = "TMPDIR"
@@ -29,17 +30,51 @@ async def run(
     argv: Sequence[str], env: Mapping[str, str], *, cwd: str, stdin: bool, shut: Sequence[int]
 ) -> LocalProcess:
     """Run `argv` in the host's folder `cwd`; UnknownDirectory when that is none (the message names no host path)."""
-    if "\0" in "".join((*argv, *env.values(), *env)):
-        raise SandboxError("A command and its environment hold no NUL characters.")
-    report = Report()
     output, output_end = pipe()
     stdin_end, feed = pipe() if stdin else (-1, -1)
     ours = [output, feed]
     try:
-        fds = {1: output_end, 2: output_end, 3: report.theirs, **({0: stdin_end} if stdin else {})}
+        fds = {1: output_end, 2: output_end, **({0: stdin_end} if stdin else {})}
+        started = await _run(argv, env, cwd=cwd, fds=fds, shut=shut)
+        streams = Streams(output=output, stdin=feed if stdin else None)
+        ours = []
+        return LocalProcess(pid=started.pid, group=started.group, ended=started.ended, streams=streams)
+    finally:
+        for fd in (output_end, stdin_end, *ours):
+            if fd >= 0:
+                os.close(fd)
+
+
+async def run_terminal(
+    argv: Sequence[str], env: Mapping[str, str], spec: TerminalSpec, *, cwd: str, shut: Sequence[int]
+) -> LocalTerminal:
+    """Run `argv` on a new terminal; fails as `run` does."""
+    pty = open_pty(spec)
+    try:
+        device = os.ttyname(pty.slave)
+        return LocalTerminal(await _run(argv, env, cwd=cwd, fds={}, shut=shut, terminal=device), pty)
+    except BaseException:
+        pty.close()
+        raise
+
+
+async def _run(
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    cwd: str,
+    fds: Mapping[int, int],
+    shut: Sequence[int],
+    terminal: str | None = None,
+) -> Started:
+    if "\0" in "".join((*argv, *env.values(), *env)):
+        raise SandboxError("A command and its environment hold no NUL characters.")
+    report = Report()
+    try:
         try:
             plain, odd = env_for_shell(env)
-            leader = spawn(["/bin/sh", "-c", _BEGIN, "sh", cwd, *odd, *argv], plain, fds, shut)
+            start = ["/bin/sh", "-c", _BEGIN, "sh", cwd, *odd, *argv]
+            leader = spawn(start, plain, {**fds, 3: report.theirs}, shut, terminal=terminal)
         except OSError as error:
             raise SandboxUnavailable(f"The command could not be started: {error.strerror}.") from None
         report.handed_over()
@@ -51,14 +86,9 @@ async def run(
             if not ended.done():
                 os.killpg(leader, signal.SIGKILL)
             raise SandboxUnavailable("The command could not be started.")
-        streams = Streams(output=output, stdin=feed if stdin else None)
-        ours = []
-        return LocalProcess(pid=leader, group=leader, ended=ended, streams=streams)
+        return Started(pid=leader, group=leader, ended=ended)
     finally:
         report.close()
-        for fd in (output_end, stdin_end, *ours):
-            if fd >= 0:
-                os.close(fd)
 
 
 def kill_all(folder: Path, groups: Iterable[int] = ()) -> None:
