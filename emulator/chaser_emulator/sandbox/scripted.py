@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import posixpath
 import re
 import secrets
 import shlex
+import socket
+import stat
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from chaser_emulator.sandbox import (
     WORKSPACE_ROOT,
@@ -20,11 +24,14 @@ from chaser_emulator.sandbox import (
     NotAFile,
     NotWritable,
     PathNotFound,
+    PortClosed,
     SandboxGone,
     SandboxSpec,
+    TerminalSpec,
     UnknownDirectory,
     UnknownUser,
 )
+from chaser_emulator.sandbox.scripted_terminal import ScriptedTerminal
 
 CHUNK = 65_536
 
@@ -60,6 +67,7 @@ class _Sandbox:
     workspace: Files
     rest: Files = field(default_factory=dict)
     running: set[ScriptedProcess] = field(default_factory=set)
+    terminals: set[ScriptedTerminal] = field(default_factory=set)
     pids: int = 1
 
     def disk(self, path: str) -> Files:
@@ -104,6 +112,8 @@ class ScriptedEngine:
     async def stop(self, ref: str) -> None:
         sandbox = self._sandboxes.pop(ref, None)
         if sandbox is not None:
+            for terminal in list(sandbox.terminals):
+                await terminal.signal(9)
             for process in list(sandbox.running):
                 await process.signal(9)
 
@@ -115,8 +125,7 @@ class ScriptedEngine:
 
     async def exec(self, ref: str, command: CommandSpec) -> ScriptedProcess:
         sandbox = self._get(ref)
-        if command.user not in (None, "root", "0"):
-            raise UnknownUser("The scripted engine has the user root only.")
+        self._check_user(command.user)
         self._check_directory(sandbox, command.cwd)
         rule = next((rule for rule in self.rules if rule.fits(command)), None) or _of_a_shell(command)
         sandbox.pids += 1
@@ -131,6 +140,10 @@ class ScriptedEngine:
         for path, content in files.items():
             place = _resolve(path)
             sandbox.disk(place)[place] = content
+
+    def _check_user(self, user: str | None) -> None:
+        if user not in (None, "root", "0"):
+            raise UnknownUser("The scripted engine has the user root only.")
 
     def _check_directory(self, sandbox: _Sandbox, cwd: str) -> None:
         if not cwd or "\0" in cwd:
@@ -164,11 +177,36 @@ class ScriptedEngine:
         files[place] = bytes(collected)
         return len(collected)
 
+    async def open_terminal(self, ref: str, spec: TerminalSpec) -> ScriptedTerminal:
+        sandbox = self._get(ref)
+        self._check_user(spec.user)
+        self._check_directory(sandbox, spec.cwd)
+        sandbox.pids += 1
+
+        async def run(line: str) -> ScriptedProcess:
+            return await self.exec(ref, CommandSpec(line, cwd=spec.cwd, env=spec.env, user=spec.user))
+
+        terminal = ScriptedTerminal(sandbox.pids, spec, run)
+        sandbox.terminals.add(terminal)
+        terminal.ended.add_done_callback(lambda _: sandbox.terminals.discard(terminal))
+        return terminal
+
+    async def ports(self, ref: str) -> list[int]:
+        self._get(ref)
+        return []
+
+    async def connect(self, ref: str, port: int) -> socket.socket:
+        self._get(ref)
+        raise PortClosed(f"Nothing in the sandbox listens on port {port}.")
+
     async def delete_disk(self, disk_id: str) -> None:
         self._disks.pop(disk_id, None)
 
     async def copy_disk(self, source_id: str, target_id: str) -> None:
         self._disks[target_id] = dict(self._disks.get(source_id, {}))
+
+    async def fill_disk(self, disk_id: str, folder: Path) -> None:
+        self._disks[disk_id] = await asyncio.to_thread(_files_of, folder)
 
     async def disks(self) -> set[str]:
         return set(self._disks)
@@ -283,6 +321,18 @@ def _resolve(path: str) -> str:
 
 def _is_folder(sandbox: _Sandbox, path: str) -> bool:
     return any(name.startswith(f"{path}/") for files in (sandbox.workspace, sandbox.rest) for name in files)
+
+
+def _files_of(folder: Path) -> Files:
+    """The regular files below a folder, by their paths in a workspace; there are no links here."""
+    found = {}
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(parent, name)
+            if stat.S_ISREG(os.lstat(path).st_mode):
+                with open(path, "rb") as file:
+                    found[posixpath.join(WORKSPACE_ROOT, os.path.relpath(path, folder))] = file.read()
+    return found
 
 
 async def _pieces(content: bytes) -> AsyncIterator[bytes]:
