@@ -57,6 +57,11 @@ def new_secret_key() -> str:
     return "sk_" + "".join(secrets.choice(_BASE62) for _ in range(40))
 
 
+def new_hex(digits: int) -> str:
+    """So many random hex digits."""
+    return secrets.token_hex((digits + 1) // 2)[:digits]
+
+
 def new_name(adjectives: tuple[str, ...], nouns: tuple[str, ...]) -> str:
     """`adjective-noun-1234` (W3)."""
     return f"{secrets.choice(adjectives)}-{secrets.choice(nouns)}-{secrets.randbelow(10000):04d}"

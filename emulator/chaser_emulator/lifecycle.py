@@ -14,6 +14,7 @@ from typing import Any
 from chaser_emulator import events
 from chaser_emulator.clock import Clock, new_id, timestamp
 from chaser_emulator.commands import Commands
+from chaser_emulator.disks import Disks
 from chaser_emulator.errors import ApiError
 from chaser_emulator.resources import session_info
 from chaser_emulator.sandbox import Engine, SandboxError, SandboxSpec
@@ -61,12 +62,13 @@ class Lifecycle:
     `base_url` is where events say that sessions are to be found; the server sets it once it is bound.
     """
 
-    def __init__(self, store: Store, engine: Engine, clock: Clock, commands: Commands) -> None:
+    def __init__(self, store: Store, engine: Engine, clock: Clock, commands: Commands, disks: Disks) -> None:
         self.base_url = "http://localhost:8000"
         self._store = store
         self._engine = engine
         self._clock = clock
         self._commands = commands
+        self._disks = disks
         self._live: dict[str, _Live] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._keeper: asyncio.Task[None] | None = None
@@ -266,15 +268,8 @@ class Lifecycle:
                 await self._end(row, TERMINATED, None)
         for ref in refs:
             await self._engine.stop(ref)
-        for workspace_id in await workspaces.doomed(self._store):
-            await self.delete_disk(workspace_id)
+        await self._disks.clear()
         self._keeper = asyncio.create_task(self._keep())
-
-    async def delete_disk(self, workspace_id: str) -> None:
-        """Finish the deletion of a doomed workspace: its disk, then its row, so that a crash between leaves the row."""
-        await self._engine.delete_disk(workspace_id)
-        async with self._store.transaction() as tx:
-            await workspaces.remove(tx, workspace_id)
 
     async def close(self, *, keep: bool) -> None:
         """End ephemeral sessions and what cannot outlive this process, within a few seconds.

@@ -1,8 +1,10 @@
-"""Generated names such as `quiet-harbor-0420`, for workspaces that were given none (W3)."""
+"""Generated names, for workspaces (W3) and snapshots (W25) that were given none."""
 
 from __future__ import annotations
 
-from chaser_emulator.clock import new_name
+from datetime import datetime
+
+from chaser_emulator.clock import new_hex, new_name
 
 _ADJECTIVES = """
 amber brisk calm candid clever coastal crisp curious dapper distant eager early fabled fleet gentle gilded
@@ -23,3 +25,8 @@ valley willow
 def generated() -> str:
     """`adjective-noun-1234`; that it is free is the caller's to check."""
     return new_name(tuple(_ADJECTIVES.split()), tuple(_NOUNS.split()))
+
+
+def of_snapshot(now: datetime) -> str:
+    """`snap-20260115T093000Z-1a2b`, of a moment in UTC."""
+    return f"snap-{now:%Y%m%dT%H%M%SZ}-{new_hex(4)}"

@@ -17,6 +17,7 @@ from chaser_emulator.shapes import (
     SessionInfo,
     SshKeyInfo,
     WorkspaceInfo,
+    WorkspaceSnapshotInfo,
 )
 from chaser_emulator.store import Row
 
@@ -59,6 +60,18 @@ def workspace_info(row: Row) -> WorkspaceInfo:
         active_session_id=row["active_session_id"],
         last_session_id=row["last_session_id"],
         assistant_home=bool(row["assistant_home"]),
+    )
+
+
+def snapshot_info(row: Row) -> WorkspaceSnapshotInfo:
+    """WorkspaceSnapshotInfo of a row of `snapshots` (W24, W28)."""
+    return present(
+        WorkspaceSnapshotInfo,
+        id=row["name"],
+        workspace_id=row["workspace_id"],
+        used_bytes=row["used_bytes"],
+        created_at=row["created_at"],
+        restored_at=row["restored_at"],
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from chaser_emulator.errors import ApiError
 from chaser_emulator.plans import STORAGE_CAP_BYTES
 from chaser_emulator.sandbox import Engine, SandboxError
-from chaser_emulator.store import Row, Store, workspaces
+from chaser_emulator.store import Row, Store, snapshots, workspaces
 
 if TYPE_CHECKING:
     from chaser_emulator.acting import Acts
@@ -24,8 +24,9 @@ _AT_ONCE = 4
 
 @dataclass(frozen=True)
 class _Measure:
-    """What a disk held at a moment, whether no session used it then, and which one had been the last."""
+    """What a workspace held at a moment, whether no session used it then, and which one had been the last."""
 
+    disk_id: str
     used: int
     moment: float
     idle: bool
@@ -33,9 +34,10 @@ class _Measure:
 
 
 class Storage:
-    """Measures of the disks of one world. Measuring is slow work of the engine, so each holds for a while.
+    """Measures of the workspaces of one world. Measuring is slow work of the engine, so each holds for a while.
 
-    A disk that no session has used since it was measured is not measured again: nothing can have changed it.
+    A workspace that no session has used since it was measured, and that still has the same disk, is not measured again:
+    nothing can have changed it.
     """
 
     def __init__(self, store: Store, engine: Engine, *, cap: int = STORAGE_CAP_BYTES) -> None:
@@ -46,24 +48,33 @@ class Storage:
         self._measuring = asyncio.Lock()
 
     async def used(self, account_id: str) -> int:
-        """Bytes on disk of all workspaces of an account, as far as the engine can say."""
+        """Bytes on disk of all workspaces and snapshots of an account, as far as the engine can say."""
         rows = await workspaces.of_account(self._store, account_id)
+        snapshotted = await snapshots.used_bytes(self._store, account_id)
+        return sum(await self._used(rows)) + snapshotted
+
+    async def of_workspace(self, row: Row) -> int:
+        """Bytes on disk of one workspace, as far as the engine can say."""
+        return sum(await self._used([row]))
+
+    async def _used(self, rows: list[Row]) -> list[int]:
         stale = [row for row in rows if not self._holds(row)]
         if stale:
             async with self._measuring:
                 await self._measure_all([row for row in stale if not self._holds(row)])
-        return sum(measure.used for row in rows if (measure := self._measures.get(row["id"])) is not None)
+        found = (self._measures.get(row["id"]) for row in rows)
+        return [measure.used for measure in found if measure is not None]
 
     def forget(self, workspace_id: str) -> None:
-        """Its disk is gone, or was changed by something else than a session."""
+        """It is gone."""
         self._measures.pop(workspace_id, None)
 
     def _holds(self, row: Row) -> bool:
-        if row["last_session_id"] is None and row["source_workspace_id"] is None:
+        if all(row[trace] is None for trace in ("last_session_id", "source_workspace_id", "github_repo")):
             # Nothing ever wrote to it.
             return True
         measure = self._measures.get(row["id"])
-        if measure is None or measure.last_session_id != row["last_session_id"]:
+        if measure is None or (measure.disk_id, measure.last_session_id) != (row["disk_id"], row["last_session_id"]):
             return False
         if row["active_session_id"] is None:
             return measure.idle
@@ -90,20 +101,27 @@ class Storage:
             _log.warning("workspace %s cannot be measured: %s", row["id"], error)
             return
         self._measures[row["id"]] = _Measure(
-            used or 0, asyncio.get_running_loop().time(), row["active_session_id"] is None, row["last_session_id"]
+            row["disk_id"],
+            used or 0,
+            asyncio.get_running_loop().time(),
+            row["active_session_id"] is None,
+            row["last_session_id"],
         )
 
 
-async def require_room(call: Acts) -> None:
-    """Raise ApiError `storage_limit_exceeded` when the account's workspaces hold more than they may.
+async def require_room(call: Acts, adding: int = 0) -> None:
+    """Raise ApiError `storage_limit_exceeded` when the account holds more than it may, `adding` bytes more included.
 
-    To be asked before a workspace is made and before a persistent session attaches; never in a transaction.
+    To be asked before a workspace is made, before a disk is copied and before a persistent session attaches; never in
+    a transaction.
     """
     storage = call.world.storage
     used = await storage.used(call.account.id)
-    if used > storage.cap:
+    if used + adding > storage.cap:
+        more = f", {adding} more are needed" if adding else ""
         raise ApiError(
             "storage_limit_exceeded",
-            f"the workspaces of this account hold {used} bytes, and {storage.cap} are allowed; delete some first",
+            f"the workspaces and snapshots of this account hold {used} bytes{more}, and {storage.cap} are allowed; "
+            "delete some first",
             details={"limit": storage.cap, "used": used},
         )

@@ -12,6 +12,7 @@ from chaser_emulator import engines, leftovers
 from chaser_emulator.admission import Admission
 from chaser_emulator.clock import Clock, new_id
 from chaser_emulator.commands import Commands
+from chaser_emulator.disks import Disks
 from chaser_emulator.lifecycle import Lifecycle
 from chaser_emulator.meter import Meter
 from chaser_emulator.plans import PLANS
@@ -40,6 +41,7 @@ class World:
     meter: Meter
     lifecycle: Lifecycle
     commands: Commands
+    disks: Disks
     storage: Storage
     account_id: str
     admission: Admission = field(default_factory=Admission)
@@ -65,13 +67,26 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
         info = await chosen.open()
         stack.push_async_callback(chosen.close)
         commands = Commands(store, chosen, clock, data_dir / "output")
-        lifecycle = Lifecycle(store, chosen, clock, commands)
+        disks = Disks(store, chosen)
+        lifecycle = Lifecycle(store, chosen, clock, commands, disks)
         await lifecycle.recover()
         stack.push_async_callback(lifecycle.close, keep=settings.data_dir is not None)
         meter = Meter(settings.rate_limit, dict(settings.rate_limits))
         storage = Storage(store, chosen)
         yield World(
-            settings, data_dir, store, chosen, info, reason, clock, meter, lifecycle, commands, storage, account_id
+            settings,
+            data_dir,
+            store,
+            chosen,
+            info,
+            reason,
+            clock,
+            meter,
+            lifecycle,
+            commands,
+            disks,
+            storage,
+            account_id,
         )
 
 

@@ -412,9 +412,9 @@ def test_a_copy_or_a_deletion_that_a_crash_cut_short_is_cleared_away(engine: Eng
             session = session_on(client, name)
             upload(client, session, "file", b"x" * 100_000)
             client.delete(f"/v1/sessions/{session}")
-    # What is written before the files of a copy are complete, and before those of a deleted workspace are gone.
+    # As it is before the row of a copy comes, and after the row of a deleted workspace went.
     with sqlite3.connect(tmp_path / "chaser.db") as database:
-        database.execute("UPDATE workspaces SET doomed = 1, name = NULL WHERE id = ?", (half["id"],))
+        database.execute("DELETE FROM workspaces WHERE id = ?", (half["id"],))
     database.close()
     with emulator_on(engine, data_dir=tmp_path) as emulator, http_of(emulator) as client:
         assert list(listed(client)) == [kept["id"]]
