@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -113,10 +114,12 @@ class Call:
 class Upgrade:
     """What a handler answers whose operation opens a WebSocket: who talks on it once it is accepted.
 
-    `talk` returns when it has closed the socket, or when the client has.
+    `talk` returns when it has closed the socket, or when the client has. `held` is entered before the socket is
+    accepted, so that what it raises is a plain refusal, and left at the end, also when the client did not wait.
     """
 
     talk: Callable[[WebSocket], Awaitable[None]]
+    held: AbstractAsyncContextManager[object] = field(default_factory=nullcontext)
 
 
 Handler = Callable[[Call], Awaitable[Any]]

@@ -97,23 +97,25 @@ class Pipeline:
         request = Request({**scope, "type": "http", "method": "GET", "scheme": scheme}, receive)
         websocket = WebSocket(scope, receive, send)
         call = Call(self.spec, operation, self.world, request, request.state.request_id)
-        try:
-            origins.require_own(request, self.world.settings)
-            await self._admit(call, {})
-            await self._read(call)
-            upgrade = await self._handlers.get(operation.id, _not_emulated)(call)
-        except ApiError as error:
-            await websocket.send_denial_response(await self._refuse(call, error))
-            return
-        except sandbox.SandboxError as error:
-            await websocket.send_denial_response(await self._refuse(call, _of_sandbox(error)))
-            return
-        except Exception:
-            _log.exception("%s failed (%s)", request.url.path, call.request_id)
-            await websocket.send_denial_response(await self._refuse(call, _internal_error()))
-            return
-        await websocket.accept()
-        await converse(websocket, upgrade)
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                origins.require_own(request, self.world.settings)
+                await self._admit(call, {})
+                await self._read(call)
+                upgrade = await self._handlers.get(operation.id, _not_emulated)(call)
+                await stack.enter_async_context(upgrade.held)
+            except ApiError as error:
+                await websocket.send_denial_response(await self._refuse(call, error))
+                return
+            except sandbox.SandboxError as error:
+                await websocket.send_denial_response(await self._refuse(call, _of_sandbox(error)))
+                return
+            except Exception:
+                _log.exception("%s failed (%s)", request.url.path, call.request_id)
+                await websocket.send_denial_response(await self._refuse(call, _internal_error()))
+                return
+            await websocket.accept()
+            await converse(websocket, upgrade)
 
     async def _admit(self, call: Call, limits: dict[str, str]) -> None:
         operation, world, headers = call.operation, self.world, call.request.headers
