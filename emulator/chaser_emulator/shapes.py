@@ -438,6 +438,22 @@ class BrowserCdpTargetInfo(TypedDict):
 BrowserCdpTargetList: TypeAlias = list[BrowserCdpTargetInfo]
 
 
+class BrowserCdpProtocol(TypedDict):
+    version: dict[str, str]
+    domains: list[dict[str, Any]]
+
+
+class UploadBrowserExtensionRequest(TypedDict):
+    file: bytes
+
+
+class BrowserExtensionInfo(TypedDict):
+    id: str
+    name: str
+    version: str
+    path: str
+
+
 OpenApiDocument = TypedDict(
     "OpenApiDocument",
     {

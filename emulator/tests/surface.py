@@ -81,6 +81,14 @@ _TABLE = """
 /v1/assistants/{id}/config-change-requests/{rid}/deny POST
 /v1/sessions/{id}/json/version GET
 /v1/sessions/{id}/json/list GET
+/v1/sessions/{id}/json GET
+/v1/sessions/{id}/json/new PUT GET
+/v1/sessions/{id}/json/activate/{target} GET
+/v1/sessions/{id}/json/close/{target} GET
+/v1/sessions/{id}/json/protocol GET
+/v1/sessions/{id}/devtools/browser/{guid} GET
+/v1/sessions/{id}/devtools/page/{target} GET
+/v1/sessions/{id}/extensions POST
 /v1/github/repositories GET
 /api-docs/openapi.json GET
 /swagger-ui GET
