@@ -44,6 +44,8 @@ ENTER_SECONDS = 15
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix", "/gnu")
 _MORE = ("/run/current-system", "/var/lib/dpkg", "/var/cache/fontconfig", "/sys/devices/system")
 
+NAMESPACES = ("--unshare-user", "--uid", "0", "--gid", "0", "--unshare-pid", "--unshare-ipc", "--unshare-uts")
+
 # Dropping every capability keeps a command from undoing the mounts: by entering the user namespace it would have them
 # all. The arguments after `--` reach a shell that has none any more, and only that one sees the caller's environment.
 _UNPRIVILEGED = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "setsid")
@@ -68,27 +70,31 @@ class Resident:
             self.lifeline = -1
 
 
-def arguments(*, workspace: Path, tmp: Path, home: Path, hidden: Sequence[Path], hostname: str) -> list[str]:
-    """bubblewrap's command line for one sandbox, whose user is root in a namespace where root may nothing."""
-    args = ["bwrap", "--unshare-user", "--uid", "0", "--gid", "0", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
-    args += ["--hostname", hostname, "--die-with-parent", "--new-session"]
-    bound = []
+def system_arguments(hidden: Sequence[Path]) -> list[str]:
+    """The part of bubblewrap's command line that shows the host's system folders, without `hidden` places in them."""
+    args, bound = [], []
     for place in _SYSTEM:
         if os.path.islink(place):
             args += ["--symlink", os.readlink(place), place]
         elif os.path.isdir(place):
             args += ["--ro-bind", place, place]
             bound.append(place)
-    args += ["--dir", "/run", "--dir", "/sys", "--dir", "/var"]
+    for path in hidden:
+        real = os.path.realpath(path)
+        if any(real.startswith(f"{place}/") for place in bound) and os.path.isdir(real):
+            args += ["--tmpfs", real]
+    return args
+
+
+def arguments(*, workspace: Path, tmp: Path, home: Path, hidden: Sequence[Path], hostname: str) -> list[str]:
+    """bubblewrap's command line for one sandbox, whose user is root in a namespace where root may nothing."""
+    args = ["bwrap", *NAMESPACES, "--hostname", hostname, "--die-with-parent", "--new-session"]
+    args += [*system_arguments(hidden), "--dir", "/run", "--dir", "/sys", "--dir", "/var"]
     for place in _MORE:
         args += ["--ro-bind-try", place, place]
     resolver = os.path.realpath("/etc/resolv.conf")
     if resolver.startswith("/run/"):
         args += ["--ro-bind-try", resolver, resolver]
-    for path in hidden:
-        real = os.path.realpath(path)
-        if any(real.startswith(f"{place}/") for place in bound) and os.path.isdir(real):
-            args += ["--tmpfs", real]
     args += ["--dev", "/dev", "--proc", "/proc", "--dir", "/home", "--tmpfs", "/var/tmp"]  # noqa: S108 - theirs
     for source, target in ((workspace, WORKSPACE_ROOT), (tmp, "/tmp"), (home, "/root")):  # noqa: S108 - theirs
         args += ["--bind", str(source), target]

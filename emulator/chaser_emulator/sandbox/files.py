@@ -210,16 +210,18 @@ def remove_tree(folder: Path) -> None:
 
 
 def used_bytes(folder: Path) -> int:
-    """Bytes of disk below a folder, a file with several names counted once."""
+    """Bytes of disk below a folder, a file with several names counted once; what vanishes meanwhile is not counted."""
     total = 0
     seen: set[tuple[int, int]] = set()
     for parent, folders, names in os.walk(folder):
         for name in (*folders, *names):
             try:
                 found = os.lstat(os.path.join(parent, name))
-            except FileNotFoundError:
-                continue
-            if (found.st_dev, found.st_ino) not in seen:
+            except OSError:
+                continue  # it has just gone, or its folder has been shut to us
+            if found.st_nlink > 1:
+                if (found.st_dev, found.st_ino) in seen:
+                    continue
                 seen.add((found.st_dev, found.st_ino))
-                total += found.st_blocks * 512
+            total += found.st_blocks * 512
     return total

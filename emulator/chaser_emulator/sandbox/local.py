@@ -44,6 +44,8 @@ from chaser_emulator.sandbox.terminal import LocalTerminal, groups_of
 
 Isolation = Literal["auto", "bubblewrap", "none"]
 
+_DISK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
 _ALWAYS = ("An image that a session asks for is not used: commands see the programs of this machine.",)
 _AS_ROOT = ("The emulator runs as root: a command can read what root can in the host's system folders.",)
 
@@ -209,20 +211,27 @@ class LocalEngine:
         folder = self._disk(disk_id)
         doomed = self._run / f"deleted-{secrets.token_hex(8)}"
         try:
-            os.replace(
-                folder, doomed
-            )  # gone for everyone in one step; what a crash leaves of it goes at the next start
+            # Gone for everyone in one step; what a crash leaves of it goes at the next start.
+            try:
+                os.replace(folder, doomed)
+            except PermissionError:  # a folder that its owner may not write to cannot be moved by them either
+                folder.chmod(0o700)
+                os.replace(folder, doomed)
         except FileNotFoundError:
             return
         await files.in_thread(files.remove_tree, doomed)
 
     async def copy_disk(self, source_id: str, target_id: str) -> None:
         source, target = self._disk(source_id), self._disk(target_id)
-        if source.exists():
-            await copies.copy_tree(source, target, self._shut)
+        in_use = any(sandbox.spec.disk_id == source_id for sandbox in self._sandboxes.values())
+        await copies.copy_tree(self._where(), source, target, isolated=self._isolated, in_use=in_use)
+
+    async def fill_disk(self, disk_id: str, folder: Path) -> None:
+        await copies.fill_tree(self._where(), folder, self._disk(disk_id))
 
     async def disks(self) -> set[str]:
-        return {entry.name for entry in self._disks.iterdir()} if self._disks.is_dir() else set()
+        names = await files.in_thread(os.listdir, self._disks)
+        return {name for name in names if _DISK_ID.fullmatch(name)}
 
     async def disk_bytes(self, disk_id: str) -> int | None:
         folder = self._disk(disk_id)
@@ -237,15 +246,19 @@ class LocalEngine:
         return sandbox
 
     def _disk(self, disk_id: str) -> Path:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", disk_id):
+        if not _DISK_ID.fullmatch(disk_id):
             raise BadPath("This is no id of a disk.")
         return self._disks / disk_id
+
+    def _where(self) -> copies.Where:
+        return copies.Where(disks=self._disks, run=self._run, hidden=self._hidden, shut=self._shut)
 
     def _clear(self) -> None:
         bubblewrap_left = sys.platform == "linux" and bubblewrap.kill_strays(self._run)
         plain.kill_all(self._run)
         if bubblewrap_left or self._run.exists():
             files.remove_tree(self._run)
+        self._where().clear()
         for folder in (self._disks, self._run, self._run / "staging"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
