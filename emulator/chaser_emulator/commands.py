@@ -76,9 +76,9 @@ async def run(engine: Engine, ref: str, spec: CommandSpec, *, stdin: str | None,
             code = await follow()
     except TimeoutError:
         status = TIME_OUT
-        await _kill(process)
+        await kill(process)
     except BaseException:
-        await asyncio.shield(_kill(process))
+        await asyncio.shield(kill(process))
         raise
     return Outcome(status, code, text_of(bytes(kept), whole=not truncated), truncated)
 
@@ -94,7 +94,7 @@ async def _feed(process: Process, data: bytes) -> None:
     await process.close_stdin()
 
 
-async def _kill(process: Process) -> None:
+async def kill(process: Process) -> None:
     """Kill the whole process group and see it end."""
     with contextlib.suppress(SandboxError, TimeoutError):
         async with asyncio.timeout(_GRACE):
@@ -257,7 +257,7 @@ class Commands:
         """End every command of this process and wait for the rows to say so."""
         for running in list(self._running.values()):
             running.kill_requested = True
-            await _kill(running.process)
+            await kill(running.process)
         for task in list(self._tasks):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(task), 1)
@@ -287,7 +287,7 @@ class Commands:
                         code = await process.wait()
                 except TimeoutError:
                     running.timed_out = True
-                    await _kill(process)
+                    await kill(process)
                     code = TIMED_OUT
                 finally:
                     if feeding is not None:

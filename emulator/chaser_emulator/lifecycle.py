@@ -139,7 +139,8 @@ class Lifecycle:
     @contextmanager
     def lease(self, session_id: str) -> Iterator[None]:
         """Hold a session: while anyone does, an end must be forced (S10, S11)."""
-        live = self._live.setdefault(session_id, _Live())
+        # One that has ended a moment ago is not to be known again: its end would be waited for, for ever.
+        live = self._live.get(session_id) or _Live()
         live.leases += 1
         try:
             yield

@@ -13,6 +13,7 @@ from chaser_emulator.admission import Admission
 from chaser_emulator.clock import Clock, new_id
 from chaser_emulator.commands import Commands
 from chaser_emulator.disks import Disks
+from chaser_emulator.gateway.terminals import Terminals
 from chaser_emulator.lifecycle import Lifecycle
 from chaser_emulator.meter import Meter
 from chaser_emulator.plans import PLANS
@@ -44,6 +45,7 @@ class World:
     disks: Disks
     storage: Storage
     account_id: str
+    terminals: Terminals
     admission: Admission = field(default_factory=Admission)
 
     def plan_sessions(self, plan: str) -> int:
@@ -71,6 +73,8 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
         lifecycle = Lifecycle(store, chosen, clock, commands, disks)
         await lifecycle.recover()
         stack.push_async_callback(lifecycle.close, keep=settings.data_dir is not None)
+        terminals = Terminals()
+        stack.push_async_callback(terminals.close)
         meter = Meter(settings.rate_limit, dict(settings.rate_limits))
         storage = Storage(store, chosen)
         yield World(
@@ -87,6 +91,7 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
             disks,
             storage,
             account_id,
+            terminals,
         )
 
 

@@ -109,7 +109,8 @@ def _failure(name: str, code: str, message: str) -> BulkTerminateFailure:
 
 @operation("resize-session-pty")
 async def resize_session_pty(call: Call) -> None:
-    """Note the size of the terminal, for the next one when none is open (S16)."""
+    """Size the open terminals, and the next one (S16)."""
     row = await lookup.sandbox(call, call.path["id"])
     async with call.store.transaction() as tx:
         await sessions.set_size(tx, row["id"], rows=call.body["rows"], cols=call.body["cols"])
+    await call.world.terminals.resize(row["id"], call.body["rows"], call.body["cols"])

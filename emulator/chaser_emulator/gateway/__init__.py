@@ -1,0 +1,1 @@
+"""What is no JSON: terminals, forwarded ports, browsers and SSH."""
