@@ -33,6 +33,8 @@ def print_banner(running: Running, settings: Settings) -> None:
             f"  curl -s {running.url}/v1/exec -H {shlex.quote(f'Authorization: Bearer {running.api_key}')} "
             """-H 'Content-Type: application/json' -d '{"command": "echo hello from $(hostname)"}'"""
         )
+        if running.ssh_port is not None:
+            click.echo(f"  ssh -p {running.ssh_port} WORKSPACE@localhost   with a key registered at /v1/ssh-keys")
         click.echo(f"  open {running.url}/swagger-ui\nCtrl-C stops it.")
     except OSError:
         # Whoever read this has seen enough (`| head -1`); that is no reason to stop serving, nor to fail at the end.

@@ -119,6 +119,11 @@ def _serving(command: F) -> F:
         _option("--host", default="127.0.0.1", show_default=True, help="Address to bind."),
         _option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: a free one."),
         _option(
+            "--ssh-port",
+            type=click.IntRange(0, 65535),
+            help="Answer SSH on this port as well, such as 2222; 0: a free one.",
+        ),
+        _option(
             "--data-dir",
             type=click.Path(path_type=Path, file_okay=False),
             help="Where data is kept; else in the platform's place for the data of a user.",

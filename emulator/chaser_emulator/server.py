@@ -27,10 +27,14 @@ class PortTakenError(Exception):
 
 @dataclass(frozen=True)
 class Running:
-    """An emulator that answers: its address without a trailing slash, its key, its world, and a request to stop."""
+    """An emulator that answers: its address without a trailing slash, its key, its world, and a request to stop.
+
+    `ssh_port` is None where SSH is not answered.
+    """
 
     url: str
     api_key: str
+    ssh_port: int | None
     world: World
     stop: Callable[[], None]
     stopped: asyncio.Event
@@ -46,9 +50,17 @@ class _Uvicorn(uvicorn.Server):
 
 @asynccontextmanager
 async def serve(settings: Settings, engine: Engine | None = None) -> AsyncIterator[Running]:
-    """Serve until the block ends. Raises PortTakenError, StoreError and SandboxUnavailable; port 0 takes a free one."""
-    listener = bind(settings.host, settings.port)
-    with contextlib.closing(listener):
+    """Serve until the block ends; port 0 takes a free one.
+
+    Raises PortTakenError, StoreError, SandboxUnavailable, and InUseError where the SSH host key cannot be used.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        listener = stack.enter_context(contextlib.closing(bind(settings.host, settings.port)))
+        ssh_listener = None
+        if settings.ssh_port is not None:
+            ssh_listener = stack.enter_context(
+                contextlib.closing(bind(settings.host, settings.ssh_port, flag="--ssh-port"))
+            )
         async with open_emulator(settings, engine) as emulator:
             config = uvicorn.Config(
                 emulator.app,
@@ -80,13 +92,27 @@ async def serve(settings: Settings, engine: Engine | None = None) -> AsyncIterat
             try:
                 while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
                     await asyncio.sleep(0.001)
-                yield Running(url, settings.api_key, emulator.world, stop, stopped)
+                async with _ssh(emulator.world, ssh_listener) as ssh_port:
+                    yield Running(url, settings.api_key, ssh_port, emulator.world, stop, stopped)
             finally:
                 stop()
                 await task
 
 
-def bind(host: str, port: int) -> socket.socket:
+@asynccontextmanager
+async def _ssh(world: World, listener: socket.socket | None) -> AsyncIterator[int | None]:
+    """The SSH gateway, where it is wanted."""
+    if listener is None:
+        yield None
+        return
+    # Imported on use: its library takes longer than all the rest of a start.
+    from chaser_emulator.gateway import ssh
+
+    async with ssh.open_gateway(world, listener) as port:
+        yield port
+
+
+def bind(host: str, port: int, flag: str = "--port") -> socket.socket:
     """A listening socket. Raises PortTakenError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Uvicorn turns Nagle's algorithm off only for sockets that say that they are TCP; else answers come 40 ms late.
@@ -98,7 +124,7 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise PortTakenError(
-            f"{host}:{port} cannot be bound: {error.strerror}; choose another with --port, or 0 for a free one"
+            f"{host}:{port} cannot be bound: {error.strerror}; choose another with {flag}, or 0 for a free one"
         ) from error
     listener.setblocking(False)
     return listener

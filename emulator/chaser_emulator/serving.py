@@ -138,6 +138,7 @@ def _note(running: Running) -> dict[str, object]:
     return {
         "url": running.url,
         "api_key": running.api_key,
+        "ssh_port": running.ssh_port,
         "account_id": running.world.account_id,
         "pid": os.getpid(),
         "version": __version__,

@@ -26,6 +26,8 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 8000
+    ssh_port: int | None = None
+    """Where SSH is answered, 0 for a free port; None: nowhere."""
     data_dir: Path | None = None
     sandbox: SandboxChoice = "auto"
     image: str = DEFAULT_IMAGE

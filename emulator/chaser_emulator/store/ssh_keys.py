@@ -26,6 +26,21 @@ async def with_fingerprint(reader: Reader, account_id: str, fingerprint: str) ->
     return await reader.one("SELECT * FROM ssh_keys WHERE account_id = ? AND fingerprint = ?", account_id, fingerprint)
 
 
+async def that_open(reader: Reader, fingerprint: str) -> list[Row]:
+    """Every registration of a key, in whichever account, by somebody who belongs to that account now."""
+    return await reader.all(
+        """SELECT ssh_keys.* FROM ssh_keys
+           JOIN members ON members.account_id = ssh_keys.account_id AND members.user_id = ssh_keys.user_id
+           WHERE fingerprint = ? ORDER BY ssh_keys.created_at, ssh_keys.id""",
+        fingerprint,
+    )
+
+
+async def touch(tx: Transaction, key_id: str, at: str) -> None:
+    """Note that a key was used."""
+    await tx.run("UPDATE ssh_keys SET last_used_at = ? WHERE id = ?", at, key_id)
+
+
 async def add(
     tx: Transaction, account_id: str, user_id: str, *, name: str | None, public_key: str, fingerprint: str, at: str
 ) -> str:
