@@ -184,8 +184,10 @@ class SandboxFiles(asyncssh.SFTPServer):
     async def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> Handle:
         mode = 0o666 if attrs.permissions is None else attrs.permissions & _MODE
         # A device or a pipe would never come to an end, or wait for somebody.
-        steps = ['if [ -d "$1" ]; then echo ": Is a directory"; false']
-        steps.append('elif [ -e "$1" ] && [ ! -f "$1" ]; then echo ": it is no regular file"; false; fi')
+        steps = [
+            'if [ -d "$1" ]; then echo ": Is a directory"; false;',
+            'elif [ -e "$1" ] && [ ! -f "$1" ]; then echo ": it is no regular file"; false; fi',
+        ]
         if pflags & asyncssh.FXF_CREAT:
             made = f'{{ {_exists("$1")} || ( set -C; : >"$1" ) && chmod {mode & ~_UMASK:o} "$1"; }}'
             steps.append(f"&& {_free('$1')} && {made}" if pflags & asyncssh.FXF_EXCL else f"&& {made}")
