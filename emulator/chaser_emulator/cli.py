@@ -156,6 +156,13 @@ def _serving(command: F) -> F:
         _option("--public-url", help="Address under which clients see this server."),
         _option("--allowed-host", multiple=True, help="Another name to answer to (repeat)."),
         _option("--allowed-origin", multiple=True, help="A page that may open WebSockets, http://name (repeat)."),
+        _option(
+            "--github-url",
+            default="https://github.com",
+            show_default=True,
+            metavar="URL|DIR",
+            help="Where repositories are: a server, or a folder with <owner>/<repo>.git in it.",
+        ),
         _option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Written once it is ready."),
         _option(
             "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Lines of log."
@@ -186,6 +193,7 @@ def _settings(options: dict[str, Any]) -> Settings:
         raise click.UsageError(f"--public-url {url}: an http:// or https:// address is needed")
     names = {field.name for field in dataclasses.fields(Settings)} & set(options)
     chosen = {name: options[name] for name in names}
+    chosen["github_token"] = _github_token(options["github_url"])
     chosen["allowed_hosts"] = tuple(options["allowed_host"])
     chosen["allowed_origins"] = tuple(options["allowed_origin"])
     chosen["data_dir"] = None if _is_ephemeral(options) else options["data_dir"] or whereabouts.default_data_dir()
@@ -198,6 +206,25 @@ def _settings(options: dict[str, Any]) -> Settings:
         if options["limit"]:
             chosen["rate_limits"] = _limits(options["limit"])
     return Settings(**chosen)
+
+
+def _github_token(url: str) -> str | None:
+    """The token for private repositories. It comes from the environment alone: arguments can be seen by others."""
+    from chaser_emulator.repositories import GITHUB, base_of
+
+    try:
+        base = base_of(url)
+    except ValueError as error:
+        raise click.UsageError(f"--github-url {url}: {error}") from None
+    if isinstance(base, Path) and not base.is_dir():
+        raise click.UsageError(f"--github-url {url}: there is no such folder")
+    token = os.environ.get(f"{_PREFIX}_GITHUB_TOKEN")
+    if not token and base == GITHUB:
+        # What GitHub's own tools take is for GitHub alone.
+        token = os.environ.get("GITHUB_TOKEN")
+    if token and not _KEY.match(token):
+        raise click.UsageError(f"{_PREFIX}_GITHUB_TOKEN: a token is one word of printable ASCII characters")
+    return token or None
 
 
 def _limits(texts: tuple[str, ...]) -> dict[str, Limits]:

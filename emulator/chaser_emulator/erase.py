@@ -14,7 +14,7 @@ from chaser_emulator.store import Store, StoreError, identity, workspaces
 DATABASE = "chaser.db"
 
 # By name, so that nothing else goes where somebody named a folder of their own as --data-dir.
-_OURS = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", whereabouts.NOTE, "workspaces", "run", "output")
+_OURS = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", whereabouts.NOTE, "workspaces", "run", "output", "checkouts")
 
 
 def erase(folder: Path) -> str | None:

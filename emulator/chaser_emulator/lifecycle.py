@@ -12,13 +12,14 @@ from datetime import timedelta
 from typing import Any
 
 from chaser_emulator import events
+from chaser_emulator.bootstrap import Bootstrap
 from chaser_emulator.clock import Clock, new_id, timestamp
 from chaser_emulator.commands import Commands
 from chaser_emulator.disks import Disks
 from chaser_emulator.errors import ApiError
 from chaser_emulator.resources import session_info
 from chaser_emulator.sandbox import Engine, SandboxError, SandboxSpec
-from chaser_emulator.store import Row, Store, Transaction, workspaces
+from chaser_emulator.store import Row, Store, Transaction
 from chaser_emulator.store import sessions as rows
 from chaser_emulator.store.sessions import FAILED, RUNNING, STARTING, TERMINATED, TERMINATING
 
@@ -62,13 +63,16 @@ class Lifecycle:
     `base_url` is where events say that sessions are to be found; the server sets it once it is bound.
     """
 
-    def __init__(self, store: Store, engine: Engine, clock: Clock, commands: Commands, disks: Disks) -> None:
+    def __init__(
+        self, store: Store, engine: Engine, clock: Clock, commands: Commands, disks: Disks, bootstrap: Bootstrap
+    ) -> None:
         self.base_url = "http://localhost:8000"
         self._store = store
         self._engine = engine
         self._clock = clock
         self._commands = commands
         self._disks = disks
+        self._bootstrap = bootstrap
         self._live: dict[str, _Live] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._keeper: asyncio.Task[None] | None = None
@@ -112,18 +116,20 @@ class Lifecycle:
             if row["session_type"] != "sandbox":
                 await self._end(row, FAILED, "browser sessions are not emulated yet")
                 return
-            workspace = await workspaces.get(self._store, row["workspace_id"]) if row["workspace_id"] else None
-            spec = SandboxSpec(
-                session_id,
-                workspace_id=row["workspace_id"],
-                disk_id=workspace["disk_id"] if workspace else None,
-                image=row["image"],
-                env=env,
-            )
             try:
+                spec = SandboxSpec(
+                    session_id,
+                    workspace_id=row["workspace_id"],
+                    disk_id=await self._bootstrap.disk_of(row),
+                    image=row["image"],
+                    env=env,
+                )
                 ref = await self._engine.start(spec)
             except SandboxError as error:
                 await self._end(row, FAILED, str(error))
+                return
+            except ApiError as error:
+                await self._end(row, FAILED, error.message, error.code)
                 return
             async with self._store.transaction() as tx:
                 running = await rows.run(tx, session_id, ref)
@@ -202,20 +208,21 @@ class Lifecycle:
             return
         await self._end(row, TERMINATED, None)
 
-    async def _end(self, row: Row, status: str, failure: str | None) -> None:
+    async def _end(self, row: Row, status: str, failure: str | None, code: str | None = None) -> None:
         """Write the end of a session whose sandbox is gone."""
         session_id = row["id"]
         if failure is not None:
             _log.warning("session %s failed: %s", session_id, failure)
         await self._commands.session_ended(session_id)
         async with self._store.transaction() as tx:
-            if await rows.end(tx, session_id, status, self._clock.timestamp(), failure):
-                fresh = await rows.get(tx, session_id)
-                if fresh is not None:
-                    await self._emit(tx, f"session.{status}", fresh)
+            fresh = await rows.end(tx, session_id, status, self._clock.timestamp(), failure, code)
+            if fresh is not None:
+                await self._emit(tx, f"session.{status}", fresh)
         if live := self._live.pop(session_id, None):
             live.ready.set()
             live.ended.set()
+        if fresh is not None and fresh["disk_id"] is not None:
+            await self._disks.discard(fresh["disk_id"])
 
     # What runs, really
 

@@ -1,7 +1,8 @@
-"""Generated names, for workspaces (W3) and snapshots (W25) that were given none."""
+"""Names of workspaces (W2, W3) and of snapshots (W25): generated ones, and which are allowed."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from chaser_emulator.clock import new_hex, new_name
@@ -20,6 +21,14 @@ juniper kestrel lagoon lake lantern larch ledge lynx maple marsh meadow mesa mos
 pebble pine plover pond prairie quarry raven reef ridge river sparrow spruce stone summit thicket tundra
 valley willow
 """
+
+
+_FORM = re.compile(r"(?!\w{8}(-\w{4}){3}-\w{12}$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def allowed(text: str) -> bool:
+    """Whether this can be a name, by the rules that the document has for names in requests."""
+    return _FORM.fullmatch(text) is not None
 
 
 def generated() -> str:

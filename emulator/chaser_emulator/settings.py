@@ -38,5 +38,9 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()
     rate_limit: Limits = field(default_factory=Limits)
     rate_limits: Mapping[str, Limits] = field(default_factory=dict)
+    github_url: str = "https://github.com"
+    """Where repositories are: an address, or a folder that holds them as `<owner>/<repo>.git`."""
+    github_token: str | None = field(default=None, repr=False)
+    """What opens private repositories there; it is in no argument, no workspace and no log."""
     max_sessions: int | None = None
     """Live sessions an account may have, instead of its plan's number."""

@@ -40,6 +40,7 @@ async def open_session(call: Acts, body: Mapping[str, Any], variables: Mapping[s
     Raises ApiError for an unknown workspace, one of another type, and what the plan does not allow.
     """
     session_type = body.get("session_type") or "sandbox"
+    github_repo = _repository(call, body)
     ephemeral = bool(body.get("ephemeral"))
     selector = body.get("workspace")
     plan = PLANS[call.account.plan]
@@ -55,7 +56,7 @@ async def open_session(call: Acts, body: Mapping[str, Any], variables: Mapping[s
             workspace = None if ephemeral else await _workspace(call, tx, selector, session_type)
             live = await sessions.of_workspace(tx, workspace["id"]) if workspace is not None else None
             if live is None:
-                row = await _insert(call, tx, session_type, workspace, body)
+                row = await _insert(call, tx, session_type, workspace, body, github_repo)
                 break
         if live["status"] == RUNNING:
             [live] = await call.world.lifecycle.reconcile([live])
@@ -78,6 +79,7 @@ async def _insert(
     session_type: str,
     workspace: Row | None,
     body: Mapping[str, Any],
+    github_repo: str | None,
 ) -> Row:
     plan = PLANS[call.account.plan]
     if plan.pricing_model == "usage_based" and call.account.wallet_micros_usd <= 0:
@@ -96,17 +98,28 @@ async def _insert(
             session_type=session_type,
             workspace_id=workspace["id"] if workspace is not None else None,
             image=workspace["image"] if workspace is not None else body.get("image"),
-            github_repo=body.get("github_repo"),
+            github_repo=github_repo,
             max_seconds=plan.max_session_seconds,
         ),
     )
     named = {
-        name: body[name] for name in ("session_type", "workspace", "ephemeral", "image") if body.get(name) is not None
+        name: body[name]
+        for name in ("session_type", "workspace", "ephemeral", "image", "github_repo")
+        if body.get(name) is not None
     }
     where = f"on workspace {workspace['name'] or workspace['id']}" if workspace is not None else "without a workspace"
     summary = f"created {session_type} session {row['id']} {where}"
     await events.audit(tx, call.clock, call.account.id, call.actor, *CREATE, row["id"], summary, named)
     return row
+
+
+def _repository(call: Acts, body: Mapping[str, Any]) -> str | None:
+    if body.get("github_repo") is None:
+        return None
+    try:
+        return str(call.world.repositories.parse(body["github_repo"]))
+    except ValueError as error:
+        raise invalid_field("/github_repo", str(error)) from None
 
 
 async def _workspace(call: Acts, tx: Transaction, selector: str | None, session_type: str) -> Row:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chaser_emulator import engines, leftovers
 from chaser_emulator.admission import Admission
+from chaser_emulator.bootstrap import Bootstrap
 from chaser_emulator.clock import Clock, new_id
 from chaser_emulator.commands import Commands
 from chaser_emulator.disks import Disks
@@ -17,6 +18,7 @@ from chaser_emulator.gateway.terminals import Terminals
 from chaser_emulator.lifecycle import Lifecycle
 from chaser_emulator.meter import Meter
 from chaser_emulator.plans import PLANS
+from chaser_emulator.repositories import Repositories
 from chaser_emulator.sandbox import Engine, EngineInfo
 from chaser_emulator.settings import Settings
 from chaser_emulator.storage import Storage
@@ -43,6 +45,7 @@ class World:
     lifecycle: Lifecycle
     commands: Commands
     disks: Disks
+    repositories: Repositories
     storage: Storage
     account_id: str
     terminals: Terminals
@@ -70,7 +73,10 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
         stack.push_async_callback(chosen.close)
         commands = Commands(store, chosen, clock, data_dir / "output")
         disks = Disks(store, chosen)
-        lifecycle = Lifecycle(store, chosen, clock, commands, disks)
+        repositories = Repositories(settings.github_url, settings.github_token, data_dir / "checkouts")
+        await repositories.clear()
+        bootstrap = Bootstrap(store, chosen, disks, repositories)
+        lifecycle = Lifecycle(store, chosen, clock, commands, disks, bootstrap)
         await lifecycle.recover()
         stack.push_async_callback(lifecycle.close, keep=settings.data_dir is not None)
         terminals = Terminals()
@@ -89,6 +95,7 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
             lifecycle,
             commands,
             disks,
+            repositories,
             storage,
             account_id,
             terminals,

@@ -40,7 +40,9 @@ async def exec_sandbox(call: Call) -> SandboxExecResponse:
         row = await lifecycle.settled(target.session["id"], None)
         if row is None or row["status"] == FAILED:
             reason = row["failure"] if row is not None else "it is gone"
-            raise ApiError("sandbox_unavailable", f"the sandbox could not be started: {reason}")
+            unknown = row is not None and row["failure_code"] == "not_found"
+            code = "not_found" if unknown else "sandbox_unavailable"
+            raise ApiError(code, f"the sandbox could not be started: {reason}")
         if background:
             return await _background(call, row, target.workspace, at_end=end if ephemeral else None)
         return await _foreground(call, row, target.workspace)

@@ -105,15 +105,24 @@ async def run(tx: Transaction, session_id: str, ref: str) -> Row | None:
     )
 
 
-async def end(tx: Transaction, session_id: str, status: str, at: str, failure: str | None = None) -> bool:
-    """End a session that has not ended; answers whether this call did."""
-    changed = await tx.run(
-        "UPDATE sessions SET status = ?, failure = ?, ended_at = ? WHERE id = ? AND ended_at IS NULL",
+async def end(
+    tx: Transaction, session_id: str, status: str, at: str, failure: str | None = None, failure_code: str | None = None
+) -> Row | None:
+    """End a session that has not ended, and answer it; None when it had. `failure_code` is one of the API's codes."""
+    return await tx.one(
+        """UPDATE sessions SET status = ?, failure = ?, failure_code = ?, ended_at = ?
+           WHERE id = ? AND ended_at IS NULL RETURNING *""",
         status,
         failure,
+        failure_code,
         at,
         session_id,
     )
+
+
+async def set_disk(tx: Transaction, session_id: str, disk_id: str) -> bool:
+    """Give an ephemeral session a disk of its own, which goes when it ends; answers whether it has not ended yet."""
+    changed = await tx.run("UPDATE sessions SET disk_id = ? WHERE id = ? AND ended_at IS NULL", disk_id, session_id)
     return changed == 1
 
 

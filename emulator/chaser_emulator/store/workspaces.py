@@ -83,14 +83,21 @@ async def set_template(tx: Transaction, workspace_id: str, template: bool) -> No
     await tx.run("UPDATE workspaces SET template = ? WHERE id = ?", template, workspace_id)
 
 
-async def set_disk(tx: Transaction, workspace_id: str, disk_id: str) -> None:
-    """Make it hold another disk, from one moment to the next."""
-    await tx.run("UPDATE workspaces SET disk_id = ? WHERE id = ?", disk_id, workspace_id)
+async def set_disk(tx: Transaction, workspace_id: str, disk_id: str) -> bool:
+    """Make it hold another disk, from one moment to the next; answers whether there is such a workspace."""
+    return await tx.run("UPDATE workspaces SET disk_id = ? WHERE id = ?", disk_id, workspace_id) == 1
+
+
+async def set_repository(tx: Transaction, workspace_id: str, github_repo: str) -> None:
+    await tx.run("UPDATE workspaces SET github_repo = ? WHERE id = ?", github_repo, workspace_id)
 
 
 async def disks(reader: Reader) -> set[str]:
-    """Every disk that a row names, of workspaces and snapshots of all accounts."""
-    rows = await reader.all("SELECT disk_id FROM workspaces UNION SELECT disk_id FROM snapshots")
+    """Every disk that a row names, of workspaces, snapshots and live sessions of all accounts."""
+    rows = await reader.all(
+        """SELECT disk_id FROM workspaces UNION SELECT disk_id FROM snapshots
+           UNION SELECT disk_id FROM sessions WHERE ended_at IS NULL AND disk_id IS NOT NULL"""
+    )
     return {row["disk_id"] for row in rows}
 
 
