@@ -9,6 +9,7 @@ import posixpath
 import re
 import secrets
 import shutil
+import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ from chaser_emulator.sandbox import (
     plain,
 )
 from chaser_emulator.sandbox.children import dialogue_argv, inheritable_fds, shell_argv
+from chaser_emulator.sandbox.ports import Ports, of_folder, of_namespace
 from chaser_emulator.sandbox.process import LocalProcess
 from chaser_emulator.sandbox.terminal import LocalTerminal, groups_of
 
@@ -57,6 +59,7 @@ class _Sandbox:
     workspace: Path
     view: beneath.View
     resident: bubblewrap.Resident | None
+    ports: Ports
     commands: list[LocalProcess] = field(default_factory=list)
     """Commands that run, for plain processes; where those cannot be found by their environment, all so far."""
     terminals: WeakSet[LocalTerminal] = field(default_factory=WeakSet)
@@ -207,6 +210,12 @@ class LocalEngine:
     async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes]) -> int:
         return await files.write(self._get(ref).view, path, content)
 
+    async def ports(self, ref: str) -> list[int]:
+        return await self._get(ref).ports.all()
+
+    async def connect(self, ref: str, port: int) -> socket.socket:
+        return await self._get(ref).ports.connect(port)
+
     async def delete_disk(self, disk_id: str) -> None:
         folder = self._disk(disk_id)
         doomed = self._run / f"deleted-{secrets.token_hex(8)}"
@@ -297,10 +306,12 @@ class LocalEngine:
         places = [beneath.Place(WORKSPACE_ROOT, workspace, staging)]
         if resident is None:
             places.append(beneath.Place("/tmp", Path("/tmp"), Path("/tmp")))  # noqa: S108 - what commands see there
-            return _Sandbox(spec, folder, workspace, beneath.View(places, Path("/")), None)
+            ports = Ports(lambda: of_folder(folder))
+            return _Sandbox(spec, folder, workspace, beneath.View(places, Path("/")), None, ports)
         places += [beneath.Place("/tmp", tmp, staging), beneath.Place("/root", home, staging)]  # noqa: S108
-        rest = Path(f"/proc/{resident.inside}/root")
-        return _Sandbox(spec, folder, workspace, beneath.View(places, rest), resident)
+        inside = resident.inside
+        view = beneath.View(places, Path(f"/proc/{inside}/root"))
+        return _Sandbox(spec, folder, workspace, view, resident, Ports(lambda: of_namespace(inside)))
 
     async def _spawn(
         self, sandbox: _Sandbox, argv: Sequence[str], env: Mapping[str, str], *, cwd: str, stdin: bool = False

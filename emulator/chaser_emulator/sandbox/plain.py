@@ -104,7 +104,7 @@ def kill_all(folder: Path, groups: Iterable[int] = ()) -> None:
             continue
     quiet = 0
     for _ in range(100 if sys.platform == "linux" else 0):
-        found = _marked(folder)
+        found = marked(folder)
         quiet = 0 if found else quiet + 1
         if quiet == 2:
             return
@@ -116,7 +116,8 @@ def kill_all(folder: Path, groups: Iterable[int] = ()) -> None:
         time.sleep(0.002)
 
 
-def _marked(folder: Path) -> list[int]:
+def marked(folder: Path) -> list[int]:
+    """The processes whose temporary folder lies in `folder`, where /proc tells."""
     mark = os.fsencode(f"{MARK}={folder}/")
     found = []
     for name in os.listdir("/proc"):
