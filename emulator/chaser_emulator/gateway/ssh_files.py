@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -211,11 +212,11 @@ class SandboxFiles(asyncssh.SFTPServer):
                 await handle.reading.close()
                 handle.reading = None
             if handle.reading is None:
-                handle.reading = await Reading.open(self._sandbox, handle.path, offset)
+                handle.reading = Reading(self._shell, self._sandbox, handle.path, offset)
             data = await handle.reading.read(size)
         except SandboxError as error:
             raise asyncssh.SFTPConnectionLost(str(error)) from None
-        if len(data) < size:
+        if not data:
             # What is appended later is for another look.
             await handle.reading.close()
             handle.reading = None
@@ -228,7 +229,7 @@ class SandboxFiles(asyncssh.SFTPServer):
                 await _settle(handle)
             if handle.writing is None:
                 at = None if handle.appends else offset
-                handle.writing = await Writing.open(self._sandbox, handle.path, at)
+                handle.writing = Writing(self._shell, self._sandbox, handle.path, at)
             await handle.writing.write(data)
         except SandboxError as error:
             raise asyncssh.SFTPConnectionLost(str(error)) from None
@@ -249,6 +250,9 @@ class SandboxFiles(asyncssh.SFTPServer):
             for stream in (handle.reading, handle.writing):
                 if stream is not None:
                     await stream.close()
+        with suppress(OSError, asyncssh.Error):
+            # Without it, `scp` takes the end for a failure.
+            self.channel.exit(0)
 
 
 async def _settle(handle: Handle) -> None:

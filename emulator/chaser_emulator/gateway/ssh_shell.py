@@ -18,7 +18,12 @@ from chaser_emulator.sandbox import CommandSpec, Process, SandboxError, SandboxU
 if TYPE_CHECKING:
     from chaser_emulator.gateway.ssh_access import Sandbox
 
-_PLAIN = re.compile(rb"^[ -~]*$")
+_PLAIN = re.compile(rb"^[ -~]*\Z")
+_ODD = re.compile(rb"[^ -&(-[\]-~\n]")
+"""What stands for itself neither between single quotes nor for `printf %b`."""
+
+_SMALL = 16_384
+"""Bytes of a file that go in and out by the shell that is there already; more is worth a process of its own."""
 
 # What the tools of GNU and busybox, and the shells, say at the end of their complaints.
 _REASONS: tuple[tuple[str, Callable[[str], asyncssh.SFTPError]], ...] = (
@@ -40,9 +45,13 @@ def word(path: bytes) -> str:
     if _PLAIN.match(path):
         return shlex.quote(path.decode("ascii"))
     # A command substitution drops line breaks at the end, so a letter is put there and taken away again.
-    return (
-        '"$(p=$(printf %b ' + shlex.quote("".join(f"\\0{byte:03o}" for byte in path) + "x") + '); printf %s "${p%x}")"'
-    )
+    return f'"$(p=$(printf %b {_escaped(path + b"x")}); printf %s "${{p%x}}")"'
+
+
+def _escaped(data: bytes) -> str:
+    """Any bytes as the word that `printf %b` turns into them."""
+    odd = _ODD.sub(lambda found: b"\\0%03o" % found[0][0], data)
+    return f"'{odd.decode('ascii')}'"
 
 
 def refusal(text: bytes) -> asyncssh.SFTPError:
@@ -112,23 +121,23 @@ class Shell:
 class Reading:
     """The bytes of a file from an offset on."""
 
-    def __init__(self, process: Process, offset: int) -> None:
+    def __init__(self, shell: Shell, sandbox: Sandbox, path: bytes, offset: int) -> None:
         self.offset = offset
-        self._process = process
-        self._output: AsyncIterator[bytes] = process.output()
+        self._shell = shell
+        self._sandbox = sandbox
+        self._path = path
         self._left = b""
-
-    @classmethod
-    async def open(cls, sandbox: Sandbox, path: bytes, offset: int) -> Reading:
-        skip = f"dd bs=1 skip={offset} count=0 2>/dev/null; " if offset else ""
-        script = f"{{ {skip}exec cat; }} <{word(path)} 2>/dev/null"
-        return cls(await sandbox.engine.exec(sandbox.ref, CommandSpec(script)), offset)
+        self._begun = False
+        self._process: Process | None = None
+        self._output: AsyncIterator[bytes] | None = None
 
     async def read(self, size: int) -> bytes:
-        """The next `size` bytes; fewer only at the end."""
+        """The next `size` bytes; fewer only at the end. Raises SFTPError and SandboxError."""
+        if not self._begun:
+            await self._begin()
         parts = [self._left]
         have = len(self._left)
-        while have < size:
+        while have < size and self._output is not None:
             chunk = await anext(self._output, b"")
             if not chunk:
                 break
@@ -139,45 +148,77 @@ class Reading:
         self.offset += min(size, have)
         return data[:size]
 
+    async def _begin(self) -> None:
+        """Most files are small, and a client that looks for something in a large one begins at its start, too."""
+        self._begun = True
+        start = self.offset
+        if start == 0:
+            self._left = await self._shell.run(f"dd bs={_SMALL} count=1 <{word(self._path)} 2>/dev/null")
+            if len(self._left) < _SMALL:
+                return
+            start = _SMALL
+        skip = f"dd bs=1 skip={start} count=0 2>/dev/null; "
+        script = f"{{ {skip}exec cat; }} <{word(self._path)} 2>/dev/null"
+        self._process = await self._sandbox.engine.exec(self._sandbox.ref, CommandSpec(script))
+        self._output = self._process.output()
+
     async def close(self) -> None:
-        with suppress(SandboxError):
-            await self._process.signal(signal.SIGKILL)
+        if self._process is not None:
+            with suppress(SandboxError):
+                await self._process.signal(signal.SIGKILL)
 
 
 class Writing:
     """Bytes into a file that is there, from an offset on; None: at its end, wherever that is."""
 
-    def __init__(self, process: Process, offset: int | None) -> None:
+    def __init__(self, shell: Shell, sandbox: Sandbox, path: bytes, offset: int | None) -> None:
         self.offset = offset
-        self._process = process
+        self._shell = shell
+        self._sandbox = sandbox
+        self._path = path
+        self._start = offset
+        self._held = bytearray()
+        self._process: Process | None = None
 
-    @classmethod
-    async def open(cls, sandbox: Sandbox, path: bytes, offset: int | None) -> Writing:
-        if offset is None:
-            script = f"exec cat >>{word(path)}"
-        elif offset:
-            script = f"{{ dd bs=1 seek={offset} count=0 conv=notrunc 2>/dev/null; exec cat; }} 1<>{word(path)}"
-        else:
-            script = f"exec cat 1<>{word(path)}"
-        return cls(await sandbox.engine.exec(sandbox.ref, CommandSpec(script, stdin=True)), offset)
+    def _script(self, source: str) -> str:
+        """What makes the output of `source` go to its place; no file is made by it."""
+        if self._start is None:
+            return f"{source} >>{word(self._path)}"
+        seek = f"dd bs=1 seek={self._start} count=0 conv=notrunc 2>/dev/null; " if self._start else ""
+        return f"{{ {seek}{source}; }} 1<>{word(self._path)}"
 
     async def write(self, data: bytes) -> None:
-        """Raises the SFTPError that it failed with."""
+        """Raises SFTPError and SandboxError."""
+        if self.offset is not None:
+            self.offset += len(data)
+        if self._process is None and len(self._held) + len(data) <= _SMALL:
+            self._held += data
+            return
+        if self._process is None:
+            command = CommandSpec(self._script("cat"), stdin=True)
+            self._process = await self._sandbox.engine.exec(self._sandbox.ref, command)
         try:
+            held, self._held = bytes(self._held), bytearray()
+            if held:
+                await self._process.write(held)
             await self._process.write(data)
         except BrokenPipeError:
             await self.finish()
             raise asyncssh.SFTPFailure("the file cannot be written to") from None
-        if self.offset is not None:
-            self.offset += len(data)
 
     async def finish(self) -> None:
         """Wait until all is in the file. Raises the SFTPError that it failed with."""
+        if self._process is None:
+            if self._held:
+                await self._shell.run(self._script(f"printf %b {_escaped(bytes(self._held))}"))
+            return
         await self._process.close_stdin()
         said = b"".join([chunk async for chunk in self._process.output()])
         if await self._process.wait() != 0:
             raise refusal(said)
 
     async def close(self) -> None:
-        with suppress(SandboxError):
-            await self._process.signal(signal.SIGKILL)
+        """Give up."""
+        if self._process is not None:
+            with suppress(SandboxError):
+                await self._process.signal(signal.SIGKILL)
