@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncssh
 
+from chaser_emulator.gateway.ssh_shell import let_go
 from chaser_emulator.sandbox import CommandSpec, Process, SandboxError, Terminal, TerminalSpec
 
 if TYPE_CHECKING:
@@ -117,12 +118,14 @@ async def _follow(
 
 async def _show(chunks: AsyncIterator[bytes], screen: asyncssh.SSHWriter[bytes]) -> None:
     """Pass on what a program writes, no faster than the client takes it."""
-    async for chunk in chunks:
-        try:
+    try:
+        async for chunk in chunks:
             screen.write(chunk)
             await screen.drain()
-        except (OSError, asyncssh.Error):
-            return  # the client is gone; whoever follows notices
+    except (OSError, asyncssh.Error):
+        return  # the client is gone; whoever follows notices
+    finally:
+        await let_go(chunks)
 
 
 async def _type(process: asyncssh.SSHServerProcess[bytes], program: Process, terminal: Terminal | None) -> None:
@@ -198,7 +201,9 @@ class _Errors:
         except BaseException:
             await _through(_hang_up(reader))
             raise
-        if made:
+        if not made:
+            await let_go(chunks)
+        else:
             errors._reader, errors.chunks, errors.prefix = reader, chunks, f"exec 2>{path}\n"
         return errors
 
@@ -208,5 +213,6 @@ class _Errors:
             return
         with suppress(SandboxError):
             await self._reader.signal(signal.SIGKILL)
+            await let_go(self.chunks)
             remains = await self._sandbox.engine.exec(self._sandbox.ref, CommandSpec(f"rm -f {self._path}"))
             await remains.wait()

@@ -24,7 +24,7 @@ from chaser_emulator.world import World
 _log = logging.getLogger(__name__)
 
 _LOOPBACK = frozenset(["localhost", "127.0.0.1", "::1", "0.0.0.0", "::"])  # noqa: S104 - asked for, not bound
-_READ_REASON = 10.0
+_READ_REASON = 3.0
 """Seconds that a refused client has to ask for something, and so to be told why it is refused."""
 _BY_APPLICATION = 11
 

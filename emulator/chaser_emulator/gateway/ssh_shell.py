@@ -64,6 +64,13 @@ def refusal(text: bytes) -> asyncssh.SFTPError:
     return asyncssh.SFTPFailure(reason)
 
 
+async def let_go(chunks: AsyncIterator[bytes] | None) -> None:
+    """Read no further: what a process still writes is its engine's to take care of."""
+    close = getattr(chunks, "aclose", None)
+    if close is not None:
+        await close()
+
+
 class Shell:
     """A shell in the sandbox that runs scripts one after the other: a hundredth of what a process for each costs."""
 
@@ -116,6 +123,8 @@ class Shell:
         """End it, and what it may be waiting for."""
         with suppress(SandboxError):
             await self._process.signal(signal.SIGKILL)
+        async with self._busy:
+            await let_go(self._output)
 
 
 class Reading:
@@ -166,6 +175,7 @@ class Reading:
         if self._process is not None:
             with suppress(SandboxError):
                 await self._process.signal(signal.SIGKILL)
+            await let_go(self._output)
 
 
 class Writing:
