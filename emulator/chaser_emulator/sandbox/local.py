@@ -49,6 +49,7 @@ Isolation = Literal["auto", "bubblewrap", "none"]
 _DISK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 _ALWAYS = ("An image that a session asks for is not used: commands see the programs of this machine.",)
+_NO_PORTS = ("Ports are not told apart: a preview of one reaches whatever listens on it on this machine's loopback.",)
 _AS_ROOT = ("The emulator runs as root: a command can read what root can in the host's system folders.",)
 
 
@@ -132,6 +133,7 @@ class LocalEngine:
                 f"{WORKSPACE_ROOT} is a folder of the host: it stands for itself in `cwd` and in file paths, but not "
                 "inside a command, which starts in it and should use relative paths.",
                 "/tmp is the host's.",  # noqa: S108 - a sentence
+                *(_NO_PORTS if sys.platform != "linux" else ()),
             ),
         )
 
