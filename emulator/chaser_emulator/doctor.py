@@ -16,13 +16,13 @@ from rich.console import Console
 from rich.table import Table
 
 from chaser_emulator import __version__, engines, whereabouts
+from chaser_emulator.browsers import chromium
 from chaser_emulator.clock import new_id
 from chaser_emulator.sandbox import Engine, SandboxUnavailable
 from chaser_emulator.server import PortTakenError, bind
 from chaser_emulator.settings import Settings
 
 _MARKS = {True: "[green]ok[/]", False: "[red]no[/]", None: "[yellow]--[/]"}
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @dataclass
@@ -43,8 +43,9 @@ async def examine(settings: Settings) -> bool:
     found = Findings()
     found.add(True, "emulator", f"{__version__} on Python {platform.python_version()}, {sys.platform}")
     _tool(found, "git", ("git",), "repositories")
-    _tool(found, "chromium", _BROWSERS, "browser sessions")
+    _tool(found, "chromium", (settings.browser,) if settings.browser else chromium.NAMES, "browser sessions")
     _place(found, settings)
+    _ssh(found, settings)
     docker = await _docker(found, settings)
     local = await _local(found)
     _choice(found, settings, docker, local)
@@ -80,6 +81,28 @@ def _place(found: Findings, settings: Settings) -> None:
         found.add(True, "port", f"{settings.host}:{settings.port} is free")
     except PortTakenError as error:
         found.add(None if runs else False, "port", str(error), needed=not runs)
+
+
+def _ssh(found: Findings, settings: Settings) -> None:
+    """The port of the SSH gateway, and the key that its clients are to see; none is made here."""
+    from chaser_emulator.gateway import ssh_host_key
+
+    folder = settings.data_dir
+    runs = folder is not None and whereabouts.is_held(folder)
+    try:
+        fingerprint = ssh_host_key.fingerprint(folder) if folder is not None else None
+    except whereabouts.InUseError as error:
+        found.add(False, "ssh", str(error), needed=settings.ssh_port is not None)
+        return
+    known = f"the host key is {fingerprint}" if fingerprint else "the host key is made when SSH is first answered"
+    if settings.ssh_port is None:
+        found.add(None, "ssh", f"not asked for (--ssh-port); {known}")
+        return
+    try:
+        bind(settings.host, settings.ssh_port, "--ssh-port").close()
+        found.add(True, "ssh", f"{settings.host}:{settings.ssh_port} is free; {known}")
+    except PortTakenError as error:
+        found.add(None if runs else False, "ssh", f"{error}; {known}", needed=not runs)
 
 
 def _unwritable(folder: Path) -> str | None:
