@@ -44,7 +44,8 @@ async def create_workspace_snapshot(call: Call) -> WorkspaceSnapshotInfo:
             row = await snapshots.insert(
                 tx, workspace["id"], name, disk_id=disk_id, used_bytes=used, created_at=call.clock.timestamp()
             )
-            await _tell(call, tx, row, "created", f"kept workspace {occupancy.shown(workspace)} as snapshot {name}")
+            summary = f"kept workspace {occupancy.shown(workspace)} as snapshot {name}"
+            await _tell(call, tx, row, "created", summary, force=force)
             return snapshot_info(row)
 
 
@@ -137,6 +138,6 @@ async def _measured(call: Call, disk_id: str) -> int | None:
         return None  # what cannot be said now is left out for good; the snapshot is none the worse
 
 
-async def _tell(call: Call, tx: Transaction, row: Row, what: str, summary: str, **more: bool) -> None:
-    await call.audit(tx, row["workspace_id"], summary, {"snapshot": row["name"], **more})
+async def _tell(call: Call, tx: Transaction, row: Row, what: str, summary: str, *, force: bool) -> None:
+    await call.audit(tx, row["workspace_id"], summary, {"snapshot": row["name"], "force": force})
     await call.emit(tx, f"workspace.snapshot.{what}", row["name"], snapshot_info(row))
