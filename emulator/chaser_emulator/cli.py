@@ -146,6 +146,25 @@ def _serving(command: F) -> F:
             help="What the first user's account starts on.",
         ),
         _option("--max-sessions", type=click.IntRange(min=1), help="Live sessions an account may have."),
+        _option(
+            "--warm",
+            default=0,
+            show_default=True,
+            type=click.IntRange(0, 100),
+            help="Containers of the default image to keep ready, so that sessions start at once (docker).",
+        ),
+        _option(
+            "--expiry-grace",
+            default=10.0,
+            show_default=True,
+            type=click.FloatRange(min=0),
+            help="Seconds for commands that run when the longest time of their session is over.",
+        ),
+        _option(
+            "--idle-timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            help="End sessions that nobody has used for so many seconds; else they may idle.",
+        ),
         _option("--rate-limit/--no-rate-limit", default=True, show_default=True, help="Refuse too many requests."),
         _option(
             "--limit",

@@ -1,4 +1,4 @@
-"""The life of sessions: start, reuse, leases, end, expiry, and what to make of a crash (S1, S8, S10, S25, S27)."""
+"""The life of sessions: start, reuse, leases, end, and what to make of a crash (S1, S10, S25, S27)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import logging
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from chaser_emulator import events
 from chaser_emulator.bootstrap import Bootstrap
-from chaser_emulator.clock import Clock, new_id, timestamp
+from chaser_emulator.clock import Clock, moment, new_id, timestamp
 from chaser_emulator.commands import Commands
 from chaser_emulator.disks import Disks
 from chaser_emulator.errors import ApiError
@@ -28,10 +28,6 @@ _log = logging.getLogger(__name__)
 TERMINATE = ("session.terminate", "session")
 """The audit mark of an end that no request asked for."""
 
-KEPT = timedelta(hours=24)
-"""How long an ended session stays readable (S8)."""
-
-_TICK = 1.0
 _STOP_GRACE = 4.0
 
 
@@ -52,6 +48,8 @@ class _Live:
     """What this process knows of a session that has not ended."""
 
     leases: int = 0
+    uses: int = 0
+    used_at: datetime | None = None
     starting: asyncio.Task[None] | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -60,11 +58,20 @@ class _Live:
 class Lifecycle:
     """Moves the sessions of a world from state to state; each move is committed before anyone is told.
 
-    `base_url` is where events say that sessions are to be found; the server sets it once it is bound.
+    `base_url` is where events say that sessions are to be found; the server sets it once it is bound. `expiry_grace`
+    is in seconds.
     """
 
     def __init__(
-        self, store: Store, engine: Engine, clock: Clock, commands: Commands, disks: Disks, bootstrap: Bootstrap
+        self,
+        store: Store,
+        engine: Engine,
+        clock: Clock,
+        commands: Commands,
+        disks: Disks,
+        bootstrap: Bootstrap,
+        *,
+        expiry_grace: float,
     ) -> None:
         self.base_url = "http://localhost:8000"
         self._store = store
@@ -75,7 +82,7 @@ class Lifecycle:
         self._bootstrap = bootstrap
         self._live: dict[str, _Live] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._keeper: asyncio.Task[None] | None = None
+        self._expiry_grace = timedelta(seconds=expiry_grace)
 
     # Start
 
@@ -152,10 +159,57 @@ class Lifecycle:
             yield
         finally:
             live.leases -= 1
+            live.used_at = self._clock.now()
+
+    @contextmanager
+    def use(self, session_id: str) -> Iterator[None]:
+        """Keep a session from idling, without holding it: what goes in and out while the block lasts."""
+        live = self._live.get(session_id) or _Live()
+        live.uses += 1
+        try:
+            yield
+        finally:
+            live.uses -= 1
+            live.used_at = self._clock.now()
+
+    def touch(self, session_id: str) -> None:
+        """Note that a session is used now."""
+        if live := self._live.get(session_id):
+            live.used_at = self._clock.now()
 
     def leases(self, session_id: str) -> int:
         live = self._live.get(session_id)
         return live.leases if live else 0
+
+    def in_use(self, session_id: str) -> bool:
+        """Whether somebody is connected, waits for a command, or moves a file."""
+        live = self._live.get(session_id)
+        return live is not None and live.leases + live.uses > 0
+
+    def unused(self, session_id: str) -> float:
+        """Seconds since a session was last used, as far as this process has seen."""
+        live = self._live.get(session_id)
+        if live is None:
+            return 0
+        now = self._clock.now()
+        live.used_at = live.used_at or now
+        return (now - live.used_at).total_seconds()
+
+    # Expiry
+
+    def expired(self, row: Row, *, with_grace: bool = False) -> bool:
+        """Whether a session has lasted as long as it may, or has gone on for longer than even what runs may (S25)."""
+        end = moment(row["expires_at"]) + (self._expiry_grace if with_grace else timedelta())
+        return end <= self._clock.now()
+
+    def require_time(self, row: Row) -> None:
+        """Raise ApiError `not_running` for a session that only lets what runs come to its end."""
+        if self.expired(row):
+            raise ApiError(
+                "not_running",
+                f"session {row['id']} reached the longest time that its plan allows: it takes no new commands, and "
+                "ends as soon as those that run have ended",
+            )
 
     # End
 
@@ -181,9 +235,14 @@ class Lifecycle:
                     tx, self._clock, row["account_id"], actor, *TERMINATE, session_id, text, {"force": force}
                 )
         if mine:
-            await asyncio.shield(self._spawn(self._stop(row)))
+            await asyncio.shield(self._spawn(self._stop(row), name=row["id"]))
         elif live := self._live.get(session_id):
             await live.ended.wait()
+
+    def stop_again(self, row: Row) -> None:
+        """Try once more to stop a session that is `terminating`, unless somebody is at it."""
+        if not any(task.get_name() == row["id"] for task in self._tasks):
+            self._spawn(self._stop(row), name=row["id"])
 
     async def ended(self, session_id: str) -> None:
         """Wait until a session that is ending has ended."""
@@ -277,16 +336,12 @@ class Lifecycle:
         for ref in refs:
             await self._engine.stop(ref)
         await self._disks.clear()
-        self._keeper = asyncio.create_task(self._keep())
 
     async def close(self, *, keep: bool) -> None:
         """End ephemeral sessions and what cannot outlive this process, within a few seconds.
 
         `keep` False is the end of this world's data: nothing outlives it then, disks included.
         """
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
         live = await rows.all_live(self._store)
         outlives = keep and self._engine.outlives
         ending = [row for row in live if row["ephemeral"] or row["status"] != RUNNING or not outlives]
@@ -304,32 +359,6 @@ class Lifecycle:
         if not keep:
             disks = [self._engine.delete_disk(one) for one in await self._engine.disks()]
             await asyncio.gather(*disks, return_exceptions=True)
-
-    # Expiry
-
-    async def _keep(self) -> None:
-        """End what has expired, try again what could not be stopped, forget what ended long ago."""
-        while True:
-            try:
-                await self.sweep()
-            except (SandboxError, OSError):
-                _log.exception("the keeper of sessions failed; it tries again")
-            await asyncio.sleep(_TICK)
-
-    async def sweep(self) -> None:
-        """One round of the keeper."""
-        now = self._clock.now()
-        for row in await rows.expired(self._store, timestamp(now)):
-            if row["status"] in (STARTING, RUNNING):
-                summary = f"session {row['id']} reached the longest time that its plan allows"
-                await self.terminate(row, force=True, actor=events.SYSTEM, summary=summary)
-        for row in await rows.all_live(self._store):
-            if row["status"] == TERMINATING and not any(task.get_name() == row["id"] for task in self._tasks):
-                self._spawn(self._stop(row), name=row["id"])
-        async with self._store.transaction() as tx:
-            forgotten = await rows.forget(tx, timestamp(now - KEPT))
-        for session_id in forgotten:
-            self._commands.forget(session_id)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str | None = None) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)

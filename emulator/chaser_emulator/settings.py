@@ -44,3 +44,9 @@ class Settings:
     """What opens private repositories there; it is in no argument, no workspace and no log."""
     max_sessions: int | None = None
     """Live sessions an account may have, instead of its plan's number."""
+    expiry_grace: float = 10.0
+    """Seconds that what runs in a session may go on after the session's longest time."""
+    idle_timeout: float | None = None
+    """Seconds after which a session that nobody uses ends; None: never (S25)."""
+    warm: int = 0
+    """Containers of the default image that are kept ready for sessions to come; docker alone has them."""

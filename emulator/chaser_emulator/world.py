@@ -15,6 +15,7 @@ from chaser_emulator.clock import Clock, new_id
 from chaser_emulator.commands import Commands
 from chaser_emulator.disks import Disks
 from chaser_emulator.gateway.terminals import Terminals
+from chaser_emulator.keeper import Keeper
 from chaser_emulator.lifecycle import Lifecycle
 from chaser_emulator.meter import Meter
 from chaser_emulator.plans import PLANS
@@ -76,9 +77,13 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
         repositories = Repositories(settings.github_url, settings.github_token, data_dir / "checkouts")
         await repositories.clear()
         bootstrap = Bootstrap(store, chosen, disks, repositories)
-        lifecycle = Lifecycle(store, chosen, clock, commands, disks, bootstrap)
+        lifecycle = Lifecycle(
+            store, chosen, clock, commands, disks, bootstrap, expiry_grace=settings.expiry_grace
+        )
         await lifecycle.recover()
         stack.push_async_callback(lifecycle.close, keep=settings.data_dir is not None)
+        keeper = Keeper(store, chosen, clock, commands, disks, lifecycle, idle_timeout=settings.idle_timeout)
+        await stack.enter_async_context(keeper.at_work())
         terminals = Terminals()
         stack.push_async_callback(terminals.close)
         meter = Meter(settings.rate_limit, dict(settings.rate_limits))

@@ -126,13 +126,6 @@ async def set_disk(tx: Transaction, session_id: str, disk_id: str) -> bool:
     return changed == 1
 
 
-async def expired(reader: Reader, now: str) -> list[Row]:
-    """Live sessions whose time is over, in the order in which it ran out."""
-    return await reader.all(
-        "SELECT * FROM sessions WHERE ended_at IS NULL AND expires_at <= ? ORDER BY expires_at", now
-    )
-
-
 async def forget(tx: Transaction, ended_before: str) -> list[str]:
     """Drop sessions that ended before a moment, with their commands; answers their ids (S8)."""
     rows = await tx.all("DELETE FROM sessions WHERE ended_at < ? RETURNING id", ended_before)
