@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -19,6 +21,7 @@ import docker
 import httpx
 import images
 import pytest
+from bases import bare
 from emulators import REAL, EngineChoice
 from requirements import require
 from test_exec import until
@@ -46,10 +49,10 @@ class Server:
 
 
 @contextmanager
-def server(engine: EngineChoice, folder: Path, *, ephemeral: bool = False) -> Iterator[Server]:
+def server(engine: EngineChoice, folder: Path, *more: str, ephemeral: bool = False) -> Iterator[Server]:
     ready = folder / f"ready-{uuid.uuid4().hex}"
     command = [sys.executable, "-m", "chaser_emulator.cli", "--port", "0", "--sandbox", engine]
-    command += ["--ready-file", str(ready), "--max-sessions", "1000"]
+    command += ["--ready-file", str(ready), "--max-sessions", "1000", *more]
     command += ["--ephemeral"] if ephemeral else ["--data-dir", str(folder / "data")]
     if engine == "docker":
         require("docker")
@@ -103,8 +106,6 @@ def containers_of(client: docker.DockerClient, instance: str) -> list[Any]:
 
 
 def instance_of(folder: Path, data: str = "data") -> str:
-    import sqlite3
-
     connection = sqlite3.connect(folder / data / "chaser.db")
     try:
         return str(connection.execute("SELECT value FROM facts WHERE name = 'instance'").fetchone()[0])
@@ -201,6 +202,99 @@ def test_a_crash_at_any_moment_leaves_only_what_is_true(engine: EngineChoice, tm
                 containers.close()
             client.post("/v1/sessions/bulk-terminate", json={"all": True, "force": True})
             after.stop()
+
+
+FILES = 400
+
+
+def disks_of(engine: EngineChoice, folder: Path) -> set[str]:
+    """What is on disk of workspaces and snapshots, and of what was to become one."""
+    if engine == "local":
+        return {entry.name for place in ("workspaces", "checkouts") for entry in (folder / "data" / place).glob("*")}
+    client = docker.from_env()
+    try:
+        instance = instance_of(folder)
+        return {
+            str(one.attrs["Labels"]["chaser.emulator.disk"]) for one in client.volumes.list() if instance in one.name
+        }
+    finally:
+        client.close()
+
+
+def named(folder: Path) -> set[str]:
+    connection = sqlite3.connect(folder / "data" / "chaser.db")
+    try:
+        rows = connection.execute("SELECT disk_id FROM workspaces UNION SELECT disk_id FROM snapshots")
+        return {str(row[0]) for row in rows}
+    finally:
+        connection.close()
+
+
+def state_of(client: httpx.Client, workspace: str) -> tuple[int, set[str]]:
+    """How many files a workspace has, and what is in them."""
+    body = {"workspace": workspace, "command": "ls | wc -l; cat * 2>/dev/null | sort -u"}
+    answer = client.post("/v1/exec", json=body)
+    assert answer.status_code == 200, answer.text
+    count, *content = answer.json()["output"].split()
+    client.post("/v1/sessions/bulk-terminate", json={"all": True, "force": True})
+    return int(count), set(content)
+
+
+@pytest.mark.parametrize("work", ["snapshot", "restore", "clone", "import", "session"])
+def test_a_crash_while_disks_are_made_leaves_the_old_state_or_the_new(
+    engine: EngineChoice, tmp_path: Path, work: str
+) -> None:
+    require("git")
+    base = tmp_path / "base"
+    bare(base, "o/r", {f"f{number}": "theirs\n" for number in range(FILES)})
+    more = ("--github-url", str(base))
+    write = f"for i in $(seq {FILES}); do echo $WORD > f$i; done"
+    path, body, made = {
+        "snapshot": ("/v1/workspaces/w/snapshots", {"name": "new"}, "snapshot"),
+        "restore": ("/v1/workspaces/w/snapshots/old/restore", {}, "w"),
+        "clone": ("/v1/workspaces", {"clone_from": "w", "name": "copy"}, "copy"),
+        "import": ("/v1/workspaces/import", {"repo": "o/r", "name": "theirs"}, "theirs"),
+        "session": ("/v1/sessions", {"workspace": "empty", "github_repo": "o/r"}, "empty"),
+    }[work]
+    with server(engine, tmp_path, *more) as first, first.client() as client:
+        for name in ("w", "empty"):
+            client.post("/v1/workspaces", json={"session_type": "sandbox", "name": name})
+        client.post("/v1/exec", json={"workspace": "w", "command": write, "env": {"WORD": "old"}})
+        client.post("/v1/workspaces/w/snapshots", json={"name": "old", "force": True})
+        client.post("/v1/exec", json={"workspace": "w", "command": write, "env": {"WORD": "new"}})
+        client.post("/v1/sessions/bulk-terminate", json={"all": True, "force": True})
+        first.stop()
+    for moment in (0.03, 0.15):
+        with server(engine, tmp_path, *more) as one, one.client() as client:
+
+            def ask(client: httpx.Client = client) -> None:
+                with contextlib.suppress(httpx.HTTPError):
+                    client.post(path, json=body)
+
+            thread = threading.Thread(target=ask)
+            thread.start()
+            threading.Event().wait(moment)
+            one.kill()
+            thread.join()
+        with server(engine, tmp_path, *more) as after, after.client() as client:
+            # An empty workspace has no disk before its first session.
+            assert disks_of(engine, tmp_path) <= named(tmp_path)
+            whole = {"restore": ({"old"}, {"new"}), "import": ({"theirs"},), "session": ({"theirs"}, set())}
+            names = {one["name"] for one in client.get("/v1/workspaces").json()}
+            if made in names:
+                count, content = state_of(client, made)
+                assert content in whole.get(work, ({"new"},))
+                assert count == (FILES if content else 0)
+                if work in ("clone", "import"):
+                    client.delete(f"/v1/workspaces/{made}")
+            listed = {one["id"] for one in client.get("/v1/workspaces/w/snapshots").json()}
+            assert {"old"} <= listed <= {"old", "new"}
+            if "new" in listed:
+                client.post("/v1/workspaces/w/snapshots/new/restore", json={})
+                assert state_of(client, "w") == (FILES, {"new"})
+                client.delete("/v1/workspaces/w/snapshots/new")
+            after.stop()
+    assert disks_of(engine, tmp_path) <= named(tmp_path)
 
 
 def test_what_a_killed_ephemeral_emulator_left_goes_with_the_next_start(
