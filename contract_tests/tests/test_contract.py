@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from chaser_contract import expectations
@@ -13,8 +14,15 @@ from chaser_emulator.server import running
 from chaser_emulator.settings import Settings
 
 
-def test_a_generated_run_finds_nothing() -> None:
-    settings = Settings(port=0, sandbox="scripted", rate_limit=Limits(enabled=False), max_sessions=10_000)
+def test_a_generated_run_finds_nothing(tmp_path: Path) -> None:
+    settings = Settings(
+        port=0,
+        sandbox="scripted",
+        rate_limit=Limits(enabled=False),
+        max_sessions=10_000,
+        # Imports look here, and not on the network.
+        github_url=str(tmp_path),
+    )
     with running(settings) as emulator:
         result = run(emulator.url, emulator.api_key, max_examples=int(os.environ.get("CHASER_CONTRACT_EXAMPLES", "10")))
     assert result.clean, result.report
