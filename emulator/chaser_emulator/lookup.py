@@ -45,6 +45,14 @@ async def sandbox(call: Call, session_id: str) -> Row:
     if row["status"] != sessions.RUNNING:
         reason = f": {row['failure']}" if row["failure"] else ""
         raise ApiError("not_running", f"session {row['id']} is {row['status']}, not running{reason}")
+    call.world.lifecycle.touch(row["id"])
+    return row
+
+
+async def sandbox_with_time(call: Call, session_id: str) -> Row:
+    """As `sandbox`, for something new to run: one that has expired refuses that, while what runs may end (S25)."""
+    row = await sandbox(call, session_id)
+    call.world.lifecycle.require_time(row)
     return row
 
 

@@ -60,14 +60,14 @@ async def open_session(call: Acts, body: Mapping[str, Any], variables: Mapping[s
                 break
         if live["status"] == RUNNING:
             [live] = await call.world.lifecycle.reconcile([live])
-        if live["status"] in (STARTING, RUNNING):
+        if live["status"] in (STARTING, RUNNING) and not call.world.lifecycle.expired(live):
             return Target(live, workspace)
         # The one before it is on its way out; its disk is free once it is gone.
         try:
             async with asyncio.timeout_at(deadline):
                 await call.world.lifecycle.ended(live["id"])
         except TimeoutError:
-            message = f"session {live['id']} on this workspace is still ending; the engine does not answer"
+            message = f"session {live['id']} on this workspace has not ended yet; try again"
             raise ApiError("sandbox_unavailable", message) from None
     call.world.lifecycle.boot(row, variables or {})
     return Target(row, workspace)

@@ -59,7 +59,7 @@ async def _lives_on(call: Call, session_id: str) -> bool:
 @operation("exec-session")
 async def exec_session(call: Call) -> SandboxExecResponse:
     """Run a command in a session."""
-    row = await lookup.sandbox(call, call.path["id"])
+    row = await lookup.sandbox_with_time(call, call.path["id"])
     workspace = await workspaces.get(call.store, row["workspace_id"]) if row["workspace_id"] else None
     if call.body.get("background"):
         return await _background(call, row, workspace)
@@ -159,5 +159,5 @@ def _answer(
 @operation("self-test-session")
 async def self_test_session(call: Call) -> SessionSelfTestResponse:
     """What a command finds in this sandbox, measured by one."""
-    row = await lookup.sandbox(call, call.path["id"])
+    row = await lookup.sandbox_with_time(call, call.path["id"])
     return await selftest.measure(call, row)

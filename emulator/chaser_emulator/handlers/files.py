@@ -11,6 +11,7 @@ from chaser_emulator import lookup, uploads
 from chaser_emulator.operations import Call, Reply, operation
 from chaser_emulator.sandbox import WORKSPACE_ROOT, FileDownload
 from chaser_emulator.shapes import SessionFileUploadResponse
+from chaser_emulator.store import Row
 
 _UNQUOTABLE = re.compile(r"[^ !#-\[\]-~]")
 """What cannot stand in a quoted file name that every client reads alike."""
@@ -23,8 +24,9 @@ async def upload_session_file(call: Call) -> SessionFileUploadResponse:
     if uploads.size(part) > uploads.FILE_LIMIT:
         raise uploads.too_large("a file")
     row = await lookup.sandbox(call, call.path["id"])
-    async with lookup.attentive(call, row):
-        size = await call.engine.write_file(row["ref"], path, uploads.chunks(part))
+    with call.world.lifecycle.use(row["id"]):
+        async with lookup.attentive(call, row):
+            size = await call.engine.write_file(row["ref"], path, uploads.chunks(part))
     return {"path": _absolute(path), "size": size}
 
 
@@ -35,7 +37,7 @@ async def download_session_file(call: Call) -> Reply:
     row = await lookup.sandbox(call, call.path["id"])
     async with lookup.attentive(call, row):
         download = await call.engine.read_file(row["ref"], path)
-    chunks = _sent(download)
+    chunks = _sent(call, row, download)
     await anext(chunks)
     if download.size > uploads.FILE_LIMIT:
         await chunks.aclose()
@@ -47,15 +49,16 @@ async def download_session_file(call: Call) -> Reply:
     return Reply(chunks=chunks, media_type="application/octet-stream", headers=headers)
 
 
-async def _sent(download: FileDownload) -> AsyncGenerator[bytes, None]:
+async def _sent(call: Call, row: Row, download: FileDownload) -> AsyncGenerator[bytes, None]:
     """The content of a file, which is let go of at the end.
 
     The first value is empty and the handler's to take: to close a generator that was never begun would close nothing.
     """
     try:
-        yield b""
-        async for chunk in download.chunks:
-            yield chunk
+        with call.world.lifecycle.use(row["id"]):
+            yield b""
+            async for chunk in download.chunks:
+                yield chunk
     finally:
         close = getattr(download.chunks, "aclose", None)
         if close is not None:

@@ -24,7 +24,7 @@ async def open_session_pty(call: Call) -> Upgrade:
     """Open a terminal, or run a command without one, for as long as the client stays (S14)."""
     if call.query["mode"] == "exec" and "command" not in call.query:
         raise invalid([Problem("query", "command", "is required with mode=exec: it is what runs")])
-    opening = _Opening(call, await lookup.sandbox(call, call.path["id"]))
+    opening = _Opening(call, await lookup.sandbox_with_time(call, call.path["id"]))
     return Upgrade(opening.talk, opening.held())
 
 
