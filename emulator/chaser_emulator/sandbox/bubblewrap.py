@@ -44,6 +44,8 @@ ENTER_SECONDS = 15
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix", "/gnu")
 _MORE = ("/run/current-system", "/var/lib/dpkg", "/var/cache/fontconfig", "/sys/devices/system")
 
+BROWSER_ROOT = "/data/chaser"
+
 NAMESPACES = ("--unshare-user", "--uid", "0", "--gid", "0", "--unshare-pid", "--unshare-ipc", "--unshare-uts")
 
 # Dropping every capability keeps a command from undoing the mounts: by entering the user namespace it would have them
@@ -86,8 +88,13 @@ def system_arguments(hidden: Sequence[Path]) -> list[str]:
     return args
 
 
-def arguments(*, workspace: Path, tmp: Path, home: Path, hidden: Sequence[Path], hostname: str) -> list[str]:
-    """bubblewrap's command line for one sandbox, whose user is root in a namespace where root may nothing."""
+def arguments(
+    *, workspace: Path, tmp: Path, home: Path, hidden: Sequence[Path], hostname: str, browser: bool
+) -> list[str]:
+    """bubblewrap's command line for one sandbox, whose user is root in a namespace where root may nothing.
+
+    A browser has shared memory of its own, and finds the workspace under the name that Chaser gives it there as well.
+    """
     args = ["bwrap", *NAMESPACES, "--hostname", hostname, "--die-with-parent", "--new-session"]
     args += [*system_arguments(hidden), "--dir", "/run", "--dir", "/sys", "--dir", "/var"]
     for place in _MORE:
@@ -98,6 +105,8 @@ def arguments(*, workspace: Path, tmp: Path, home: Path, hidden: Sequence[Path],
     args += ["--dev", "/dev", "--proc", "/proc", "--dir", "/home", "--tmpfs", "/var/tmp"]  # noqa: S108 - theirs
     for source, target in ((workspace, WORKSPACE_ROOT), (tmp, "/tmp"), (home, "/root")):  # noqa: S108 - theirs
         args += ["--bind", str(source), target]
+    if browser:
+        args += ["--tmpfs", "/dev/shm", "--dir", "/data", "--symlink", WORKSPACE_ROOT, BROWSER_ROOT]  # noqa: S108
     return [*args, "--remount-ro", "/", "--chdir", WORKSPACE_ROOT]
 
 

@@ -296,7 +296,12 @@ class LocalEngine:
             resident = None
             if isolated:
                 args = bubblewrap.arguments(
-                    workspace=workspace, tmp=tmp, home=home, hidden=self._hidden, hostname=ref[:64]
+                    workspace=workspace,
+                    tmp=tmp,
+                    home=home,
+                    hidden=self._hidden,
+                    hostname=ref[:64],
+                    browser=spec.browser,
                 )
                 resident = await bubblewrap.boot(args, str(folder), self._shut)
         except BaseException as error:
@@ -306,6 +311,8 @@ class LocalEngine:
             raise
         staging = self._run / "staging"
         places = [beneath.Place(WORKSPACE_ROOT, workspace, staging)]
+        if spec.browser:
+            places.append(beneath.Place(bubblewrap.BROWSER_ROOT, workspace, staging))
         if resident is None:
             places.append(beneath.Place("/tmp", Path("/tmp"), Path("/tmp")))  # noqa: S108 - what commands see there
             ports = Ports(lambda: of_folder(folder))
