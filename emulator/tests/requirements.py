@@ -10,7 +10,7 @@ from typing import Literal, NoReturn
 
 import pytest
 
-Requirement = Literal["docker", "bubblewrap", "chromium", "git"]
+Requirement = Literal["docker", "bubblewrap", "chromium", "git", "ssh"]
 
 
 def require(name: Requirement) -> None:
@@ -44,6 +44,8 @@ def reason_missing(name: Requirement) -> str | None:
             return None
         case "git":
             return _runs(["git", "--version"])
+        case "ssh":
+            return _runs(["ssh", "-V"])
 
 
 def chromium() -> str | None:

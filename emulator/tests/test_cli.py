@@ -55,7 +55,7 @@ def test_a_start_prints_the_address_the_key_and_what_to_try(tmp_path: Path) -> N
 
 def test_the_ready_file_says_how_to_reach_it_and_is_private(tmp_path: Path) -> None:
     with server("scripted", tmp_path) as one:
-        assert set(one.state) == {"url", "api_key", "account_id", "pid", "version", "engine"}
+        assert set(one.state) == {"url", "api_key", "ssh_port", "account_id", "pid", "version", "engine"}
         assert (one.state["pid"], one.state["engine"]) == (one.process.pid, "scripted")
         [ready] = tmp_path.glob("ready-*")
         assert stat.S_IMODE(ready.stat().st_mode) == 0o600

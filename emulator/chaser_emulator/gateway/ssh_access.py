@@ -93,4 +93,5 @@ async def enter(world: World, entrance: Entrance) -> Row:
     if row is None or row["status"] != sessions.RUNNING:
         reason = (row["failure"] or f"it is {row['status']}") if row is not None else "it is gone"
         raise ApiError("sandbox_unavailable", f"the sandbox could not be started: {reason}")
+    world.lifecycle.require_time(row)
     return row

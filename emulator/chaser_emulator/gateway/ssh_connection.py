@@ -127,8 +127,10 @@ class Connection(asyncssh.SSHServer):
         self.close("the session has ended")
 
     async def sandbox(self) -> Sandbox:
-        """The sandbox of the session, once it runs. Raises ApiError when there is none to be had."""
-        return await asyncio.shield(self._sandbox)
+        """The sandbox of the session, once it runs. Raises ApiError when there is none to be had, or its time is over."""
+        sandbox = await asyncio.shield(self._sandbox)
+        self._world.lifecycle.require_time(sandbox.session)
+        return sandbox
 
     async def _note_gone(self, sandbox: Sandbox) -> None:
         await self._world.lifecycle.lost(sandbox.session)
