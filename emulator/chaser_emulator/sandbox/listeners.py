@@ -37,7 +37,7 @@ async def listeners(port: int | None = None) -> list[Listener]:
     try:
         return [*_asked(socket.AF_INET, port), *_asked(socket.AF_INET6, port)]
     except OSError:
-        return await in_thread(_listed, port)
+        return await in_thread(listed, port)
 
 
 def _asked(family: int, port: int | None) -> Iterator[Listener]:
@@ -62,7 +62,8 @@ def _asked(family: int, port: int | None) -> Iterator[Listener]:
                 answer = answer[(size + 3) & ~3 :]
 
 
-def _listed(port: int | None) -> list[Listener]:
+def listed(port: int | None) -> list[Listener]:
+    """The same from the tables in /proc; blocking."""
     found = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         # A kernel without IPv6 has no table of it.
