@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from chaser_emulator import handlers, spec
 from chaser_emulator.edge import Edge
 from chaser_emulator.errors import ApiError
+from chaser_emulator.gateway.door import Gateway
 from chaser_emulator.handlers.description import swagger_assets
 from chaser_emulator.operations import HANDLERS
 from chaser_emulator.pipeline import Endpoint, Pipeline
@@ -42,8 +43,12 @@ async def open_emulator(settings: Settings, engine: Engine | None = None) -> Asy
         inner = Starlette(routes=_routes(document, pipeline), exception_handlers={404: _no_file(pipeline)})
         # A slash too many is a wrong path, not a redirect: Chaser's clients would lose their bodies on a 307.
         inner.router.redirect_slashes = False
-        inner.router.default = _nothing(pipeline)
-        yield Emulator(Edge(inner, settings), world)
+        gateway = Gateway(world, inner, document.error_status)
+        inner.router.default = gateway.or_else(_nothing(pipeline))
+        try:
+            yield Emulator(Edge(gateway, settings), world)
+        finally:
+            gateway.close()
 
 
 def _routes(document: spec.Spec, pipeline: Pipeline) -> list[BaseRoute]:

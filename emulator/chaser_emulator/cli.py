@@ -184,6 +184,13 @@ def _serving(command: F) -> F:
         ),
         _option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Written once it is ready."),
         _option(
+            "--forward-timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            default=60.0,
+            show_default=True,
+            help="Seconds that a forwarded port may take for its first byte.",
+        ),
+        _option(
             "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Lines of log."
         ),
         _option(

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chaser_emulator import __version__
 from chaser_emulator.clock import new_request_id
+from chaser_emulator.gateway.places import split_label
 from chaser_emulator.paths import routed
 from chaser_emulator.settings import Settings
 
@@ -23,6 +24,7 @@ class Edge:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
+        self._settings = settings
         self._hosts = frozenset(host.lower() for host in settings.allowed_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,6 +59,8 @@ class Edge:
         name = name.rpartition("]")[0].removeprefix("[") if name.startswith("[") else name.partition(":")[0]
         name = name.removesuffix(".")
         if name == "localhost" or name.endswith(".localhost") or name in self._hosts or not host:
+            return True
+        if split_label(host, self._settings) is not None:
             return True
         try:
             ipaddress.ip_address(name)

@@ -44,6 +44,8 @@ class Settings:
     """What opens private repositories there; it is in no argument, no workspace and no log."""
     max_sessions: int | None = None
     """Live sessions an account may have, instead of its plan's number."""
+    forward_timeout: float = 60.0
+    """Seconds that a server in a sandbox may take for the first byte of its answer to a forwarded request."""
     expiry_grace: float = 10.0
     """Seconds that what runs in a session may go on after the session's longest time."""
     idle_timeout: float | None = None
