@@ -43,6 +43,8 @@ async def exec_sandbox(call: Call) -> SandboxExecResponse:
             unknown = row is not None and row["failure_code"] == "not_found"
             code = "not_found" if unknown else "sandbox_unavailable"
             raise ApiError(code, f"the sandbox could not be started: {reason}")
+        if row["status"] != RUNNING:
+            raise ApiError("not_running", f"session {row['id']} was ended before the command could run")
         if background:
             return await _background(call, row, target.workspace, at_end=end if ephemeral else None)
         return await _foreground(call, row, target.workspace)
