@@ -16,8 +16,11 @@ _PAUSE = 0.004
 """Seconds between the frames of a flood that are not full."""
 
 _UNREAD = 2**20
-"""Bytes that a client may type ahead. They are taken from it so that its leaving is noticed while the program reads
-nothing."""
+"""Bytes that a client may type ahead. They are taken from it so that its leaving is noticed and its pings are answered
+while the program reads nothing."""
+
+_PIECE = 65_536
+"""Bytes of input that are kept and passed on in one piece: many small ones would leave memory in tatters."""
 
 
 class Screen:
@@ -81,13 +84,19 @@ class Keyboard:
     """Input in the order typed; None is its end. A program that reads no more loses what comes."""
 
     def __init__(self) -> None:
-        self._typed: deque[bytes | None] = deque()
+        self._typed: deque[bytearray | None] = deque()
         self._size = 0
         self._some = asyncio.Event()
         self._room = asyncio.Event()
 
     def type(self, data: bytes | None) -> None:
-        self._typed.append(data)
+        last = self._typed[-1] if self._typed else None
+        if data is None:
+            self._typed.append(None)
+        elif last is not None and len(last) < _PIECE:
+            last += data
+        else:
+            self._typed.append(bytearray(data))
         self._size += len(data or b"")
         self._some.set()
 
@@ -113,7 +122,7 @@ class Keyboard:
                 if data is None:
                     await process.close_stdin()
                 else:
-                    await process.write(data)
+                    await process.write(bytes(data))
             except (BrokenPipeError, SandboxError):
                 # Its output and its end tell why.
                 continue

@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from chaser_emulator.gateway import memory
 from chaser_emulator.sandbox import SandboxError, Terminal
 
 _log = logging.getLogger(__name__)
@@ -56,6 +57,8 @@ class Terminals:
             await work
         except SandboxError as error:
             _log.warning("a program whose client has left could not be ended: %s", error)
+        if not self._open:
+            memory.give_back()
 
     async def close(self) -> None:
         """Wait for what is ending."""
