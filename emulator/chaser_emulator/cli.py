@@ -390,17 +390,65 @@ def wait(data_dir: Path, timeout: float) -> None:
 
 @commands.command()
 @_data_dir
-def stop(data_dir: Path) -> None:
+@click.option("--clean", is_flag=True, help="Then remove every trace of it; also of one that was killed.")
+@click.option("--yes", is_flag=True, help="Do not ask before removing.")
+def stop(data_dir: Path, clean: bool, yes: bool) -> None:
     """Stop the running emulator, and wait until it has."""
-    pid = _find(data_dir)["pid"]
-    os.kill(pid, signal.SIGTERM)
-    end = time.monotonic() + 10
-    # The lock is the last thing that it lets go of.
+    if clean:
+        _clean(data_dir, ask=not yes and sys.stdin.isatty())
+    else:
+        _end(_find(data_dir)["pid"], data_dir)
+
+
+def _end(pid: int, data_dir: Path, *, by_force: bool = False) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    if not _let_go(data_dir, 10):
+        if not by_force:
+            raise click.ClickException(f"process {pid} has not stopped within 10 s")
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        _let_go(data_dir, 5)
+    click.echo("stopped")
+
+
+def _let_go(data_dir: Path, seconds: float) -> bool:
+    """Whether an emulator has ended in time: the lock is the last thing that it lets go of."""
+    end = time.monotonic() + seconds
     while whereabouts.is_held(data_dir):
         if time.monotonic() >= end:
-            raise click.ClickException(f"process {pid} has not stopped within 10 s")
+            return False
         time.sleep(0.05)
-    click.echo("stopped")
+    return True
+
+
+def _clean(data_dir: Path, *, ask: bool) -> None:
+    from chaser_emulator import erase
+
+    if ask:
+        click.confirm(f"Remove every trace of the emulator on {data_dir}?", abort=True)
+    with suppress(whereabouts.NotRunningError):
+        _end(whereabouts.find(data_dir)["pid"], data_dir, by_force=True)
+    if not (data_dir / erase.DATABASE).exists():
+        # An ephemeral one that stops in order has seen to it itself.
+        click.echo(f"there is nothing of an emulator in {data_dir}")
+        return
+    _erase(data_dir, traces=True)
+
+
+def _erase(data_dir: Path, *, yes: bool = True, traces: bool = False) -> None:
+    from chaser_emulator import erase
+
+    with _failing_in_one_line("docker"), whereabouts.hold(data_dir):
+        if not yes:
+            click.confirm(f"Remove all sessions, workspaces and accounts in {data_dir}?", abort=True)
+        try:
+            removed = erase.erase(data_dir, traces=traces)
+        except OSError as error:
+            raise click.ClickException(f"{error.filename} cannot be removed: {error.strerror}") from None
+    click.echo(f"removed the data in {data_dir}: {removed}")
+    if removed.kept:
+        raise click.ClickException("; ".join(removed.kept))
 
 
 @commands.command()
@@ -413,16 +461,7 @@ def reset(data_dir: Path, yes: bool) -> None:
     if not (data_dir / erase.DATABASE).exists():
         click.echo(f"there is no data in {data_dir}")
         return
-    with _failing_in_one_line("docker"), whereabouts.hold(data_dir):
-        if not yes:
-            click.confirm(f"Remove all sessions, workspaces and accounts in {data_dir}?", abort=True)
-        try:
-            kept = erase.erase(data_dir)
-        except OSError as error:
-            raise click.ClickException(f"{error.filename} cannot be removed: {error.strerror}") from None
-    if kept:
-        click.echo(f"chaser-emulator: {kept}", err=True)
-    click.echo(f"removed the data in {data_dir}")
+    _erase(data_dir, yes=yes)
 
 
 @commands.command()

@@ -41,12 +41,12 @@ async def clear() -> None:
         try:
             with (folder / whereabouts.LOCK).open("r+") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                kept = await erase.from_docker(folder)
-                await asyncio.to_thread(shutil.rmtree, folder)
+                removed = await erase.remove(folder, traces=True)
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         except OSError:
             # It is held, or somebody else's, or another emulator is clearing it.
             continue
-        _log.info("cleared %s, which a killed emulator had left%s", folder, f" ({kept})" if kept else "")
+        _log.info("cleared %s, which a killed emulator had left: %s", folder, "; ".join([str(removed), *removed.kept]))
 
 
 def _old() -> list[Path]:

@@ -119,6 +119,9 @@ async def _noted(settings: Settings, ready_file: Path | None) -> AsyncIterator[R
         # One that was killed left its notes; whoever waits for ours must not find them.
         _forget(notes)
         running = await stack.enter_async_context(open_server(settings))
+        if settings.data_dir is None:
+            # It goes with its folder; until then `stop` finds an ephemeral emulator by that.
+            notes.append(running.world.data_dir / whereabouts.NOTE)
         stack.callback(_forget, notes)
         for note in notes:
             try:

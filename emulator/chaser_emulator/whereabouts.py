@@ -43,7 +43,8 @@ def hold(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise InUseError(f"the data directory {folder} cannot be used: {error.strerror}") from None
     with lock:
-        if not _lock(lock.fileno(), fcntl.LOCK_EX, _PATIENCE):
+        # One who cleans up removes the lock as well, and who waited for that has a lock that no other sees.
+        if not _lock(lock.fileno(), fcntl.LOCK_EX, _PATIENCE) or not _is_at(lock.fileno(), folder / LOCK):
             raise InUseError(f"another emulator uses {folder}; stop it, or choose another --data-dir") from None
         yield
 
@@ -56,6 +57,13 @@ def is_held(folder: Path) -> bool:
         return False
     with lock:
         return not _lock(lock.fileno(), fcntl.LOCK_SH, 0)
+
+
+def _is_at(file: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except OSError:
+        return False
 
 
 def _lock(file: int, kind: int, patience: float) -> bool:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chaser_emulator import engines, leftovers
+from chaser_emulator import engines, erase, leftovers
 from chaser_emulator.admission import Admission
 from chaser_emulator.bootstrap import Bootstrap
 from chaser_emulator.clock import Clock, new_id
@@ -72,6 +72,9 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
         chosen, reason = (engine, "") if engine is not None else await engines.choose(settings, data_dir, instance)
         info = await chosen.open()
         stack.push_async_callback(chosen.close)
+        if info.name == "docker":
+            async with store.transaction() as tx:
+                await identity.set_fact(tx, erase.DOCKER_USED, "true")
         commands = Commands(store, chosen, clock, data_dir / "output")
         disks = Disks(store, chosen)
         repositories = Repositories(settings.github_url, settings.github_token, data_dir / "checkouts")
