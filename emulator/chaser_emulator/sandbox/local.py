@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 import socket
+import stat
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -293,6 +294,9 @@ class LocalEngine:
             for path in (folder, workspace, tmp, home):
                 path.mkdir(parents=True, exist_ok=True)
             tmp.chmod(0o1777)
+            mode = stat.S_IMODE(workspace.stat().st_mode)
+            if mode & stat.S_IRWXU != stat.S_IRWXU:  # shut by a command; no other could ever begin there again
+                workspace.chmod(mode | stat.S_IRWXU)
             resident = None
             if isolated:
                 args = bubblewrap.arguments(
