@@ -31,6 +31,8 @@ from . import (
     SandboxGone,
     SandboxSpec,
     SandboxUnavailable,
+    Terminal,
+    TerminalSpec,
 )
 from .docker_container import Container
 from .docker_image import have_image
@@ -250,6 +252,9 @@ class DockerEngine:
 
     async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes]) -> int:
         return await self._within(ref, lambda container: container.write_file(path, content))
+
+    async def open_terminal(self, ref: str, spec: TerminalSpec) -> Terminal:
+        return await self._within(ref, lambda container: container.open_terminal(spec))
 
     async def _within(self, ref: str, work: Callable[[Container], Awaitable[T]]) -> T:
         """Do something in a container. What fails because the container is just ending is a SandboxGone."""

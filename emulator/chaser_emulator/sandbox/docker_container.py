@@ -1,4 +1,4 @@
-"""What happens inside one container: commands by resident shells, signals, and files."""
+"""What happens inside one container: commands by resident shells, terminals, signals, and files."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ from . import (
     SandboxError,
     SandboxGone,
     SandboxUnavailable,
+    TerminalSpec,
     UnknownDirectory,
 )
 from .children import shell_argv
 from .docker_exec import Endpoint
+from .docker_terminal import DockerTerminal, open_terminal
 from .warm_shell import Reply, Shell, ShellProcess, ShellStock
 
 ROOT = "0"
@@ -36,6 +38,8 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SHELLS_OWN: Final = {"IFS", "UID", "EUID", "PPID", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO", "_"}
 _NOT_FROM_LOGIN: Final = {"PWD", "OLDPWD", "SHLVL"}
 _LOGIN_PATIENCE: Final = 5.0
+_TOKEN: Final = "CHASER_TERMINAL"
+"""The variable by which the root's shell tells what to end when the emulator has died."""
 
 
 class Container:
@@ -67,6 +71,8 @@ class Container:
         self._controlling = asyncio.Lock()
         self._watched: list[int] = []
         self._tasks: set[asyncio.Task[object]] = set()
+        self._terminals: set[DockerTerminal] = set()
+        self._token = secrets.token_hex(8)
         self._closed = False
 
     # Commands
@@ -172,7 +178,51 @@ class Container:
         )
         return {name: value for name, is_pair, value in pairs if is_pair and name not in _NOT_FROM_LOGIN}
 
+    # Terminals
+
+    async def open_terminal(self, spec: TerminalSpec) -> DockerTerminal:
+        opening = asyncio.create_task(self._open_terminal(spec))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # What the engine was asked to start, it starts.
+            self._spawn(self._drop(opening))
+            raise
+
+    async def _open_terminal(self, spec: TerminalSpec) -> DockerTerminal:
+        env = {**await self._variables(spec.user), _TOKEN: self._token}
+        async with self._opening:
+            terminal = await open_terminal(self._endpoint, self.ref, self, spec, env, self._patience)
+        if self._closed:
+            terminal.abandon()
+        self._terminals.add(terminal)
+        terminal.on_end(self._terminals.discard)
+        return terminal
+
+    async def _drop(self, opening: asyncio.Task[DockerTerminal]) -> None:
+        await (await opening).close()
+
+    async def _variables(self, user: str | None) -> dict[str, str]:
+        """What commands of a user see. The root's shell listens from now on: it ends what is started next."""
+        login = self._logins.get(user)
+        if login is None:
+            stock = self._stock(user)
+            stock.give(await stock.take(), clean=True)
+            login = self._logins[user]
+        found = {**await asyncio.shield(login), **self._env}
+        if self._control is None:
+            await self._ask("_chaser_say ok")
+        return found
+
     # The root's shell
+
+    async def hang_up(self, session: int) -> int:
+        reply = await self._ask(f'_chaser_hang_up {session:d}; _chaser_say front "$_chaser_front"')
+        return int(reply[1]) if len(reply) > 1 else session
+
+    async def clear(self, session: int, front: int) -> int:
+        reply = await self._ask(f'_chaser_clear {session:d} {front:d}; _chaser_say left "$_chaser_left"')
+        return int(reply[1]) if len(reply) > 1 else 0
 
     async def kill(self, number: int, group: int) -> None:
         await self._ask(f"_chaser_kill {number:d} {group:d}; _chaser_say ok")
@@ -204,7 +254,7 @@ class Container:
                         return ()
                     self._control = await Shell.open(self._endpoint, self.ref, ROOT, self._patience)
                 watched = " ".join(str(pid) for pid in self._watched)
-                self._control.request(f"_chaser_watched='{watched}'\n{code}")
+                self._control.request(f"_chaser_watched='{watched}' _chaser_token={self._token}\n{code}")
                 while isinstance(item := await self._control.next(), bytes):
                     pass
                 return item or ()
@@ -270,6 +320,8 @@ class Container:
             tasks.append(self._settling)
         for task in tasks:
             task.cancel()
+        for terminal in list(self._terminals):
+            terminal.abandon()
         for stock in self._stocks.values():
             await stock.close()
         await asyncio.gather(*tasks, return_exceptions=True)

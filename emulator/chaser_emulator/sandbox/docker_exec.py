@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import secrets
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 from . import SandboxGone, SandboxUnavailable
@@ -55,11 +56,16 @@ class ExecError(Exception):
 
 
 class ExecStream:
-    """Standard input and output of one `docker exec -i`, as bytes. Standard error is kept in `complaint`, cut."""
+    """Standard input and output of one `docker exec -i`, as bytes. Standard error is kept in `complaint`, cut.
 
-    def __init__(self, reader: asyncio.StreamReader, writer: _Writer) -> None:
+    With a terminal there is no standard error, and the bytes come as they are. `number` is the engine's name for it.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: _Writer, number: str, *, tty: bool) -> None:
         self._reader = reader
         self._writer = writer
+        self.number = number
+        self._tty = tty
         self._frames = bytearray()
         self._left = 0
         self._kind = 0
@@ -67,18 +73,22 @@ class ExecStream:
 
     async def read(self) -> bytes:
         """Some standard output; empty at its end."""
-        while True:
-            try:
-                data = await self._reader.read(_CHUNK)
-            except OSError:
-                return b""
-            if not data:
-                return b""
-            if found := self._output(data):
-                return found
+        while (found := await self.read_some()) == b"":
+            pass
+        return found or b""
+
+    async def read_some(self) -> bytes | None:
+        """Some standard output, which is empty when standard error has come instead; None at the end."""
+        try:
+            data = await self._reader.read(_CHUNK)
+        except OSError:
+            return None
+        return self._output(data) if data else None
 
     def _output(self, data: bytes) -> bytes:
         """Standard output out of framed bytes: a frame is its kind, three zeros, its length in 4 bytes, content."""
+        if self._tty:
+            return data
         if self._frames:
             self._frames += data
             data = bytes(self._frames)
@@ -139,30 +149,34 @@ async def open_exec(
     *,
     user: str | None = None,
     env: Sequence[str] = (),
+    tty: bool = False,
 ) -> ExecStream:
     """Start `argv` in a container with its standard streams attached. SandboxGone when it is not running."""
     reader, writer = await endpoint.connect()
     try:
-        created = await _post(
+        created = await _request(
             reader,
             writer,
+            "POST",
             f"/v{endpoint.version}/containers/{quote(container, safe='')}/exec",
             {
                 "AttachStdin": True,
                 "AttachStdout": True,
                 "AttachStderr": True,
-                "Tty": False,
+                "Tty": tty,
+                **({"DetachKeys": _never_typed()} if tty else {}),
                 "Cmd": list(argv),
                 "Env": list(env),
                 "User": user or "",
             },
         )
-        number = created["Id"]
-        await _post(
+        number = str(created["Id"])
+        await _request(
             reader,
             writer,
+            "POST",
             f"/v{endpoint.version}/exec/{number}/start",
-            {"Detach": False, "Tty": False},
+            {"Detach": False, "Tty": tty},
             upgrade=True,
         )
     except (OSError, EOFError, ValueError, LookupError, asyncio.LimitOverrunError) as error:
@@ -171,17 +185,56 @@ async def open_exec(
     except BaseException:
         writer.close()
         raise
-    return ExecStream(reader, writer)
+    return ExecStream(reader, writer, number, tty=tty)
 
 
-async def _post(
-    reader: asyncio.StreamReader, writer: _Writer, path: str, body: Mapping[str, object], *, upgrade: bool = False
-) -> dict[str, str]:
+def _never_typed() -> str:
+    """Keys by which the engine would cut a terminal off; there must be some, so random ones.
+
+    A key that is the first of them is passed on with the next key only, so it is one that hardly anything uses.
+    """
+    return ",".join(["ctrl-^", *secrets.token_hex(12)])
+
+
+async def resize_exec(endpoint: Endpoint, number: str, rows: int, cols: int) -> None:
+    """Give the terminal of a `docker exec -t` another size. ExecError when it has ended."""
+    await _ask(endpoint, "POST", f"/exec/{number}/resize?h={rows:d}&w={cols:d}")
+
+
+async def exit_code(endpoint: Endpoint, number: str) -> int | None:
+    """How what a `docker exec` started has ended; None while it runs. SandboxGone or ExecError with its container."""
+    found = await _ask(endpoint, "GET", f"/exec/{number}/json")
+    if found.get("Running"):
+        return None
+    code = found.get("ExitCode")
+    return int(code) if isinstance(code, int) else None
+
+
+async def _ask(endpoint: Endpoint, method: str, path: str) -> dict[str, Any]:
+    """One request on a connection of its own."""
+    reader, writer = await endpoint.connect()
+    try:
+        return await _request(reader, writer, method, f"/v{endpoint.version}{path}", None)
+    except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
+        raise SandboxUnavailable("The container engine broke off the connection.") from error
+    finally:
+        writer.close()
+
+
+async def _request(
+    reader: asyncio.StreamReader,
+    writer: _Writer,
+    method: str,
+    path: str,
+    body: Mapping[str, object] | None,
+    *,
+    upgrade: bool = False,
+) -> dict[str, Any]:
     """One request. With `upgrade`, the connection is the command's own streams from then on."""
-    content = json.dumps(body).encode()
+    content = json.dumps(body).encode() if body is not None else b""
     hop = "Connection: Upgrade\r\nUpgrade: tcp\r\n" if upgrade else ""
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: docker\r\n{hop}"
+        f"{method} {path} HTTP/1.1\r\nHost: docker\r\n{hop}"
         f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
     )
     writer.write(head.encode() + content)
@@ -196,8 +249,8 @@ async def _post(
     else:
         answer = await reader.readexactly(int(headers.get("content-length", "0")))
     if status < 300:
-        found = json.loads(answer)
-        return {str(name): str(value) for name, value in found.items()}
+        found: dict[str, Any] = json.loads(answer) if answer.strip() else {}
+        return found
     try:
         message = str(json.loads(answer)["message"])
     except (ValueError, LookupError, TypeError):

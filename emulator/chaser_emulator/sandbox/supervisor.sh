@@ -16,6 +16,7 @@ _chaser_say() { printf '%s %s>' "$_chaser_mark" "$*"; }
 _chaser_setsid=$(command -v setsid || command -v env)
 _chaser_shell=$(command -v bash || command -v sh)
 _chaser_watched=
+_chaser_token=
 
 # Becomes the command; called in a subshell. Started with `&` it would ignore SIGINT for ever, so the supervisor waits
 # for it in the foreground. $1: folder; $2: 4 when standard input is the emulator's; then what to execute.
@@ -51,6 +52,90 @@ _chaser_holders() {
 
 # The group may not be there yet, when the command is just about to call setsid.
 _chaser_kill() { kill "-$1" "-$2" 2>/dev/null || kill "-$1" "$2" 2>/dev/null; }
+
+# Sets _chaser_found to what lives in session $1, as process:group. Fields of stat after the name: state, parent, group,
+# session, terminal, its foreground group.
+_chaser_members() {
+    _chaser_found=
+    for _chaser_file in /proc/[0-9]*/stat; do
+        { read -r _chaser_line <"$_chaser_file"; } 2>/dev/null || continue
+        _chaser_pid=${_chaser_file#/proc/}
+        set -- "$1" ${_chaser_line##*) }
+        case $5:$2 in
+        "$1":[ZX]) ;;
+        "$1":*) _chaser_found="$_chaser_found ${_chaser_pid%/stat}:$4" ;;
+        esac
+    done
+}
+
+# As the line of a modem that drops, for session $1. Sets _chaser_front to the group that was in the foreground.
+_chaser_hang_up() {
+    _chaser_front=$1
+    if { read -r _chaser_line <"/proc/$1/stat"; } 2>/dev/null; then
+        set -- "$1" ${_chaser_line##*) }
+        _chaser_front=$7
+    fi
+    _chaser_members "$1"
+    for _chaser_one in $_chaser_found; do
+        kill -1 "-${_chaser_one#*:}" 2>/dev/null
+        kill -18 "-${_chaser_one#*:}" 2>/dev/null
+    done
+}
+
+# Kills what is left of session $1 after that, $2 having been its front, and sets _chaser_left to how many those were.
+# What has been started by nohup in the background stays, as on any machine: it ignores the hangup.
+_chaser_clear() {
+    _chaser_left=0
+    _chaser_members "$1"
+    for _chaser_one in $_chaser_found; do
+        case ${_chaser_one#*:} in
+        "$1" | "$2") ;;
+        *) _chaser_deaf "${_chaser_one%:*}" && continue ;;
+        esac
+        _chaser_left=$((_chaser_left + 1))
+        kill -9 "${_chaser_one%:*}" 2>/dev/null
+    done
+}
+
+# Whether process $1 ignores SIGHUP, the lowest bit of the mask.
+_chaser_deaf() {
+    while read -r _chaser_name _chaser_rest; do
+        case $_chaser_name:$_chaser_rest in
+        SigIgn:*[13579bdf]) return 0 ;;
+        SigIgn:*) return 1 ;;
+        esac
+    done 2>/dev/null <"/proc/$1/status"
+    return 1
+}
+
+# Sets _chaser_sessions to the sessions that the emulator has started beside its shells: terminals, and relays of ports.
+# Their leaders come from outside, and have its token among the variables they were started with.
+_chaser_started() {
+    _chaser_sessions=
+    for _chaser_file in /proc/[0-9]*/stat; do
+        { read -r _chaser_line <"$_chaser_file"; } 2>/dev/null || continue
+        _chaser_pid=${_chaser_file#/proc/}
+        _chaser_pid=${_chaser_pid%/stat}
+        set -- ${_chaser_line##*) }
+        case $2:$4 in
+        0:"$_chaser_pid") grep -q "$_chaser_token" "/proc/$_chaser_pid/environ" 2>/dev/null &&
+            _chaser_sessions="$_chaser_sessions $_chaser_pid" ;;
+        esac
+    done
+}
+
+# Says where something listens: addresses and ports as the kernel writes them.
+_chaser_ports() {
+    _chaser_found=
+    while read -r _chaser_name _chaser_one _chaser_line _chaser_rest; do
+        case $_chaser_rest in
+        0A*) _chaser_found="$_chaser_found $_chaser_one" ;;
+        esac
+    done <<EOF
+$(grep -h ' 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null)
+EOF
+    _chaser_say ports $_chaser_found
+}
 
 _chaser_fail() {
     case $* in
@@ -154,4 +239,19 @@ for _chaser_file in /proc/[0-9]*/stat; do
         kill -9 "-$_chaser_pid" "$_chaser_pid" 2>/dev/null
         ;;
     esac
+done
+
+# Terminals get a moment to save their work. An engine may still be starting what it was asked for last.
+[ -n "$_chaser_token" ] || exit 0
+_chaser_all=
+_chaser_again=
+for _chaser_pause in 0.5 0.5 1 3; do
+    _chaser_started
+    _chaser_all="$_chaser_all $_chaser_sessions"
+    for _chaser_session in $_chaser_all; do
+        [ -n "$_chaser_again" ] && _chaser_clear "$_chaser_session" "$_chaser_session"
+        _chaser_hang_up "$_chaser_session"
+    done
+    _chaser_again=yes
+    sleep "$_chaser_pause" 2>/dev/null || sleep 1
 done

@@ -39,7 +39,7 @@ class Shell:
         except TimeoutError as error:
             raise SandboxUnavailable("The container engine does not answer.") from error
         except ExecError as error:
-            raise _refusal(str(error), user) from error
+            raise refusal(str(error), user) from error
         shell = cls(stream, secrets.token_hex(16).encode())
         noise = b""
         try:
@@ -56,7 +56,7 @@ class Shell:
         if item is None:
             # An engine that has begun to stream can only tell in the stream itself why it did not start the command.
             shell.close()
-            raise _refusal((noise + stream.complaint).decode(errors="replace").strip(), user)
+            raise refusal((noise + stream.complaint).decode(errors="replace").strip(), user)
         shell.pid = int(item[1])
         return shell
 
@@ -105,7 +105,8 @@ class Shell:
         self._stream.close()
 
 
-def _refusal(text: str, user: str | None) -> Exception:
+def refusal(text: str, user: str | None) -> Exception:
+    """Why an engine, in these words, did not start something for a user."""
     lowered = text.lower()
     if user is not None and any(word in lowered for word in ("user", "uid", "gid", "group")):
         return UnknownUser(f"There is no user {user!r} in the sandbox.")
