@@ -57,7 +57,7 @@ class Terminals:
             await work
         except SandboxError as error:
             _log.warning("a program whose client has left could not be ended: %s", error)
-        if not self._open:
+        if len(self._ending) == 1:  # the last of those that end together
             memory.give_back()
 
     async def close(self) -> None:
