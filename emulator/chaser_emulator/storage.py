@@ -19,7 +19,6 @@ _log = logging.getLogger(__name__)
 
 _FRESH = 30.0
 _PATIENCE = 10.0
-_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,7 @@ class Storage:
         self._engine = engine
         self._measures: dict[str, _Measure] = {}
         self._measuring = asyncio.Lock()
+        self._asking = asyncio.Lock()
 
     async def used(self, account_id: str) -> int:
         """Bytes on disk of all workspaces and snapshots of an account, as far as the engine can say."""
@@ -65,6 +65,11 @@ class Storage:
         found = (self._measures.get(row["id"]) for row in rows)
         return [measure.used for measure in found if measure is not None]
 
+    async def measured(self, disk_id: str) -> int | None:
+        """Ask the engine about one disk, one at a time: a container engine refuses more. Raises SandboxError."""
+        async with self._asking:
+            return await self._engine.disk_bytes(disk_id)
+
     def forget(self, workspace_id: str) -> None:
         """It is gone."""
         self._measures.pop(workspace_id, None)
@@ -81,21 +86,16 @@ class Storage:
         return asyncio.get_running_loop().time() - measure.moment < _FRESH
 
     async def _measure_all(self, rows: list[Row]) -> None:
-        places = asyncio.Semaphore(_AT_ONCE)
-
-        async def measure(row: Row) -> None:
-            async with places:
-                await self._measure(row)
-
         try:
             async with asyncio.timeout(_PATIENCE):
-                await asyncio.gather(*(measure(row) for row in rows))
+                for row in rows:
+                    await self._measure(row)
         except TimeoutError:
             _log.warning("the engine takes too long to say what the workspaces hold; the last known sizes count")
 
     async def _measure(self, row: Row) -> None:
         try:
-            used = await self._engine.disk_bytes(row["disk_id"])
+            used = await self.measured(row["disk_id"])
         except SandboxError as error:
             # An engine that cannot say must not stop what needs no engine; the last known size counts.
             _log.warning("workspace %s cannot be measured: %s", row["id"], error)

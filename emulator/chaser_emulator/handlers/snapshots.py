@@ -133,7 +133,7 @@ async def _made_up(call: Call, tx: Transaction, workspace: Row) -> str:
 
 async def _measured(call: Call, disk_id: str) -> int | None:
     try:
-        return await call.engine.disk_bytes(disk_id)
+        return await call.world.storage.measured(disk_id)
     except SandboxError:
         return None  # what cannot be said now is left out for good; the snapshot is none the worse
 
