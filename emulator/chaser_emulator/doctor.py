@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from chaser_emulator import __version__, engines, whereabouts
+from chaser_emulator import __version__, engines, strays, whereabouts
 from chaser_emulator.browsers import chromium
 from chaser_emulator.clock import new_id
 from chaser_emulator.sandbox import Engine, SandboxUnavailable
@@ -49,7 +49,16 @@ async def examine(settings: Settings) -> bool:
     docker = await _docker(found, settings)
     local = await _local(found)
     _choice(found, settings, docker, local)
-    Console(highlight=False, markup=True).print(found.table)
+    left = await strays.find(settings.data_dir)
+    if not left:
+        found.add(True, "left over", "nothing of emulators that no longer run")
+    console = Console(highlight=False, markup=True)
+    console.print(found.table)
+    if left:
+        console.print("\nLeft by emulators that no longer run, and the commands that remove it:")
+    for stray in left:
+        # In one line each, so that a command can be copied.
+        console.print(f"- {stray.what}\n    {stray.remove}", markup=False, soft_wrap=True)
     return found.fine
 
 

@@ -17,16 +17,16 @@ from chaser_emulator import erase, whereabouts
 
 _log = logging.getLogger(__name__)
 
-_PREFIX = "chaser-emulator-"
+PREFIX = "chaser-emulator-"
 
-_NEW = 60.0
+NEW = 60.0
 """Seconds in which a folder may have been made and not yet held."""
 
 
 @contextmanager
 def temporary() -> Iterator[Path]:
     """A folder for the data of an ephemeral emulator, removed at the end of the block."""
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     with (folder / whereabouts.LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
@@ -49,10 +49,16 @@ async def clear() -> None:
         _log.info("cleared %s, which a killed emulator had left: %s", folder, "; ".join([str(removed), *removed.kept]))
 
 
+def folders(*, held: bool = False) -> list[Path]:
+    """Those that nobody holds; with `held` those of emulators that run as well."""
+    everywhere = Path(tempfile.gettempdir()).glob(f"{PREFIX}*")
+    return [one for one in everywhere if one.is_dir() and (held or not whereabouts.is_held(one))]
+
+
 def _old() -> list[Path]:
     found = []
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for folder in folders():
         with contextlib.suppress(OSError):
-            if time.time() - folder.stat().st_mtime > _NEW:
+            if time.time() - folder.stat().st_mtime > NEW:
                 found.append(folder)
     return found
