@@ -53,6 +53,16 @@ def test_the_example_of_the_official_client_works_unchanged_but_for_the_port(loc
     assert (done.returncode, done.stdout.strip()) == (0, "hello"), done.stderr
 
 
+def test_the_example_of_a_terminal_follows_on_that_of_the_client(local: Running, tmp_path: Path) -> None:
+    program = block("python", "ChaserClient").replace(ADDRESS, local.url) + block("python", "pty_websocket_url")
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert '{"type": "exit", "exit_code": 3}' in done.stdout
+    assert "40 120" in done.stdout
+
+
 def test_its_make_targets_are_there_and_listed_by_make_help() -> None:
     named = re.findall(r"^make ([a-z]+)", block("sh", "make run"), re.M)
     assert named == ["run", "test"]
