@@ -10,15 +10,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import docker
 import httpx
 import pytest
+from emulators import REAL, EngineChoice
 from test_cli import CLI, cli
-from test_crash import containers_of, instance_of, server
+from test_crash import Server, containers_of, instance_of, left_over, server
 from test_exec import until
 
 SCRIPTED = ["--port", "0", "--sandbox", "scripted"]
@@ -215,3 +216,94 @@ def test_a_reset_removes_only_what_is_its_own_and_asks_first(tmp_path: Path) -> 
     assert (refused.returncode, (tmp_path / "data" / "chaser.db").exists()) == (1, True)
     assert cli("reset", "--yes", "--data-dir", "data", cwd=tmp_path).returncode == 0
     assert sorted(entry.name for entry in (tmp_path / "data").iterdir()) == ["letter.txt", "lock"]
+
+
+@pytest.mark.parametrize("engine", REAL)
+@pytest.mark.parametrize("how", ["running", "killed"])
+def test_a_clean_stop_removes_every_trace_and_nothing_of_another(
+    tmp_path: Path, engine: EngineChoice, how: str
+) -> None:
+    (tmp_path / "other").mkdir()
+    with server(engine, tmp_path / "other") as other, server(engine, tmp_path) as one:
+        kept = session_on(other, "kept")
+        session_on(one, "gone")
+        if how == "killed":
+            one.kill()
+        instance = instance_of(tmp_path)
+        (tmp_path / "data" / "ssh_host_ed25519_key").write_text("a key")
+        done = cli("stop", "--clean", "--data-dir", "data", cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("stopped\n") is (how == "running")
+        assert "1 database" in done.stdout
+        assert ("1 container, 1 volume" if engine == "docker" else "1 workspace or snapshot") in done.stdout
+        if how == "running":
+            assert one.process.wait(timeout=5) == 0
+        assert not (tmp_path / "data").exists()
+        assert left_over("local", tmp_path) == []
+        if engine == "docker":
+            with closing(docker.from_env()) as containers:
+                assert containers_of(containers, instance) == []
+                assert [volume for volume in containers.volumes.list() if instance in volume.name] == []
+        again = cli("stop", "--clean", "--data-dir", "data", cwd=tmp_path)
+        assert (again.returncode, "there is nothing" in again.stdout) == (0, True)
+        with other.client() as client:
+            answer = client.post(f"/v1/sessions/{kept}/exec", json={"command": "true"})
+            assert (answer.status_code, answer.json()["exit_code"]) == (200, 0)
+        assert cli("stop", "--clean", "--data-dir", "other/data", cwd=tmp_path).returncode == 0
+
+
+def session_on(one: Server, workspace: str) -> str:
+    with one.client() as client:
+        client.post("/v1/workspaces", json={"session_type": "sandbox", "name": workspace}).raise_for_status()
+        session = client.post("/v1/sessions", json={"session_type": "sandbox", "workspace": workspace}).json()
+        assert session["status"] == "running", session
+        return str(session["id"])
+
+
+def test_a_clean_stop_keeps_what_is_not_its_own(tmp_path: Path) -> None:
+    with server("scripted", tmp_path) as one:
+        one.stop()
+    (tmp_path / "data" / "letter.txt").write_text("mine")
+    assert cli("stop", "--clean", "--yes", "--data-dir", "data", cwd=tmp_path).returncode == 0
+    assert [entry.name for entry in (tmp_path / "data").iterdir()] == ["letter.txt"]
+    (tmp_path / "output").mkdir()
+    assert cli("stop", "--clean", "--yes", "--data-dir", ".", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "output").is_dir()
+
+
+@pytest.mark.parametrize("engine", REAL)
+def test_the_doctor_finds_what_a_killed_ephemeral_emulator_left_and_says_what_removes_it(
+    tmp_path: Path, engine: EngineChoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    doctor = ["doctor", "--sandbox", "scripted", "--port", "0", "--data-dir", "nowhere"]
+    with server(engine, tmp_path, ephemeral=True) as one:
+        session_on(one, "w")
+        [folder] = tmp_path.glob("chaser-emulator-*")
+        assert str(folder) not in cli(*doctor, cwd=tmp_path, env={"TMPDIR": str(tmp_path)}).stdout
+        one.kill()
+    instance = instance_of(tmp_path, folder.name)
+    remedy = f"chaser-emulator stop --clean --data-dir {folder}"
+    told = cli(*doctor, cwd=tmp_path, env={"TMPDIR": str(tmp_path)})
+    assert told.returncode == 0
+    assert remedy in told.stdout
+    assert ("1 container, 1 volume of the killed ephemeral emulator" in told.stdout) is (engine == "docker")
+    done = cli(*remedy.split()[1:], cwd=tmp_path)
+    assert (done.returncode, folder.exists()) == (0, False), done.stderr
+    assert str(folder) not in cli(*doctor, cwd=tmp_path, env={"TMPDIR": str(tmp_path)}).stdout
+    if engine == "docker":
+        with closing(docker.from_env()) as containers:
+            assert containers_of(containers, instance) == []
+
+
+def test_an_ephemeral_emulator_that_runs_can_be_stopped_by_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with server("scripted", tmp_path, ephemeral=True) as one:
+        [folder] = tmp_path.glob("chaser-emulator-*")
+        until((folder / "emulator.json").exists)
+        done = cli("stop", "--clean", "--data-dir", str(folder), cwd=tmp_path)
+        assert (done.returncode, done.stdout.startswith("stopped\n")) == (0, True), done.stderr
+        assert one.process.wait(timeout=5) == 0
+    assert not folder.exists()
