@@ -34,7 +34,7 @@ def block(language: str, word: str) -> str:
 
 
 def test_the_curl_example_runs_a_command(local: Running, tmp_path: Path) -> None:
-    example = block("sh", "curl")
+    example = block("sh", "/v1/exec")
     assert ADDRESS in example
     done = subprocess.run(
         ["bash", "-euc", example.replace(ADDRESS, local.url)], capture_output=True, text=True, cwd=tmp_path, check=True

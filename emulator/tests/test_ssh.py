@@ -88,7 +88,7 @@ def test_the_exit_code_is_exact(user: OpenSsh, end: str, code: int) -> None:
 
 
 def test_input_goes_in_and_output_comes_out_byte_for_byte(user: OpenSsh) -> None:
-    data = os.urandom(2**24 + 7)
+    data = os.urandom(2**22 + 7)
     assert user.ssh("web", "cat > blob; wc -c < blob", stdin=data).stdout.strip() == str(len(data)).encode()
     assert user.ssh("web", "cat blob").stdout == data
 
@@ -126,7 +126,7 @@ def test_a_slow_reader_holds_a_command_back(user: OpenSsh) -> None:
         assert client.stdout is not None
         assert client.stdout.read(1) == b"\n"
         # Whether it was held back shows in what it has not done, once others have been served for a while.
-        for _ in range(5):
+        for _ in range(3):
             assert user.ssh("web", "[ -e written ]").returncode == 1
     finally:
         client.kill()
@@ -135,7 +135,7 @@ def test_a_slow_reader_holds_a_command_back(user: OpenSsh) -> None:
 
 def test_no_trace_of_a_connection_remains_in_the_sandbox(user: OpenSsh) -> None:
     assert user.ssh("web", "true").returncode == 0
-    until(lambda: user.ssh("web", "ls -A /tmp | grep -c ssh").stdout.strip() == b"1")  # its own
+    until(lambda: user.ssh("web", "ls -A /tmp | grep -c ssh").stdout.strip() == b"0")
 
 
 def test_rsync_and_git_go_through_it(user: OpenSsh, answering: Running) -> None:
@@ -174,7 +174,7 @@ class Terminal:
         if self.pid == 0:
             # Until the size is known; then it is as if the user had called it in a window that is there.
             os.read(0, 1)
-            os.execvpe(command[0], command, os.environ | {"TERM": term})
+            os.execvpe(command[0], command, os.environ | {"TERM": term})  # noqa: S606 - it is what a shell does
         self.resize(rows, cols)
         self.type("\n")
         self.screen = b""
@@ -227,7 +227,7 @@ def test_a_terminal_has_the_size_of_its_window_also_when_that_changes(user: Open
         terminal.resize(50, 132)
         terminal.type("echo nex''t\n")
         terminal.see("now 50 132")
-        terminal.type("echo be''gun; sleep 1000; echo int''errupted\n")
+        terminal.type("sh -c 'echo be\"\"gun; exec sleep 1000'\n")
         terminal.see("begun\r\n")
         terminal.type("\x03")
         terminal.type("exit 9\n")
@@ -258,7 +258,7 @@ def test_a_connection_uses_the_session_of_its_workspace_and_holds_it(user: OpenS
     assert client.delete(f"/v1/sessions/{session['id']}").json()["code"] == "session_leased"
     # Another one finds the same session, and it may be ended all the same.
     assert user.ssh("held", "echo $CHASER_SESSION_ID").stdout.decode().strip() == session["id"]
-    assert client.delete(f"/v1/sessions/{session['id']}", params={"force": "true"}).status_code == 200
+    assert client.delete(f"/v1/sessions/{session['id']}", params={"force": "true"}).is_success
     assert client_process.wait(timeout=15) != 0
     client_process.communicate()
     assert user.ssh("held", "true").returncode == 0
@@ -317,12 +317,18 @@ def test_ports_of_the_sandbox_are_forwarded_and_no_others(user: OpenSsh) -> None
         )
         assert through.stdout == b"x" * 1_000_000
         elsewhere = subprocess.run(
-            ["ssh", "-W", "example.com:80", *user.command("web")[1:]], capture_output=True, timeout=60, check=False
+            ["ssh", "-o", "LogLevel=INFO", "-W", "example.com:80", *user.command("web")[1:]],
+            capture_output=True,
+            timeout=60,
+            check=False,
         )
         assert elsewhere.returncode == 255
         assert b"only ports of the sandbox itself are forwarded" in elsewhere.stderr
         closed = subprocess.run(
-            ["ssh", "-W", "localhost:1", *user.command("web")[1:]], capture_output=True, timeout=60, check=False
+            ["ssh", "-o", "LogLevel=INFO", "-W", "localhost:1", *user.command("web")[1:]],
+            capture_output=True,
+            timeout=60,
+            check=False,
         )
         assert closed.returncode == 255
         assert b"nothing in the sandbox listens on port 1" in closed.stderr
@@ -451,7 +457,9 @@ def test_its_host_key_is_kept_with_the_data_and_shown(tmp_path: Path) -> None:
     for _ in range(2):
         with server("scripted", tmp_path, "--ssh-port", "0") as one:
             scanned = subprocess.run(
-                ["ssh-keyscan", "-p", str(one.state["ssh_port"]), "localhost"], capture_output=True, check=True
+                ["ssh-keyscan", "-t", "ed25519", "-p", str(one.state["ssh_port"]), "127.0.0.1"],
+                capture_output=True,
+                check=True,
             ).stdout.split()
             seen.append(scanned[1:])
             [file] = tmp_path.rglob("ssh_host_ed25519_key")

@@ -127,7 +127,7 @@ class Connection(asyncssh.SSHServer):
         self.close("the session has ended")
 
     async def sandbox(self) -> Sandbox:
-        """The sandbox of the session, once it runs. Raises ApiError when there is none to be had, or its time is over."""
+        """The sandbox of the session, once it runs. Raises ApiError when there is none, or when its time is over."""
         sandbox = await asyncio.shield(self._sandbox)
         self._world.lifecycle.require_time(sandbox.session)
         return sandbox

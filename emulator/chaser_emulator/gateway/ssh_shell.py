@@ -18,7 +18,7 @@ from chaser_emulator.sandbox import CommandSpec, Process, SandboxError, SandboxU
 if TYPE_CHECKING:
     from chaser_emulator.gateway.ssh_access import Sandbox
 
-_PLAIN = re.compile(rb"^[ -~]*\Z")
+_RUNS = re.compile(rb"[\0-\x7f]+|[\x80-\xff]+")
 _ODD = re.compile(rb"[^ -&(-[\]-~\n]")
 """What stands for itself neither between single quotes nor for `printf %b`."""
 
@@ -42,10 +42,12 @@ _REASONS: tuple[tuple[str, Callable[[str], asyncssh.SFTPError]], ...] = (
 
 def word(path: bytes) -> str:
     """A path as one word of a shell's script; the script stays plain text whatever bytes a name has."""
-    if _PLAIN.match(path):
-        return shlex.quote(path.decode("ascii"))
-    # A command substitution drops line breaks at the end, so a letter is put there and taken away again.
-    return f'"$(p=$(printf %b {_escaped(path + b"x")}); printf %s "${{p%x}}")"'
+    # Only what is no ASCII goes through a command substitution, which would drop line breaks at the end.
+    parts = [
+        shlex.quote(part.decode("ascii")) if part.isascii() else f'"$(printf %b {_escaped(part)})"'
+        for part in _RUNS.findall(path)
+    ]
+    return "".join(parts) or "''"
 
 
 def _escaped(data: bytes) -> str:
