@@ -318,3 +318,76 @@ def test_what_a_killed_ephemeral_emulator_left_goes_with_the_next_start(
         assert containers_of(containers, instance) == []
         assert [one.name for one in containers.volumes.list() if instance in one.name] == []
         containers.close()
+
+
+def test_a_crash_while_sessions_start_leaves_none_of_them(engine: EngineChoice, tmp_path: Path) -> None:
+    database = tmp_path / "data" / "chaser.db"
+    with server(engine, tmp_path) as one, one.client() as client:
+        workspace = client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "kept"}).json()["id"]
+        wanted = [{"ephemeral": True}, {"ephemeral": True}, {"workspace": "kept"}]
+        threads = [threading.Thread(target=_tried, args=(one, "/v1/sessions", body)) for body in wanted]
+        for thread in threads:
+            thread.start()
+        until(lambda: _count(database, "SELECT count(*) FROM sessions") == len(wanted))
+        one.kill()
+        for thread in threads:
+            thread.join()
+    started = _count(database, "SELECT count(*) FROM sessions WHERE status = 'running' AND NOT ephemeral")
+    with server(engine, tmp_path) as after, after.client() as client:
+        live = client.get("/v1/sessions").json()["sessions"]
+        assert len(live) == (started if engine == "docker" else 0)
+        assert _count(database, "SELECT count(*) FROM sessions WHERE ended_at IS NULL") == len(live)
+        if engine == "docker":
+            with contextlib.closing(docker.from_env()) as containers:
+                until(lambda: len(containers_of(containers, instance_of(tmp_path))) == len(live))
+        else:
+            assert list((tmp_path / "data" / "run").glob("*/local-*")) == []
+            assert [line for line in left_over(engine, tmp_path) if line.startswith("bwrap")] == []
+        again = client.post("/v1/sessions", json={"workspace": workspace}).json()
+        assert run(client, again["id"], "echo here")["output"] == "here\n"
+        after.stop()
+
+
+def _tried(one: Server, path: str, body: dict[str, Any]) -> None:
+    with one.client() as client, contextlib.suppress(httpx.HTTPError):
+        client.post(path, json=body)
+
+
+def _count(database: Path, query: str) -> int:
+    with contextlib.closing(sqlite3.connect(database, timeout=10)) as store:
+        return int(store.execute(query).fetchone()[0])
+
+
+def test_a_crash_during_an_upload_leaves_the_old_file_or_the_new(engine: EngineChoice, tmp_path: Path) -> None:
+    contents = {mark: mark * 2**24 for mark in (b"a", b"b")}
+    for round_number in range(3):
+        with server(engine, tmp_path) as one, one.client() as client:
+            if round_number == 0:
+                client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "kept"})
+            session = client.post("/v1/sessions", json={"workspace": "kept"}).json()["id"]
+            assert _upload(client, session, contents[b"a"]) == 200
+            sent = threading.Event()
+
+            def work(one: Server = one, session: str = session, sent: threading.Event = sent) -> None:
+                with one.client() as client, contextlib.suppress(httpx.HTTPError):
+                    while True:
+                        for content in contents.values():
+                            sent.set()
+                            _upload(client, session, content)
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            assert sent.wait(30)
+            threading.Event().wait(0.11 * (round_number + 1))
+            one.kill()
+            thread.join()
+        with server(engine, tmp_path) as after, after.client() as client:
+            session = client.post("/v1/sessions", json={"workspace": "kept"}).json()["id"]
+            assert client.get(f"/v1/sessions/{session}/download", params={"path": "f"}).content in contents.values()
+            assert run(client, session, "ls -A /workspace")["output"] == "f\n"
+            after.stop()
+
+
+def _upload(client: httpx.Client, session: str, content: bytes) -> int:
+    parts: dict[str, tuple[str | None, bytes]] = {"path": (None, b"f"), "file": ("f", content)}
+    return client.post(f"/v1/sessions/{session}/upload", files=parts).status_code
