@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -49,7 +50,7 @@ Row = tuple[str, str, str]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", help="a word of the rows to measure: start, api, exec, files, memory")
+    parser.add_argument("--only", help="a word of the rows to measure: start, api, exec, files, terminals, memory")
     only = parser.parse_args().only
     table = Table("what", "measured", "compared with", title="chaser-emulator")
     for name, measure in (
@@ -57,6 +58,7 @@ def main() -> None:
         ("api", api),
         ("exec", execs),
         ("files", files),
+        ("terminals", terminals),
         ("memory", memory),
     ):
         if only in (None, name):
@@ -320,6 +322,32 @@ def files() -> Iterator[Row]:
             text = f"up {rates[0]:.0f} MB/s, down {rates[1]:.0f} MB/s"
             yield f"16 MiB, {engine}", text, f"memory grew by {grown:.1f} MiB over {2 * len(up)} transfers"
             client.close()
+
+
+def terminals() -> Iterator[Row]:
+    from websockets.sync.client import connect
+
+    for engine, flags in engines():
+        with process_on(engine, **flags) as state, contextlib.ExitStack() as stack:
+            key = {"Authorization": f"Bearer {state['api_key']}"}
+            client = stack.enter_context(httpx.Client(base_url=state["url"], headers=key, timeout=60))
+            session = client.post("/v1/sessions", json={"ephemeral": True}).json()["id"]
+            url = f"{state['url'].replace('http', 'ws', 1)}/v1/sessions/{session}/pty"
+            opened = [stack.enter_context(connect(url, additional_headers=key)) for _ in range(20)]
+            terminal = opened[0]
+            terminal.send(b"PS1=; cat > /dev/null; echo\n")
+            with contextlib.suppress(TimeoutError):
+                while True:
+                    terminal.recv(timeout=1)
+            times = []
+            for number in range(200):
+                pressed = b"%d" % (number % 10)
+                began = time.perf_counter()
+                terminal.send(pressed)
+                expect(terminal.recv(timeout=10) == pressed, "another key was echoed")
+                times.append(time.perf_counter() - began)
+            text = f"p50 {median_ms(times):.1f} ms, p99 {sorted(times)[197] * 1000:.1f} ms"
+            yield f"PTY echo of a key, {len(opened)} open, {engine}", text, ""
 
 
 def memory() -> Iterator[Row]:
