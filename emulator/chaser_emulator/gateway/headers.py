@@ -75,8 +75,10 @@ class Rewriting:
                 value = self._origin(value)
             passed.append((name, value))
         chain = [value for name, value in listed if name == b"x-forwarded-for"]
-        if self.outside.client:
-            chain.append(self.outside.client.encode("latin-1"))
+        client = self.outside.client.encode("latin-1")
+        # Our server takes the address from a proxy on this machine at its word, and then it is there already.
+        if client and client not in b",".join(chain).replace(b" ", b"").split(b","):
+            chain.append(client)
         passed += [
             (b"x-forwarded-for", b", ".join(chain)),
             (b"x-forwarded-host", self.outside.host.encode("latin-1")),

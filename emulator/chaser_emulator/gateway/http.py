@@ -81,29 +81,29 @@ class _Exchange:
         self._go_on = asyncio.Event()
         self._heard = False
         self._answered = False
+        self._sent = False
+        self._kept = False
 
     async def run(self, request: h11.Request, has_body: bool) -> None:
         http = self._connection.http
         head = http.send(request) or b""
         if not has_body:
             head += http.send(h11.EndOfMessage()) or b""
-        kept = False
         try:
             async with asyncio.timeout(self._patience):
                 await self._write(head)
-            kept = await first_of(self._respond(request.method), self._upload(request, has_body), self._until_ended())
+            self._sent = not has_body
+            await first_of(self._respond(request.method), self._upload(request, has_body), self._until_ended())
         except _Broken as error:
             # Returning without an end makes the server break the client's connection, so that it sees no whole answer.
             _log.info("port %s of session %s broke off: %s", self._visit.port, self._visit.row["id"], error)
         finally:
-            if kept:
-                self._connections.keep(self._connection)
-            else:
+            if not self._kept:
                 self._connection.close()
 
     # The request's body
 
-    async def _upload(self, request: h11.Request, has_body: bool) -> bool:
+    async def _upload(self, request: h11.Request, has_body: bool) -> None:
         """Send the body as it comes; returns when the client has gone away."""
         http, writable, more = self._connection.http, True, has_body
         if has_body and any(name == b"expect" for name, _ in request.headers):
@@ -115,7 +115,7 @@ class _Exchange:
             self._owe(None)
             message = await self._visit.receive()
             if message["type"] == "http.disconnect":
-                return False
+                return
             self._owe(self._patience)
             more = message.get("more_body", False)
             event = h11.Data(message["body"]) if message.get("body") else None
@@ -127,9 +127,9 @@ class _Exchange:
                         # It reads no more, and may have answered all the same; the rest of the body is let go.
                         writable = False
             self._owe(self._patience)
+        self._sent = writable
         while (await self._visit.receive())["type"] != "http.disconnect":
             pass
-        return False
 
     def _owe(self, seconds: float | None) -> None:
         """From now on the server has so long to answer."""
@@ -138,8 +138,8 @@ class _Exchange:
 
     # The answer
 
-    async def _respond(self, method: bytes) -> bool:
-        """Answer; whether the connection can be used again, provided that the request was sent to its end."""
+    async def _respond(self, method: bytes) -> None:
+        """Carry the answer to its end."""
         with self._connections.waiting(self._connection.key):
             async with asyncio.timeout(self._patience) as self._limit:
                 try:
@@ -156,7 +156,6 @@ class _Exchange:
         self._answered = True
         await self._visit.send({"type": "http.response.start", "status": response.status_code, "headers": headers})
         await self._body()
-        return True
 
     async def _head(self) -> h11.Response:
         while True:
@@ -187,6 +186,7 @@ class _Exchange:
             raise self._failure(text) from None
 
     async def _body(self) -> None:
+        """Carry the body in pieces as they come, and let go of the connection before the client knows the end."""
         pending: Message | None = None
         while True:
             event = self._next()
@@ -199,6 +199,9 @@ class _Exchange:
                 data = event.data if pending is None else pending["body"] + event.data
                 pending = {"type": "http.response.body", "body": bytes(data), "more_body": True}
             elif isinstance(event, h11.EndOfMessage):
+                if self._sent:
+                    self._kept = True
+                    self._connections.keep(self._connection)
                 last = {"type": "http.response.body", "body": pending["body"] if pending else b"", "more_body": False}
                 await self._visit.send(last)
                 return
@@ -238,8 +241,7 @@ class _Exchange:
             return _Stale()
         return ApiError("bad_gateway", f"what listens on port {self._visit.port} of the sandbox {what}")
 
-    async def _until_ended(self) -> bool:
+    async def _until_ended(self) -> None:
         await self._visit.world.lifecycle.ended(self._visit.row["id"])
         if not self._answered:
             raise ApiError("not_found", f"session {self._visit.row['id']} has ended")
-        return False
