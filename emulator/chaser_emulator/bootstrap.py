@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 
 from chaser_emulator.disks import Disks
 from chaser_emulator.errors import ApiError
@@ -13,57 +14,61 @@ from chaser_emulator.store import Row, Store, sessions, workspaces
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Chooses, and if need be makes, the disks that sessions start on."""
+    """Starts sandboxes on the disks of their sessions, which it makes if need be."""
 
     store: Store
     engine: Engine
     disks: Disks
     repositories: Repositories
 
-    async def disk_of(self, session: Row) -> str | None:
-        """The disk for a session that starts, with its repository on it; None for an empty one that goes away.
+    async def start(self, session: Row, spec: SandboxSpec) -> str:
+        """Start the sandbox that `spec` describes, on the disk where its files are; answers its ref.
 
         A workspace that holds anything stays as it is. One that holds nothing gets the repository that the session
         names, else the one that it was imported from; it, or the ephemeral session, names the disk from then on.
-        Raises what `Repositories.checkout` and `Engine.fill_disk` do.
+        Raises what `Repositories.checkout`, `Engine.fill_disk` and `Engine.start` do.
         """
         workspace = await workspaces.get(self.store, session["workspace_id"]) if session["workspace_id"] else None
         disk_id: str | None = workspace["disk_id"] if workspace is not None else None
         wanted = session["github_repo"] or (workspace["github_repo"] if workspace is not None else None)
-        if session["session_type"] != "sandbox":
-            wanted = None
-        if wanted is None or (disk_id is not None and not await self._is_empty(session, disk_id)):
-            return disk_id
+        if wanted is None or spec.browser:
+            return await self.engine.start(replace(spec, disk_id=disk_id))
+        if disk_id is not None and disk_id in await self.engine.disks():
+            # Only a look tells that nothing is there: names alone take no bytes.
+            ref = await self.engine.start(replace(spec, disk_id=disk_id))
+            empty = False
+            try:
+                empty = await self._is_empty(ref)
+            except BaseException:
+                await asyncio.shield(self.engine.stop(ref))
+                raise
+            if not empty:
+                return ref
+            await self.engine.stop(ref)
+        return await self.engine.start(replace(spec, disk_id=await self._filled(session, workspace, wanted)))
+
+    async def _filled(self, session: Row, workspace: Row | None, wanted: str) -> str:
+        """A disk with the repository on it, named by the workspace's row or the ephemeral session's."""
         try:
             selector = self.repositories.parse(wanted)
         except ValueError as error:
             # It was imported while another base was set.
             raise ApiError("not_found", f"{wanted!r} {error}") from None
-        async with self.repositories.checkout(selector) as checkout, self.disks.new() as filled:
-            await self.engine.fill_disk(filled, checkout.folder)
+        async with self.repositories.checkout(selector) as checkout, self.disks.new() as disk_id:
+            await self.engine.fill_disk(disk_id, checkout.folder)
             async with self.store.transaction() as tx:
                 if workspace is None:
-                    named = await sessions.set_disk(tx, session["id"], filled)
+                    named = await sessions.set_disk(tx, session["id"], disk_id)
                 else:
-                    named = await workspaces.set_disk(tx, workspace["id"], filled)
+                    named = await workspaces.set_disk(tx, workspace["id"], disk_id)
                     await workspaces.set_repository(tx, workspace["id"], wanted)
                 if not named:
                     raise ApiError("not_found", f"session {session['id']} ended while its repository was cloned")
-        if disk_id is not None:
-            await self.disks.discard(disk_id)
-        return filled
+        if workspace is not None:
+            await self.disks.discard(workspace["disk_id"])
+        return disk_id
 
-    async def _is_empty(self, session: Row, disk_id: str) -> bool:
-        """Whether nothing at all is on a disk. That needs a look, as names alone take no bytes."""
-        if disk_id not in await self.engine.disks():
-            return True
-        if await self.engine.disk_bytes(disk_id):
-            return False
-        spec = SandboxSpec(session["id"], session["workspace_id"], disk_id, session["image"])
-        ref = await self.engine.start(spec)
-        try:
-            process = await self.engine.exec(ref, CommandSpec("ls -A /workspace"))
-            listed = [chunk async for chunk in process.output()]
-            return await process.wait() == 0 and not listed
-        finally:
-            await self.engine.stop(ref)
+    async def _is_empty(self, ref: str) -> bool:
+        process = await self.engine.exec(ref, CommandSpec("ls -A"))
+        listed = [chunk async for chunk in process.output()]
+        return await process.wait() == 0 and not listed

@@ -127,11 +127,10 @@ class Lifecycle:
                 spec = SandboxSpec(
                     session_id,
                     workspace_id=row["workspace_id"],
-                    disk_id=await self._bootstrap.disk_of(row),
                     image=row["image"],
                     env=env,
                 )
-                ref = await self._engine.start(spec)
+                ref = await self._bootstrap.start(row, spec)
             except SandboxError as error:
                 await self._end(row, FAILED, str(error))
                 return
