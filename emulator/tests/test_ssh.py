@@ -464,9 +464,9 @@ def test_its_host_key_is_kept_with_the_data_and_shown(tmp_path: Path) -> None:
             seen.append(scanned[1:])
             [file] = tmp_path.rglob("ssh_host_ed25519_key")
             assert file.stat().st_mode & 0o777 == 0o600
-            told = cli("doctor", "--data-dir", str(file.parent), cwd=tmp_path).stdout
             one.stop()
     assert seen[0] == seen[1]
+    told = cli("doctor", "--data-dir", str(file.parent), "--port", "0", cwd=tmp_path).stdout
     (tmp_path / "scanned").write_bytes(b" ".join([b"localhost", *seen[0]]))
     printed = subprocess.run(["ssh-keygen", "-lf", tmp_path / "scanned"], capture_output=True, text=True, check=True)
     assert printed.stdout.split()[1] in told.replace("\n", "")

@@ -26,7 +26,7 @@ _GRACE = 2.0
 async def open_gateway(world: World, listener: socket.socket) -> AsyncIterator[int]:
     """Answer on a listening socket until the block ends; gives the port. Raises InUseError."""
     # What strangers send is no news, and what users do is theirs.
-    asyncssh.set_log_level(logging.CRITICAL)
+    asyncssh.set_log_level(logging.ERROR)
     here: set[Connection] = set()
     acceptor = await asyncssh.listen(
         sock=listener,
