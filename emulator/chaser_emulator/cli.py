@@ -137,6 +137,7 @@ def _serving(command: F) -> F:
             help="What runs the sandboxes.",
         ),
         _option("--image", default=DEFAULT_IMAGE, show_default=True, help="Image of sandboxes that name none."),
+        _option("--browser", metavar="PROGRAM", help="Chromium of browser sessions, if not under one of its usual names."),
         _option("--api-key", default=DEFAULT_API_KEY, show_default=True, help="Key of the first user."),
         _option(
             "--plan",
@@ -182,7 +183,6 @@ def _serving(command: F) -> F:
             metavar="URL|DIR",
             help="Where repositories are: a server, or a folder with <owner>/<repo>.git in it.",
         ),
-        _option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Written once it is ready."),
         _option(
             "--forward-timeout",
             type=click.FloatRange(min=0, min_open=True),
@@ -190,6 +190,7 @@ def _serving(command: F) -> F:
             show_default=True,
             help="Seconds that a forwarded port may take for its first byte.",
         ),
+        _option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Written once it is ready."),
         _option(
             "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Lines of log."
         ),

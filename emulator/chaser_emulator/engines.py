@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chaser_emulator.browsers import chromium
 from chaser_emulator.sandbox import Engine, SandboxUnavailable
+from chaser_emulator.sandbox.apart import BrowsersApart
 from chaser_emulator.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ async def choose(settings: Settings, data_dir: Path, instance: str) -> tuple[Eng
     """
     match settings.sandbox:
         case "docker":
-            return docker(settings, instance), ""
+            return _with_browsers(docker(settings, instance), settings, data_dir, instance), ""
         case "scripted":
             # Imported on use, as every engine: each start needs one of them.
             from chaser_emulator.sandbox.scripted import ScriptedEngine
@@ -36,7 +38,8 @@ async def choose(settings: Settings, data_dir: Path, instance: str) -> tuple[Eng
                 return local(data_dir, instance), f"Local, because Docker cannot be used: {reason}"
             finally:
                 await candidate.close()
-            return docker(settings, instance), f"Docker {info.version} answers and has {settings.image}."
+            engine = _with_browsers(docker(settings, instance), settings, data_dir, instance)
+            return engine, f"Docker {info.version} answers and has {settings.image}."
 
 
 def docker(settings: Settings, instance: str) -> DockerEngine:
@@ -44,6 +47,12 @@ def docker(settings: Settings, instance: str) -> DockerEngine:
     from chaser_emulator.sandbox.docker import DockerEngine
 
     return DockerEngine(instance=instance, default_image=settings.image)
+
+
+def _with_browsers(main: Engine, settings: Settings, data_dir: Path, instance: str) -> Engine:
+    """The engine with browsers on this machine where its image has none."""
+    programs = (settings.browser,) if settings.browser else chromium.NAMES
+    return BrowsersApart(main, lambda: local(data_dir, instance), data_dir, programs)
 
 
 def local(data_dir: Path, instance: str) -> Engine:

@@ -13,6 +13,7 @@ from typing import Any
 
 from chaser_emulator import events
 from chaser_emulator.bootstrap import Bootstrap
+from chaser_emulator.browsers import Browsers
 from chaser_emulator.clock import Clock, moment, new_id, timestamp
 from chaser_emulator.commands import Commands
 from chaser_emulator.disks import Disks
@@ -70,6 +71,7 @@ class Lifecycle:
         commands: Commands,
         disks: Disks,
         bootstrap: Bootstrap,
+        browsers: Browsers,
         *,
         expiry_grace: float,
     ) -> None:
@@ -80,6 +82,7 @@ class Lifecycle:
         self._commands = commands
         self._disks = disks
         self._bootstrap = bootstrap
+        self._browsers = browsers
         self._live: dict[str, _Live] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._expiry_grace = timedelta(seconds=expiry_grace)
@@ -120,17 +123,17 @@ class Lifecycle:
     async def _boot(self, row: Row, env: Mapping[str, str], live: _Live) -> None:
         session_id = row["id"]
         try:
-            if row["session_type"] != "sandbox":
-                await self._end(row, FAILED, "browser sessions are not emulated yet")
-                return
             try:
                 spec = SandboxSpec(
                     session_id,
                     workspace_id=row["workspace_id"],
                     image=row["image"],
                     env=env,
+                    browser=row["session_type"] == "browser",
                 )
                 ref = await self._bootstrap.start(row, spec)
+                if spec.browser:
+                    await self._launch(row, ref, env)
             except SandboxError as error:
                 await self._end(row, FAILED, str(error))
                 return
@@ -142,9 +145,24 @@ class Lifecycle:
                 if running is not None:
                     await self._emit(tx, "session.running", running)
             if running is None:
+                await self._browsers.close(session_id)
                 await self._engine.stop(ref)
         finally:
             live.ready.set()
+
+    async def _launch(self, row: Row, ref: str, env: Mapping[str, str]) -> None:
+        """Start the browser of a sandbox; without one it is stopped, and SandboxError raised."""
+
+        async def ended(session_id: str, failure: str | None) -> None:
+            fresh = await rows.get(self._store, session_id)
+            if fresh is not None and fresh["status"] == RUNNING:
+                await self.lost(fresh, failure)
+
+        try:
+            await self._browsers.start(row["id"], ref, env, ended)
+        except BaseException:
+            await asyncio.shield(self._engine.stop(ref))
+            raise
 
     # Leases
 
@@ -256,6 +274,7 @@ class Lifecycle:
             await asyncio.gather(live.starting, return_exceptions=True)
         fresh = await rows.get(self._store, session_id)
         try:
+            await self._browsers.close(session_id)
             if fresh is not None and fresh["ref"] is not None:
                 await self._engine.stop(fresh["ref"])
         except SandboxError as error:
@@ -307,20 +326,24 @@ class Lifecycle:
             await self.lost(row)
         return [await rows.get(self._store, row["id"]) or row if row["id"] in lost else row for row in listed]
 
-    async def lost(self, row: Row) -> None:
-        """Note that a sandbox ended behind our back, and clear away what is left of it."""
+    async def lost(self, row: Row, failure: str | None = "the sandbox ended on its own") -> None:
+        """Note that a sandbox ended behind our back, and clear away what is left of it.
+
+        `failure` None is an end that a client brought about from the inside.
+        """
+        await self._browsers.close(row["id"])
         with contextlib.suppress(SandboxError):
             await self._engine.stop(row["ref"])
         fresh = await rows.get(self._store, row["id"])
         if fresh is not None and fresh["status"] == RUNNING:
-            await self._end(row, FAILED, "the sandbox ended on its own")
+            await self._end(row, FAILED if failure else TERMINATED, failure)
 
     async def recover(self) -> None:
         """After a start: adopt the sandboxes that live on, end the sessions that have none, remove strays."""
         refs = await self._engine.refs()
         await self._commands.recover()
         for row in await rows.all_live(self._store):
-            if row["status"] == RUNNING and not row["ephemeral"] and row["ref"] in refs:
+            if row["status"] == RUNNING and _outlives(row) and row["ref"] in refs:
                 live = self._live.setdefault(row["id"], _Live())
                 live.ready.set()
                 del refs[row["ref"]]
@@ -343,7 +366,7 @@ class Lifecycle:
         """
         live = await rows.all_live(self._store)
         outlives = keep and self._engine.outlives
-        ending = [row for row in live if row["ephemeral"] or row["status"] != RUNNING or not outlives]
+        ending = [row for row in live if not _outlives(row) or row["status"] != RUNNING or not outlives]
         stops = [
             self.terminate(row, force=True, actor=events.SYSTEM, summary=f"the emulator stopped; so did {row['id']}")
             for row in ending
@@ -352,6 +375,7 @@ class Lifecycle:
             async with asyncio.timeout(_STOP_GRACE):
                 await asyncio.gather(*stops, return_exceptions=True)
         await self._commands.close()
+        await self._browsers.close_all()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -368,3 +392,11 @@ class Lifecycle:
     async def _emit(self, tx: Transaction, kind: str, row: Row) -> None:
         data = session_info(row, self.base_url, self.leases(row["id"]))
         await events.emit(tx, self._clock, row["account_id"], kind, row["id"], data)
+
+
+def _outlives(row: Row) -> bool:
+    """Whether a session may live on without this process, where its engine lets it.
+
+    A browser may not: its profile is whole only when it ends well, and what leads to it is known here alone.
+    """
+    return not row["ephemeral"] and row["session_type"] == "sandbox"

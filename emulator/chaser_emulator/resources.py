@@ -12,6 +12,7 @@ from chaser_emulator.shapes import (
     ApiKeyInfo,
     AuditEventInfo,
     CreateApiKeyResponse,
+    Endpoints,
     ServiceAccountInfo,
     SessionCommandInfo,
     SessionInfo,
@@ -36,11 +37,16 @@ def session_info(row: Row, base_url: str, leases: int | None) -> SessionInfo:
         "session_type": row["session_type"],
         "status": row["status"],
         "created_at": row["created_at"],
-        "endpoints": {"control": f"{base_url}/s/{row['id']}/"},
+        "endpoints": _endpoints(row, f"{base_url}/s/{row['id']}/"),
         "workspace_id": row["workspace_id"],
         "persistence": not row["ephemeral"],
         "active_connection_leases": leases,
     }
+
+
+def _endpoints(row: Row, control: str) -> Endpoints:
+    # The id is the secret of the gateway (S20), so people can open the video without a key.
+    return {"control": control, "video": f"{control}video"} if row["session_type"] == "browser" else {"control": control}
 
 
 def workspace_info(row: Row) -> WorkspaceInfo:

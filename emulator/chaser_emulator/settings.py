@@ -31,6 +31,8 @@ class Settings:
     data_dir: Path | None = None
     sandbox: SandboxChoice = "auto"
     image: str = DEFAULT_IMAGE
+    browser: str | None = None
+    """The program of browser sessions; None is the first that has one of Chromium's usual names."""
     api_key: str = DEFAULT_API_KEY
     plan: str = "pro"
     public_url: str | None = None
@@ -42,10 +44,10 @@ class Settings:
     """Where repositories are: an address, or a folder that holds them as `<owner>/<repo>.git`."""
     github_token: str | None = field(default=None, repr=False)
     """What opens private repositories there; it is in no argument, no workspace and no log."""
-    max_sessions: int | None = None
-    """Live sessions an account may have, instead of its plan's number."""
     forward_timeout: float = 60.0
     """Seconds that a server in a sandbox may take for the first byte of its answer to a forwarded request."""
+    max_sessions: int | None = None
+    """Live sessions an account may have, instead of its plan's number."""
     expiry_grace: float = 10.0
     """Seconds that what runs in a session may go on after the session's longest time."""
     idle_timeout: float | None = None

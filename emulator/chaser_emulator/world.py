@@ -11,6 +11,7 @@ from pathlib import Path
 from chaser_emulator import engines, erase, leftovers
 from chaser_emulator.admission import Admission
 from chaser_emulator.bootstrap import Bootstrap
+from chaser_emulator.browsers import Browsers
 from chaser_emulator.clock import Clock, new_id
 from chaser_emulator.commands import Commands
 from chaser_emulator.disks import Disks
@@ -50,6 +51,7 @@ class World:
     storage: Storage
     account_id: str
     terminals: Terminals
+    browsers: Browsers
     admission: Admission = field(default_factory=Admission)
 
     def plan_sessions(self, plan: str) -> int:
@@ -80,8 +82,9 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
         repositories = Repositories(settings.github_url, settings.github_token, data_dir / "checkouts")
         await repositories.clear()
         bootstrap = Bootstrap(store, chosen, disks, repositories)
+        browsers = Browsers(chosen, settings.browser)
         lifecycle = Lifecycle(
-            store, chosen, clock, commands, disks, bootstrap, expiry_grace=settings.expiry_grace
+            store, chosen, clock, commands, disks, bootstrap, browsers, expiry_grace=settings.expiry_grace
         )
         await lifecycle.recover()
         stack.push_async_callback(lifecycle.close, keep=settings.data_dir is not None)
@@ -107,6 +110,7 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
             storage,
             account_id,
             terminals,
+            browsers,
         )
 
 

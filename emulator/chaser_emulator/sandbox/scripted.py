@@ -27,6 +27,7 @@ from chaser_emulator.sandbox import (
     PortClosed,
     SandboxGone,
     SandboxSpec,
+    SandboxUnavailable,
     TerminalSpec,
     UnknownDirectory,
     UnknownUser,
@@ -104,6 +105,8 @@ class ScriptedEngine:
             await self.stop(ref)
 
     async def start(self, spec: SandboxSpec) -> str:
+        if spec.browser:
+            raise SandboxUnavailable("The scripted engine runs no browsers; --sandbox local and docker do.")
         ref = f"scripted-{secrets.token_hex(8)}"
         files = {} if spec.disk_id is None else self._disks.setdefault(spec.disk_id, {})
         self._sandboxes[ref] = _Sandbox(spec, files)

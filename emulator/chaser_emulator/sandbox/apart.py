@@ -1,0 +1,148 @@
+"""An engine of containers whose image has no Chromium: its browsers run on a second engine, on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+from chaser_emulator.sandbox import (
+    CommandSpec,
+    Engine,
+    EngineInfo,
+    EngineName,
+    FileDownload,
+    Process,
+    SandboxError,
+    SandboxGone,
+    SandboxSpec,
+    Terminal,
+    TerminalSpec,
+)
+
+_log = logging.getLogger(__name__)
+
+
+class BrowsersApart:
+    """An engine that looks like its main one. Which of the two has browsers is found out at the first of them.
+
+    The second one is opened when it is needed: for a browser, for a disk of one, or after a run that had it open.
+    """
+
+    def __init__(self, main: Engine, second: Callable[[], Engine], folder: Path, programs: Sequence[str]) -> None:
+        """`folder` is where the second engine keeps its disks and what runs; `programs` are names of Chromium."""
+        self.name: EngineName = main.name
+        self.outlives = main.outlives
+        self._main = main
+        self._make_second = second
+        self._folder = folder
+        self._programs = programs
+        self._second: Engine | None = None
+        self._home: Engine | None = None
+        self._opening = asyncio.Lock()
+        self._deciding = asyncio.Lock()
+        self._refs: set[str] = set()
+
+    async def open(self) -> EngineInfo:
+        info = await self._main.open()
+        run = self._folder / "run"
+        if run.is_dir() and any(run.iterdir()):
+            await self._beside()
+        return info
+
+    async def close(self) -> None:
+        try:
+            if self._second is not None:
+                await self._second.close()
+        finally:
+            await self._main.close()
+
+    async def start(self, spec: SandboxSpec) -> str:
+        if not spec.browser:
+            return await self._main.start(spec)
+        async with self._deciding:
+            if self._home is None:
+                self._home = self._main if await self._has_program(spec) else await self._beside()
+        ref = await self._home.start(spec)
+        if self._home is self._second:
+            self._refs.add(ref)
+        return ref
+
+    async def stop(self, ref: str) -> None:
+        await self._of(ref).stop(ref)
+        self._refs.discard(ref)
+
+    async def alive(self, ref: str) -> bool:
+        return await self._of(ref).alive(ref)
+
+    async def refs(self) -> dict[str, str]:
+        found = await self._main.refs()
+        return found if self._second is None else found | await self._second.refs()
+
+    async def exec(self, ref: str, command: CommandSpec) -> Process:
+        return await self._of(ref).exec(ref, command)
+
+    async def read_file(self, ref: str, path: str) -> FileDownload:
+        return await self._of(ref).read_file(ref, path)
+
+    async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes]) -> int:
+        return await self._of(ref).write_file(ref, path, content)
+
+    async def open_terminal(self, ref: str, spec: TerminalSpec) -> Terminal:
+        return await self._of(ref).open_terminal(ref, spec)
+
+    async def ports(self, ref: str) -> list[int]:
+        return await self._of(ref).ports(ref)
+
+    async def connect(self, ref: str, port: int) -> socket.socket:
+        return await self._of(ref).connect(ref, port)
+
+    async def disks(self) -> set[str]:
+        return await self._main.disks() | self._beside_disks()
+
+    async def delete_disk(self, disk_id: str) -> None:
+        await (await self._holder(disk_id)).delete_disk(disk_id)
+
+    async def copy_disk(self, source_id: str, target_id: str) -> None:
+        await (await self._holder(source_id)).copy_disk(source_id, target_id)
+
+    async def fill_disk(self, disk_id: str, folder: Path) -> None:
+        await self._main.fill_disk(disk_id, folder)
+
+    async def disk_bytes(self, disk_id: str) -> int | None:
+        return await (await self._holder(disk_id)).disk_bytes(disk_id)
+
+    def _of(self, ref: str) -> Engine:
+        return self._second if self._second is not None and ref in self._refs else self._main
+
+    async def _holder(self, disk_id: str) -> Engine:
+        return await self._beside() if disk_id in self._beside_disks() else self._main
+
+    def _beside_disks(self) -> set[str]:
+        folder = self._folder / "workspaces"
+        return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+
+    async def _beside(self) -> Engine:
+        async with self._opening:
+            if self._second is None:
+                engine = self._make_second()
+                await engine.open()
+                self._second = engine
+            return self._second
+
+    async def _has_program(self, spec: SandboxSpec) -> bool:
+        """Whether the main engine's own image has a Chromium: asked in a sandbox of it, once."""
+        ref = await self._main.start(SandboxSpec(spec.session_id))
+        try:
+            found = " || ".join(f"command -v {name}" for name in self._programs)
+            process = await self._main.exec(ref, CommandSpec(f"{found} || exit 3", cwd="/"))
+            return await process.wait() == 0
+        except SandboxGone:
+            return False
+        finally:
+            try:
+                await asyncio.shield(self._main.stop(ref))
+            except SandboxError as error:
+                _log.warning("the sandbox in which Chromium was looked for could not be stopped yet: %s", error)
