@@ -340,10 +340,11 @@ def test_a_forced_end_is_told_to_the_client(box: Box, query: dict[str, str]) -> 
 
 
 def test_a_forced_end_waits_for_no_client_that_does_not_read(box: Box) -> None:
-    with tty(box.emulator, box.session, mode="exec", command="yes"):
+    with tty(box.emulator, box.session, mode="exec", command="yes") as run:
         answer = box.client.delete(f"/v1/sessions/{box.session}", params={"force": "true"})
         assert answer.status_code == 204
         assert box.client.get(f"/v1/sessions/{box.session}").json()["status"] == "terminated"
+        assert run.end()[1] in (1000, 1006)
 
 
 def test_a_sandbox_that_is_taken_away_ends_its_terminals(full_screens: Box) -> None:
