@@ -397,6 +397,7 @@ FILL = r"""set -e
 mkdir -p deep/empty && printf x > deep/file && chmod 640 deep/file && chmod 1777 deep/empty
 ln -s /etc/passwd absolute && ln -s ../../.. climbing && ln -s nothing dangling && ln -s . self
 ln deep/file deep/same && mkfifo pipe && chmod 000 pipe
+python3 -c "import socket; socket.socket(socket.AF_UNIX).bind('sock')"
 truncate -s 50M holes && printf end >> holes
 printf q > "$(printf 'odd\n\t\"\\ ')" && printf q > '-rf' && printf q > '*' && mkdir -p .hidden/..x
 touch -t 200102030405 deep/file
