@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
+import images
 import psutil
 import pytest
 from chaser_emulator.sandbox import CommandSpec, Engine, PortClosed, Process, SandboxGone, SandboxSpec
@@ -25,9 +26,14 @@ MIB = 1_048_576
 @pytest.fixture
 async def sandbox(engine: Engine) -> AsyncIterator[str]:
     """An ephemeral sandbox of the engine."""
-    ref = await engine.start(SandboxSpec(session_id="sess-ports"))
+    ref = await engine.start(_spec(engine, "sess-ports"))
     yield ref
     await engine.stop(ref)
+
+
+def _spec(engine: Engine, session_id: str) -> SandboxSpec:
+    """An ephemeral sandbox that has python3, to serve with."""
+    return SandboxSpec(session_id=session_id, image=images.debian() if engine.name == "docker" else None)
 
 
 def free_port() -> int:
@@ -38,12 +44,9 @@ def free_port() -> int:
 
 async def serve(engine: Engine, ref: str, port: int, *, on: str = "127.0.0.1", does: str = "echo hello") -> Process:
     """Start a server that answers every connection by a command, and wait until it listens."""
-    if engine.name == "docker":
-        command = f"exec nc -lk -s {on} -p {port} -e sh -c '{does}'"
-    else:
-        if shutil.which("python3") is None:
-            pytest.skip("there is no python3 to serve with")
-        script = f"""
+    if engine.name != "docker" and shutil.which("python3") is None:
+        pytest.skip("there is no python3 to serve with")
+    script = f"""
 import socket, subprocess
 server = socket.create_server(("{on}", {port}), family=socket.AF_INET6 if ":" in "{on}" else socket.AF_INET)
 while True:
@@ -51,8 +54,8 @@ while True:
     subprocess.Popen(["sh", "-c", "{does}"], stdin=stream, stdout=stream)
     stream.close()
 """
-        await engine.write_file(ref, f"serve-{port}.py", _once(script.encode()))
-        command = f"exec python3 serve-{port}.py"
+    await engine.write_file(ref, f"serve-{port}.py", _once(script.encode()))
+    command = f"exec python3 serve-{port}.py"
     process = await engine.exec(ref, CommandSpec(command))
     await listens(engine, ref, port)
     return process
@@ -164,7 +167,7 @@ async def test_many_connections_at_once_mix_nothing_up(engine: Engine, sandbox: 
 
 
 async def test_ports_of_others_are_not_reached(engine: Engine, sandbox: str) -> None:
-    other = await engine.start(SandboxSpec(session_id="sess-other"))
+    other = await engine.start(_spec(engine, "sess-other"))
     with listening_outside() as outside:
         assert outside not in await engine.ports(sandbox)
         with pytest.raises(PortClosed):
@@ -181,7 +184,7 @@ async def test_ports_of_others_are_not_reached(engine: Engine, sandbox: str) -> 
 
 async def test_a_port_that_changes_hands_is_its_new_owners(engine: Engine, sandbox: str) -> None:
     needs_processes(engine)
-    other = await engine.start(SandboxSpec(session_id="sess-heir"))
+    other = await engine.start(_spec(engine, "sess-heir"))
     port = free_port()
     process = await serve(engine, sandbox, port, does="echo first")
     assert await all_of(await engine.connect(sandbox, port)) == b"first\n"
@@ -200,7 +203,7 @@ async def test_a_server_that_went_to_the_background_is_the_sandboxes(engine: Eng
     process = await serve(engine, sandbox, port)
     await process.signal(9)
     await closes(engine, sandbox, port)
-    again = f"python3 serve-{port}.py" if engine.name != "docker" else f"nc -lk -s 127.0.0.1 -p {port} -e echo hello"
+    again = f"python3 serve-{port}.py"
     daemon = await engine.exec(sandbox, CommandSpec(f"(setsid {again} </dev/null >/dev/null 2>&1 &)"))
     assert await daemon.wait() == 0
     await listens(engine, sandbox, port)
@@ -208,7 +211,7 @@ async def test_a_server_that_went_to_the_background_is_the_sandboxes(engine: Eng
 
 
 async def test_ports_of_one_that_is_gone(engine: Engine) -> None:
-    ref = await engine.start(SandboxSpec(session_id="sess-gone"))
+    ref = await engine.start(_spec(engine, "sess-gone"))
     await engine.stop(ref)
     with pytest.raises(SandboxGone):
         await engine.ports(ref)

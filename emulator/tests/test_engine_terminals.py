@@ -352,7 +352,8 @@ async def test_twenty_terminals_at_once_mix_nothing_up(engine: Engine, sandbox: 
     needs_processes(engine)
 
     async def echo(number: int) -> None:
-        sent = random.Random(number).randbytes(MIB)
+        # Docker's engine holds back a ctrl-^ until the next key, so none may be the last.
+        sent = random.Random(number).randbytes(MIB - 1) + b"."
         screen = await opened(engine, sandbox, command=f"stty raw -echo; echo ready; exec head -c {MIB}")
         await screen.sees("ready\n", within=30)
         typing = asyncio.create_task(screen.terminal.write(sent))

@@ -11,6 +11,7 @@ import json
 import math
 import re
 import secrets
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -37,6 +38,7 @@ from . import (
 from .docker_container import Container
 from .docker_image import have_image
 from .docker_line import SLOW, Line, info
+from .docker_reach import direct, is_direct, own_address, places, reachable
 
 T = TypeVar("T")
 
@@ -53,6 +55,7 @@ class DockerEngine:
     """`Engine` by containers. `memory` is in bytes; `cpus` is cut to what the engine has.
 
     An engine that says nothing for `patience` seconds is unavailable; a pull may take `pull_patience` in all.
+    `relayed` ports are reached from inside of a container only, never by its address.
     """
 
     name: EngineName = "docker"
@@ -68,6 +71,7 @@ class DockerEngine:
         pids: int = 1024,
         patience: float = 10,
         pull_patience: float = 600,
+        relayed: bool = False,
     ) -> None:
         self._instance = instance
         self._default_image = default_image
@@ -76,6 +80,7 @@ class DockerEngine:
         self._pids = pids
         self._patience = patience
         self._pull_patience = pull_patience
+        self._relayed = relayed
         self._prefix = f"chaser-{re.sub(r'[^A-Za-z0-9_.-]', '-', instance)}-"
         self._line: Line | None = None
         self._containers: dict[str, Container] = {}
@@ -83,6 +88,8 @@ class DockerEngine:
         self._opening = asyncio.Semaphore(4)
         self._starting = asyncio.Semaphore(4)
         self._stopping = asyncio.Semaphore(4)
+        self._addresses: dict[str, str | None] = {}
+        self._reachable = False
         self._proven: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -90,6 +97,7 @@ class DockerEngine:
         line = self._line = await Line.open(self._patience)
         try:
             told = await line.ask(partial(info, line))
+            self._reachable = not self._relayed and reachable(told, line.endpoint.url)
             self._cpus = min(self._cpus, float(told.get("NCPU") or self._cpus))
             for found in await self._list(every=True):
                 if found["State"] != "running":
@@ -220,6 +228,7 @@ class DockerEngine:
         if not ref.startswith(self._prefix):
             return
         container = self._containers.pop(ref, None)
+        self._addresses.pop(ref, None)
         if container is not None:
             await container.close()
         async with self._stopping:
@@ -255,6 +264,27 @@ class DockerEngine:
 
     async def open_terminal(self, ref: str, spec: TerminalSpec) -> Terminal:
         return await self._within(ref, lambda container: container.open_terminal(spec))
+
+    async def ports(self, ref: str) -> list[int]:
+        found = await self._within(ref, lambda container: container.listeners())
+        return sorted({one.port for one in found})
+
+    async def connect(self, ref: str, port: int) -> socket.socket:
+        return await self._within(ref, lambda container: self._connect(container, port))
+
+    async def _connect(self, container: Container, port: int) -> socket.socket:
+        found = await container.listeners()
+        hosts = places(found, port)
+        if self._reachable:
+            if container.ref not in self._addresses:
+                told = await self._inspect(container.ref)
+                self._addresses[container.ref] = own_address(told) if told is not None else None
+            address = self._addresses[container.ref]
+            if address is not None and is_direct(found, port, address):
+                stream, self._reachable = await direct(address, port)
+                if stream is not None:
+                    return stream
+        return await container.relay(port, hosts)
 
     async def _within(self, ref: str, work: Callable[[Container], Awaitable[T]]) -> T:
         """Do something in a container. What fails because the container is just ending is a SandboxGone."""

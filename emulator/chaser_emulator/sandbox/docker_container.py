@@ -7,6 +7,7 @@ import posixpath
 import re
 import secrets
 import shlex
+import socket
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -28,6 +29,8 @@ from . import (
 )
 from .children import shell_argv
 from .docker_exec import Endpoint
+from .docker_reach import Listener, listeners
+from .docker_relay import Relay, open_relay
 from .docker_terminal import DockerTerminal, open_terminal
 from .warm_shell import Reply, Shell, ShellProcess, ShellStock
 
@@ -72,6 +75,7 @@ class Container:
         self._watched: list[int] = []
         self._tasks: set[asyncio.Task[object]] = set()
         self._terminals: set[DockerTerminal] = set()
+        self._relays: set[asyncio.Task[None]] = set()
         self._token = secrets.token_hex(8)
         self._closed = False
 
@@ -214,6 +218,41 @@ class Container:
             await self._ask("_chaser_say ok")
         return found
 
+    # Ports
+
+    async def listeners(self) -> list[Listener]:
+        reply = await self._ask("_chaser_ports")
+        if not reply:
+            raise SandboxGone("The sandbox has ended.")
+        return listeners(reply[1:])
+
+    async def relay(self, port: int, hosts: Sequence[str]) -> socket.socket:
+        """A stream to a port by a relay inside."""
+        opening = asyncio.create_task(self._relay(port, hosts))
+        try:
+            return (await asyncio.shield(opening)).near
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_near)
+            raise
+
+    async def _relay(self, port: int, hosts: Sequence[str]) -> Relay:
+        async with self._opening:
+            relay = await open_relay(
+                self._endpoint,
+                self.ref,
+                port,
+                hosts,
+                env=[f"{_TOKEN}={self._token}"],
+                patience=self._patience,
+                end=lambda pid: self._ask(f"_chaser_clear {pid:d} {pid:d}; _chaser_say ok"),
+            )
+        running = asyncio.create_task(relay.run())
+        self._relays.add(running)
+        running.add_done_callback(self._relays.discard)
+        # One that is cancelled before it has begun could not do that itself.
+        running.add_done_callback(lambda _: relay.drop())
+        return relay
+
     # The root's shell
 
     async def hang_up(self, session: int) -> int:
@@ -315,7 +354,7 @@ class Container:
     async def close(self) -> None:
         """Let go of all shells. Commands that still run are killed by the root's."""
         self._closed = True
-        tasks: list[asyncio.Task[Any]] = [*self._tasks, *self._logins.values()]
+        tasks: list[asyncio.Task[Any]] = [*self._tasks, *self._logins.values(), *self._relays]
         if self._settling is not None:
             tasks.append(self._settling)
         for task in tasks:
@@ -370,6 +409,12 @@ class _Chunks:
     def __del__(self) -> None:
         if self._left:
             self._process.abandon()
+
+
+def _close_near(opening: asyncio.Task[Relay]) -> None:
+    """Close what a caller who has gone would have got."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().near.close()
 
 
 def _environment(env: Mapping[str, str]) -> tuple[str, list[str]]:
