@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -215,3 +216,26 @@ def test_nothing_of_a_session_is_left_running(user: OpenSsh) -> None:
     before = shells()
     done(user, "put key.pub", "get key.pub")
     until(lambda: shells() == before)
+
+
+def test_a_client_that_is_killed_in_the_middle_leaves_nothing_running(user: OpenSsh) -> None:
+    def streams() -> bytes:
+        return user.ssh("web", "(ps -eo args 2>/dev/null || ps -o args) | grep -c -e '^cat$' -e '^sh$'").stdout
+
+    before = streams()
+    assert user.ssh("web", "head -c 200000000 /dev/zero > zeros").returncode == 0
+    with (user.folder / "zeros").open("wb") as file:
+        file.truncate(200_000_000)
+    for line, begun in (
+        ("put zeros sent", lambda: user.ssh("web", "[ -s sent ]").returncode == 0),
+        ("get zeros received", lambda: (user.folder / "received").exists()),
+    ):
+        command = ["sftp", *user.options, "-b", "-", "web@localhost"]
+        client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=user.folder)
+        assert client.stdin is not None
+        client.stdin.write(f"{line}\n".encode())
+        client.stdin.flush()
+        until(begun)
+        client.kill()
+        client.communicate()
+        until(lambda: streams() == before)

@@ -24,7 +24,7 @@ from chaser_emulator.world import World
 _log = logging.getLogger(__name__)
 
 _LOOPBACK = frozenset(["localhost", "127.0.0.1", "::1", "0.0.0.0", "::"])  # noqa: S104 - asked for, not bound
-_READ_REASON = 3.0
+_READ_REASON = 1.0
 """Seconds that a refused client has to ask for something, and so to be told why it is refused."""
 _BY_APPLICATION = 11
 
@@ -169,15 +169,16 @@ class Connection(asyncssh.SSHServer):
             # There is nothing to serve; a client that shares the connection has no use for it either.
             await channel.wait_closed()
             raise asyncssh.DisconnectError(_BY_APPLICATION, reason) from None
-        self.spawn(self._watch(channel, shell))
-        return SandboxFiles(channel, sandbox, shell)
+        files = SandboxFiles(channel, sandbox, shell)
+        self.spawn(self._watch(channel, files))
+        return files
 
-    async def _watch(self, channel: SSHChannel[bytes], shell: Shell) -> None:
+    async def _watch(self, channel: SSHChannel[bytes], files: SandboxFiles) -> None:
         """End the helpers of a file server with its channel."""
         try:
             await channel.wait_closed()
         finally:
-            await shell.close()
+            await files.end()
 
     async def _forward(self, port: int) -> asyncssh.SSHForwarder:
         """A stream to a port of the sandbox."""

@@ -39,6 +39,7 @@ class SandboxFiles(asyncssh.SFTPServer):
         self._sandbox = sandbox
         self._shell = shell
         self._handles: list[Handle] = []
+        self._ended = False
 
     # Paths
 
@@ -205,7 +206,7 @@ class SandboxFiles(asyncssh.SFTPServer):
         return handle
 
     async def read(self, file_obj: object, offset: int, size: int) -> bytes:
-        handle = _handle(file_obj)
+        handle = self._open(file_obj)
         try:
             await _settle(handle)
             if handle.reading is not None and handle.reading.offset != offset:
@@ -223,7 +224,7 @@ class SandboxFiles(asyncssh.SFTPServer):
         return data
 
     async def write(self, file_obj: object, offset: int, data: bytes) -> int:
-        handle = _handle(file_obj)
+        handle = self._open(file_obj)
         try:
             if handle.writing is not None and handle.writing.offset not in (None, offset):
                 await _settle(handle)
@@ -243,13 +244,28 @@ class SandboxFiles(asyncssh.SFTPServer):
         self._handles.remove(handle)
         if handle.reading is not None:
             await handle.reading.close()
-        await _settle(handle)
+        try:
+            await _settle(handle)
+        except asyncssh.SFTPError:
+            if not self._ended:
+                raise
 
-    async def exit(self) -> None:
+    def _open(self, file_obj: object) -> Handle:
+        """A handle to go on with. What a client sent before it left is not worth a process any more."""
+        if self._ended:
+            raise asyncssh.SFTPConnectionLost("the client is gone")
+        return _handle(file_obj)
+
+    async def end(self) -> None:
+        """End what runs for a client that is gone."""
+        self._ended = True
         for handle in self._handles:
             for stream in (handle.reading, handle.writing):
                 if stream is not None:
                     await stream.close()
+        await self._shell.close()
+
+    async def exit(self) -> None:
         with suppress(OSError, asyncssh.Error):
             # Without it, `scp` takes the end for a failure.
             self.channel.exit(0)

@@ -70,7 +70,9 @@ async def let_go(chunks: AsyncIterator[bytes] | None) -> None:
     """Read no further: what a process still writes is its engine's to take care of."""
     close = getattr(chunks, "aclose", None)
     if close is not None:
-        await close()
+        # It is being read just now: whoever does sees it end.
+        with suppress(RuntimeError):
+            await close()
 
 
 class Shell:
