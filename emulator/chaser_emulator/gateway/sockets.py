@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections import deque
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
@@ -79,7 +80,7 @@ async def _deny(visit: Visit, refused: Accepted) -> None:
     """Pass on the plain answer with which an app refuses a WebSocket."""
     headers = Rewriting(visit.place, visit.outside).response(_pairs(refused))
     status = refused.status_code if 200 <= refused.status_code <= 511 else 502
-    response = Response(refused.body or b"", status)
+    response = Response(bytes(refused.body or b""), status)
     response.raw_headers = [pair for pair in headers if pair[0] not in (b"content-length", b"date", b"server")]
     response.raw_headers.append((b"content-length", str(len(response.body)).encode()))
     await response(visit.scope, visit.receive, visit.send)
@@ -104,6 +105,7 @@ class _Upstream:
         self._pinged = asyncio.Event()
         self._app_done = asyncio.Event()
         self._said_goodbye = False
+        self._received: deque[object] = deque()
         path, _, query = visit.target.partition("?")
         offered = [Subprotocol(name) for name in visit.scope["subprotocols"] if name]
         uri = WebSocketURI(False, "localhost", visit.port, path, query)
@@ -225,11 +227,12 @@ class _Upstream:
                 await self._visit.send({"type": "websocket.close", "code": code, "reason": reason})
 
     async def _events(self) -> AsyncIterator[object]:
-        """What the app sends, until it closes or breaks the connection or the rules."""
+        """What the app sends, until it closes or breaks the connection or the rules. What is not taken stays."""
+        ended = False
         while True:
-            for event in self.protocol.events_received():
-                yield event
-            if self.protocol.parser_exc is not None or self.protocol.handshake_exc is not None:
+            while self._received:
+                yield self._received.popleft()
+            if ended or self.protocol.parser_exc is not None or self.protocol.handshake_exc is not None:
                 return
             try:
                 data = await self._loop.sock_recv(self._sock, _CHUNK)
@@ -237,11 +240,10 @@ class _Upstream:
                 data = b""
             if data:
                 self.protocol.receive_data(data)
-                continue
-            self.protocol.receive_eof()
-            for event in self.protocol.events_received():
-                yield event
-            return
+            else:
+                self.protocol.receive_eof()
+                ended = True
+            self._received.extend(self.protocol.events_received())
 
     async def _flush(self) -> None:
         async with self._writing:
