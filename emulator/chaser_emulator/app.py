@@ -14,9 +14,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chaser_emulator import handlers, spec
+from chaser_emulator.browsers import door
 from chaser_emulator.edge import Edge
 from chaser_emulator.errors import ApiError
 from chaser_emulator.gateway.door import Gateway
+from chaser_emulator.gateway.visit import Visit
 from chaser_emulator.handlers.description import swagger_assets
 from chaser_emulator.operations import HANDLERS
 from chaser_emulator.pipeline import Endpoint, Pipeline
@@ -43,7 +45,12 @@ async def open_emulator(settings: Settings, engine: Engine | None = None) -> Asy
         inner = Starlette(routes=_routes(document, pipeline), exception_handlers={404: _no_file(pipeline)})
         # A slash too many is a wrong path, not a redirect: Chaser's clients would lose their bodies on a 307.
         inner.router.redirect_slashes = False
-        gateway = Gateway(world, inner, document.error_status)
+
+        async def browser(visit: Visit) -> None:
+            if not await door.answer(visit):
+                await gateway.index(visit)
+
+        gateway = Gateway(world, inner, document.error_status, {"browser": browser})
         inner.router.default = gateway.or_else(_nothing(pipeline))
         try:
             yield Emulator(Edge(gateway, settings), world)
@@ -60,6 +67,9 @@ def _routes(document: spec.Spec, pipeline: Pipeline) -> list[BaseRoute]:
     routes: list[BaseRoute] = [Route(path, Endpoint(pipeline, paths[path])) for path in ordered]
     sockets = [path for path in ordered if any(operation.upgrades for operation in paths[path].values())]
     routes += [WebSocketRoute(path, Endpoint(pipeline, paths[path])) for path in sockets]
+    # Chromium takes its own paths with a slash at the end as well, and some of its clients ask so.
+    devtools = [path for path in ordered if path.startswith("/v1/sessions/{id}/json")]
+    routes += [Route(f"{path}/", Endpoint(pipeline, paths[path])) for path in devtools]
     routes.append(Mount("/swagger-ui", StaticFiles(directory=swagger_assets())))
     return routes
 
