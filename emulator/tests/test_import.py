@@ -1,110 +1,27 @@
-"""Repositories: imported, listed, set up for sessions, refused; no credential and no place of this machine shows."""
+"""Repositories: imported, listed and refused; no place of this machine shows."""
 
 from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from bases import Forge, bare, commit, forge, git
-from boxes import Box, open_box, refused
+from bases import bare, git
+from boxes import open_box, refused
 from chaser_emulator.server import Running
-from emulators import REAL, emulator_on, http_of
-from requirements import require
-from strangers import ask, audited, events_of, stranger
-from test_snapshots import nothing_is_left
-from test_workspaces import create, session_on, unique
+from emulators import emulator_on, http_of
+from imports import base_fixture, clean, emulator_fixture, imported, imports_fixture, post
+from strangers import audited, events_of, stranger
+from test_workspaces import unique
+
+__all__ = ["base_fixture", "emulator_fixture", "imports_fixture"]
 
 Json = dict[str, Any]
-
-DEVCONTAINER = """// What it is
-{
-    "name": "A // B", /* not a comment */
-    "image": "mcr.example/dev:1//2",
-    "forwardPorts": [3000, "db:5432", 8080, 70000, true],
-    "workspaceFolder": "/workspace",
-    "postCreateCommand": ["pip", "install", "-r", "my requirements.txt"],
-}
-"""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def git_is_needed() -> None:
-    require("git")
-
-
-@pytest.fixture(name="base", scope="module")
-def base_fixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("github") / "base"
-    hello = bare(
-        base,
-        "octo/hello",
-        {
-            "README.md": "hello\n",
-            "bin/run": "#!/bin/sh\n",
-            ".devcontainer/devcontainer.json": DEVCONTAINER,
-            "passwd->": "/etc/passwd",
-            "up->": "../../..",
-            "loop->": "loop",
-            ".gitattributes": "*.big filter=lfs diff=lfs merge=lfs -text\n",
-            "a.big": "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
-            ".gitmodules": '[submodule "s"]\n\tpath = s\n\turl = http://192.0.2.1/never/there.git\n',
-        },
-        branch="trunk",
-    )
-    commit(hello, "README.md", "feature\n", branch="feature/x", tag="v1.0")
-    bare(base, "octo/secret", {"f": "secret\n"}, private=True)
-    bare(base, "Acme/Mixed.Case", {"f": "x\n"})
-    git(base, "init", "--quiet", "--bare", "--initial-branch", "main", str(base / "acme" / "empty.git"))
-    (base / "acme" / "no-repository").mkdir()
-    (base / ".hidden" / "x.git").mkdir(parents=True)
-    (base / "file").write_text("no folder")
-    return base
-
-
-@pytest.fixture(name="emulator", scope="module")
-def emulator_fixture(base: Path) -> Iterator[Running]:
-    with emulator_on("local", github_url=str(base)) as one:
-        yield one
-
-
-@pytest.fixture(name="imports", scope="module", params=REAL)
-def imports_fixture(request: pytest.FixtureRequest, base: Path, emulator: Running) -> Iterator[Running]:
-    """An emulator on each real engine."""
-    if request.param == "local":
-        yield emulator
-        return
-    with emulator_on(request.param, github_url=f"file://{base}") as one:
-        yield one
-        with http_of(one) as client:
-            client.post("/v1/workspaces/bulk-delete", json={"all": True, "force": True})
-
-
-def post(client: httpx.Client, repo: str, **fields: Any) -> httpx.Response:
-    return client.post("/v1/workspaces/import", json={"github_repo": repo} | fields)
-
-
-def imported(client: httpx.Client, repo: str, **fields: Any) -> Json:
-    answer = post(client, repo, **fields)
-    assert answer.status_code == 200, answer.text
-    made: Json = answer.json()
-    return made
-
-
-def clean(emulator: Running) -> bool:
-    """Whether nothing of a clone is left on this machine, and no disk that nobody names."""
-    checkouts = emulator.world.data_dir / "checkouts"
-    return (not checkouts.exists() or list(checkouts.iterdir()) == []) and nothing_is_left(emulator)
-
 
 # What an import gives.
 
@@ -411,225 +328,6 @@ def test_a_server_is_not_listed_but_says_where_to_install() -> None:
     with emulator_on("scripted", github_url="/nonexistent") as emulator, http_of(emulator) as client:
         refused(client.get("/v1/github/repositories"), 502, "bad_gateway")
         refused(post(client, "octo/hello"), 404, "not_found")
-
-
-# A server.
-
-
-@pytest.fixture(name="server")
-def server_fixture(base: Path) -> Iterator[Forge]:
-    with forge(base) as one:
-        yield one
-
-
-def test_a_server_is_cloned_from(server: Forge) -> None:
-    with emulator_on("local", github_url=server.url) as emulator, http_of(emulator) as client:
-        made = imported(client, f"{server.url}/octo/hello@v1.0")
-        assert (made["private"], made["default_branch"]) == (False, "trunk")
-        box = open_box(emulator, client, made["workspace"]["id"])
-        assert f"url = {server.url}/octo/hello.git" in box.run("cat .git/config")
-        assert box.get("README.md") == b"feature\n"
-        refused(post(client, "octo/nothing"), 404, "not_found")
-        refused(post(client, "octo/hello@nothing"), 404, "not_found")
-        assert clean(emulator)
-
-
-def test_a_token_opens_what_is_private_and_shows_nowhere(
-    server: Forge, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    server.private.add("octo/secret")
-    with emulator_on("local", github_url=server.url) as emulator, http_of(emulator) as client:
-        refused(post(client, "octo/secret"), 404, "not_found")
-    data = tmp_path / "data"
-    settings: Json = {"github_url": server.url, "github_token": server.token, "data_dir": data}
-    with emulator_on("local", **settings) as emulator, http_of(emulator) as client:
-        assert server.token not in repr(emulator.world.settings)
-        server.credentials.clear()
-        assert imported(client, "octo/hello")["private"] is False
-        # Whoever needs no token is sent none.
-        assert set(server.credentials) == {None}
-        answer = post(client, "octo/secret")
-        assert answer.json()["private"] is True
-        errors = [post(client, repo).text for repo in ("octo/nothing", "octo/secret@nothing")]
-        box = open_box(emulator, client, answer.json()["workspace"]["id"])
-        assert box.get("f") == b"secret\n"
-        box.end()
-    secrets = [server.token.encode(), str(server.credentials[-1]).removeprefix("Basic ").encode()]
-    kept = b"".join(path.read_bytes() for path in data.rglob("*") if path.is_file() and not path.is_symlink())
-    for secret in secrets:
-        assert secret not in kept
-        assert secret.decode() not in answer.text + "".join(errors) + caplog.text
-
-
-def test_a_wrong_token_opens_nothing(server: Forge) -> None:
-    server.private.add("octo/secret")
-    with (
-        emulator_on("local", github_url=server.url, github_token="wrong") as emulator,
-        http_of(emulator) as client,
-    ):
-        assert "wrong" not in str(refused(post(client, "octo/secret"), 404, "not_found"))
-
-
-def test_a_server_that_fails_or_is_not_there_is_told_apart(server: Forge) -> None:
-    with emulator_on("scripted", github_url=server.url) as emulator, http_of(emulator) as client:
-        server.status = 500
-        refused(post(client, "octo/hello"), 502, "bad_gateway")
-        server.status = 403
-        refused(post(client, "octo/hello"), 404, "not_found")
-        assert clean(emulator)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with emulator_on("scripted", github_url=f"http://127.0.0.1:{port}") as emulator, http_of(emulator) as client:
-        # The name is part of what git says, and means nothing.
-        for repo in ("octo/hello", "octo/not-found", "octo/ssl-proxy"):
-            refused(post(client, repo), 503, "sandbox_unavailable")
-
-
-def test_a_machine_without_git_says_so(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with emulator_on("scripted", github_url=str(base)) as emulator, http_of(emulator) as client:
-        monkeypatch.setenv("PATH", str(tmp_path))
-        assert "git" in refused(post(client, "octo/hello"), 503, "sandbox_unavailable")["message"]
-        assert clean(emulator)
-
-
-def children() -> set[int]:
-    """Processes of git below this one."""
-    found = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                status = (entry / "status").read_text()
-                line = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if b"git" in line.split(b"\0")[0] and f"PPid:\t{os.getpid()}\n" in status and "State:\tZ" not in status:
-                found.add(int(entry.name))
-    return found
-
-
-def test_a_server_that_says_nothing_is_given_up(server: Forge) -> None:
-    server.silent.set()
-    with emulator_on("local", github_url=server.url) as emulator, http_of(emulator) as client:
-        emulator.world.repositories.answer_seconds = 0.5
-        refused(post(client, "octo/hello"), 504, "gateway_timeout")
-        exec_ = {"command": "true", "ephemeral": True, "github_repo": "octo/hello"}
-        refused(client.post("/v1/exec", json=exec_), 503, "sandbox_unavailable")
-        assert children() == set()
-        assert clean(emulator)
-
-
-def test_an_emulator_stops_in_the_middle_of_an_import(server: Forge) -> None:
-    server.silent.set()
-    with (
-        ThreadPoolExecutor(2) as threads,
-        emulator_on("local", github_url=server.url) as emulator,
-        http_of(emulator) as client,
-    ):
-        waiting = threads.submit(post, client, "octo/hello")
-        assert server.arrived.wait(10)
-        begun = time.monotonic()
-        emulator.stop()
-        with pytest.raises(httpx.HTTPError):
-            waiting.result(20).raise_for_status()
-        assert time.monotonic() - begun < 10
-    assert children() == set()
-
-
-# Sessions.
-
-
-def test_a_session_finds_the_repository_it_names(imports: Running) -> None:
-    with http_of(imports) as client:
-        body = {"ephemeral": True, "github_repo": "octo/hello@feature/x"}
-        answer = client.post("/v1/sessions", json=body)
-        assert answer.json()["status"] == "running", answer.text
-        box = Box(imports, client, answer.json()["id"])
-        assert box.get("README.md") == b"feature\n"
-        box.put("own", b"x")
-        box.end()
-        one_shot = {"command": "cat README.md; pwd"} | body
-        assert client.post("/v1/exec", json=one_shot).json()["output"] == "feature\n/workspace\n"
-    assert clean(imports)
-
-
-def test_a_workspace_gets_its_repository_once(imports: Running) -> None:
-    with http_of(imports) as client:
-        name = create(client)["name"]
-        body = {"workspace": name, "github_repo": "octo/hello", "command": "cat README.md"}
-        assert client.post("/v1/exec", json=body).json()["output"] == "hello\n"
-        assert client.post("/v1/exec", json=body | {"command": "echo mine > README.md"}).json()["exit_code"] == 0
-        for repo in ("octo/hello", "octo/hello@feature/x", "octo/nothing"):
-            # Also in the session after that: what is there stays.
-            assert client.post("/v1/exec", json=body | {"github_repo": repo}).json()["output"] == "mine\n"
-            client.post("/v1/sessions/bulk-terminate", json={"workspaces": [name], "force": True})
-        [shown] = [one for one in client.get("/v1/workspaces").json() if one["name"] == name]
-        assert shown["github_repo"] == "octo/hello"
-        client.delete(f"/v1/workspaces/{name}", params={"force": "true"})
-    assert clean(imports)
-
-
-def test_a_workspace_with_files_keeps_them(imports: Running) -> None:
-    with http_of(imports) as client:
-        name = create(client)["name"]
-        box = open_box(imports, client, name)
-        box.run("touch only-a-name")
-        box.end()
-        body = {"workspace": name, "github_repo": "octo/hello", "command": "ls -A"}
-        assert client.post("/v1/exec", json=body).json()["output"] == "only-a-name\n"
-        client.delete(f"/v1/workspaces/{name}", params={"force": "true"})
-    assert clean(imports)
-
-
-def test_an_import_that_was_emptied_is_set_up_again(imports: Running) -> None:
-    with http_of(imports) as client:
-        workspace = imported(client, "octo/hello@v1.0")["workspace"]["id"]
-        box = open_box(imports, client, workspace)
-        box.run("find . -mindepth 1 -delete")
-        box.end()
-        again = open_box(imports, client, workspace)
-        assert again.get("README.md") == b"feature\n"
-        again.end()
-        client.delete(f"/v1/workspaces/{workspace}")
-    assert clean(imports)
-
-
-def test_a_repository_that_cannot_be_had_fails_the_session(emulator: Running) -> None:
-    with http_of(emulator) as client:
-        session = client.post("/v1/sessions", json={"ephemeral": True, "github_repo": "octo/nothing"})
-        assert (session.status_code, session.json()["status"]) == (200, "failed")
-        body = {"command": "true", "ephemeral": True, "github_repo": "octo/hello@nothing"}
-        assert "'nothing'" in refused(client.post("/v1/exec", json=body), 404, "not_found")["message"]
-        name = create(client)["name"]
-        refused(
-            client.post("/v1/exec", json={"command": "true", "workspace": name, "github_repo": "octo/nothing"}),
-            404,
-            "not_found",
-        )
-        # Nothing of it stays with the workspace.
-        box = open_box(emulator, client, name)
-        assert box.run("ls -A") == ""
-        box.end()
-    assert clean(emulator)
-
-
-def test_a_session_that_is_ended_while_it_clones_leaves_nothing(server: Forge) -> None:
-    with emulator_on("local", github_url=server.url) as emulator, http_of(emulator) as client:
-        name = create(client)["name"]
-        server.silent.set()
-        with ThreadPoolExecutor(1) as thread:
-            body = {"workspace": name, "github_repo": "octo/hello"}
-            starting = thread.submit(client.post, "/v1/sessions", json=body)
-            assert server.arrived.wait(10)
-            [session] = client.get("/v1/sessions").json()["sessions"]
-            assert session["status"] == "starting"
-            assert client.delete(f"/v1/sessions/{session['id']}").status_code == 204
-            assert starting.result().json()["status"] in ("terminating", "terminated")
-        assert client.get(f"/v1/sessions/{session['id']}").json()["status"] == "terminated"
-        assert children() == set()
-        assert clean(emulator)
-        server.silent.clear()
-        session_on(client, name, github_repo="octo/hello")
-        assert ask(emulator, "SELECT github_repo FROM workspaces")[0]["github_repo"] == "octo/hello"
 
 
 # The command line.
