@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -385,12 +386,12 @@ def test_a_crash_during_an_upload_leaves_the_old_file_or_the_new(engine: EngineC
             session = client.post("/v1/sessions", json={"workspace": "kept"}).json()["id"]
             assert client.get(f"/v1/sessions/{session}/download", params={"path": "f"}).content in contents.values()
             # In a container, the half of a file is cleared away by a process that outlives the emulator for a moment.
-            until(lambda client=client, session=session: listing(client, session) == "f\n")
+            until(partial(_holds, client, session, "f\n"))
             after.stop()
 
 
-def listing(client: httpx.Client, session: str) -> str:
-    return str(run(client, session, "ls -A /workspace")["output"])
+def _holds(client: httpx.Client, session: str, names: str) -> bool:
+    return bool(run(client, session, "ls -A /workspace")["output"] == names)
 
 
 def _upload(client: httpx.Client, session: str, content: bytes) -> int:

@@ -182,8 +182,8 @@ _chaser_read() {
 # $1: path; $2: as above; $3: a random word. The content comes on descriptor 4, with the word at its end: when the word
 # is missing, the sender has gone in the middle, and nothing may change.
 _chaser_write() {
-    # An emulator that dies between two replies must not take the way to `rm` along.
-    trap '' PIPE
+    # When the emulator dies, this goes on until the half of a file is removed.
+    trap '' PIPE HUP
     LC_ALL=C
     export LC_ALL
     umask 022
@@ -238,6 +238,8 @@ for _chaser_file in /proc/[0-9]*/stat; do
     *" $2 "*)
         _chaser_pid=${_chaser_file#/proc/}
         _chaser_pid=${_chaser_pid%/stat}
+        # Who stores a file leads no group and ignores hangups: it ends by itself, and takes the half of it along.
+        [ "$3" != "$_chaser_pid" ] && _chaser_deaf "$_chaser_pid" && continue
         kill -9 "-$_chaser_pid" "$_chaser_pid" 2>/dev/null
         ;;
     esac
