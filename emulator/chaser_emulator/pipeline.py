@@ -236,7 +236,8 @@ class Pipeline:
             error = _internal_error()
         account, principal = call.known_account, call.known_principal
         if operation.audit is not None and account is not None and principal is not None:
-            resource = next(reversed([*call.path.values()]), None)
+            # A snapshot is told of under its workspace, as when all goes well.
+            resource = call.path.get("ws") or next(reversed([*call.path.values()]), None)
             async with call.store.transaction() as tx:
                 await events.audit(
                     tx, call.clock, account.id, call.actor, operation.audit.action, operation.audit.resource_type,
