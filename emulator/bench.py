@@ -57,6 +57,7 @@ def main() -> None:
         ("start", starts),
         ("api", api),
         ("exec", execs),
+        ("forward", forwards),
         ("files", files),
         ("terminals", terminals),
         ("memory", memory),
@@ -291,6 +292,62 @@ def _docker_itself(session_id: str, image: str) -> tuple[list[float], list[float
         runs.append(time.perf_counter() - began)
         subprocess.run([docker, "rm", "-f", made.stdout.strip()], check=True, capture_output=True)
     return execs_, runs
+
+
+# Previews
+
+
+def forwards() -> Iterator[Row]:
+    app = Path(__file__).resolve().parent / "tests" / "preview_app.py"
+    port = _free_port()
+    bare = subprocess.Popen([sys.executable, str(app), str(port)])
+    direct = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+    for engine, flags in engines():
+        # A server is needed in the sandbox, and the smallest image has no Python.
+        flags = flags and {"image": images.debian()}
+        with process_on(engine, **flags) as state:
+            client = httpx.Client(
+                base_url=state["url"], headers={"Authorization": f"Bearer {state['api_key']}"}, timeout=60
+            )
+            session = client.post("/v1/sessions", json={"ephemeral": True}).json()["id"]
+            url = f"/v1/sessions/{session}"
+            client.post(f"{url}/upload", data={"path": "a.py"}, files={"file": app.read_bytes()}).raise_for_status()
+            client.post(f"{url}/exec", json={"command": "exec python3 a.py 3000", "background": True})
+            while not client.get(f"/s/{session}").json()["ports"]:
+                time.sleep(0.02)
+            preview = f"/s/{session}/forward/3000"
+            process = psutil.Process(state["pid"])
+            before = process.memory_info().rss
+            own, through = _gets(direct, "/headers"), _gets(client, f"{preview}/headers")
+            ratio = statistics.median(through) / statistics.median(own)
+            against = f"without the gateway {median_ms(own):.2f} ms, × {ratio:.2f}"
+            yield f"forwarded request, {engine}", f"{median_ms(through):.2f} ms", against
+            size = 2**28
+            rates = [_rate(direct, f"/big?bytes={size}"), _rate(client, f"{preview}/big?bytes={size}")]
+            grown = (process.memory_info().rss - before) / 2**20
+            against = f"without the gateway {rates[0]:.0f} MB/s; memory grew by {grown:.1f} MiB"
+            yield f"256 MiB forwarded, {engine}", f"{rates[1]:.0f} MB/s", against
+            client.close()
+    direct.close()
+    bare.terminate()
+    bare.wait()
+
+
+def _gets(client: httpx.Client, path: str) -> list[float]:
+    times = []
+    for _ in range(200):
+        began = time.perf_counter()
+        expect(client.get(path).status_code == 200, f"{path} was refused")
+        times.append(time.perf_counter() - began)
+    return times
+
+
+def _rate(client: httpx.Client, path: str) -> float:
+    """Megabytes a second of a download."""
+    began = time.perf_counter()
+    with client.stream("GET", path) as answer:
+        size = sum(len(piece) for piece in answer.iter_raw(2**20))
+    return size / 1e6 / (time.perf_counter() - began)
 
 
 # Files and memory
