@@ -86,7 +86,7 @@ def test_a_session_is_a_container_with_labels_limits_an_init_and_no_folder_of_th
             found = client.containers.get(ref).attrs
             limits = found["HostConfig"]
             assert found["Config"]["Labels"]["chaser.emulator.session"] == "s-1"
-            assert found["Config"]["Labels"]["chaser.emulator.workspace"] == "w-1"
+            assert found["Config"]["Labels"]["chaser.emulator.disk"] == "w-1"
             assert limits["Memory"] == 256 * 1024**2
             assert limits["PidsLimit"] == 200
             assert limits["NanoCpus"] > 0

@@ -14,6 +14,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from docker.errors import APIError, DockerException, NotFound
@@ -23,7 +24,6 @@ from requests.exceptions import RequestException
 from . import (
     WORKSPACE_ROOT,
     CommandSpec,
-    DiskFull,
     EngineInfo,
     EngineName,
     FileDownload,
@@ -36,16 +36,25 @@ from . import (
     TerminalSpec,
 )
 from .docker_container import Container
-from .docker_image import have_image
+from .docker_disks import Volumes
+from .docker_image import Image, have_image
 from .docker_line import SLOW, Line, info
+from .docker_pool import Pool
 from .docker_reach import direct, is_direct, own_address, places, reachable
 
 T = TypeVar("T")
 
 _LABEL: Final = "chaser.emulator"
 _ISOLATION: Final = "Each session is a container: its own files, processes and network, on the engine's kernel."
-_COPYING: Final = 600
-"""Seconds for the copy of a whole workspace."""
+_NOBODY: Final = ""
+"""The session of a container that waits for one."""
+_OF: Final = "-of-"
+"""What stands between the name and the session of a container that was made before its session."""
+_BROWSER_MEMORY: Final = 512 * 1024**2
+"""Shared memory for Chromium, which crashes with the engine's usual 64 MiB."""
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+"""A session id that can be part of a container's name."""
 
 # Stays until it is told to stop, and outlives a `pkill sleep` or `pkill -f sleep` of the session's.
 _IDLE: Final = "trap 'kill $!; exit 0' TERM INT; while :; do sl''eep 2147483647 & wait $!; done"
@@ -55,6 +64,7 @@ class DockerEngine:
     """`Engine` by containers. `memory` is in bytes; `cpus` is cut to what the engine has.
 
     An engine that says nothing for `patience` seconds is unavailable; a pull may take `pull_patience` in all.
+    `warm` containers wait for ephemeral sessions of the default image, which then start at once.
     `relayed` ports are reached from inside of a container only, never by its address.
     """
 
@@ -71,6 +81,7 @@ class DockerEngine:
         pids: int = 1024,
         patience: float = 10,
         pull_patience: float = 600,
+        warm: int = 0,
         relayed: bool = False,
     ) -> None:
         self._instance = instance
@@ -92,6 +103,7 @@ class DockerEngine:
         self._reachable = False
         self._proven: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._pool = Pool(warm, self._waiting, self._end_waiting)
 
     async def open(self) -> EngineInfo:
         line = self._line = await Line.open(self._patience)
@@ -100,11 +112,13 @@ class DockerEngine:
             self._reachable = not self._relayed and reachable(told, line.endpoint.url)
             self._cpus = min(self._cpus, float(told.get("NCPU") or self._cpus))
             for found in await self._list(every=True):
-                if found["State"] != "running":
+                # What is of no session has waited for one, or was to copy a disk.
+                if found["State"] != "running" or not _session(found):
                     await line.ask(partial(self._remove, _name(found)))
         except BaseException:
             await self.close()
             raise
+        self._pool.fill()
         warnings = [f"The engine warns: {text}" for text in told.get("Warnings") or () if "limit" in text]
         if line.tls:
             warnings.append(
@@ -113,6 +127,7 @@ class DockerEngine:
         return EngineInfo("docker", str(told["ServerVersion"]), _ISOLATION, self._default_image, tuple(warnings))
 
     async def close(self) -> None:
+        await self._pool.close()
         for task in list(self._tasks):
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait((task,), timeout=self._patience)
@@ -125,8 +140,51 @@ class DockerEngine:
 
     async def start(self, spec: SandboxSpec) -> str:
         image = spec.image or self._default_image
+        plain = spec.disk_id is None and not spec.browser and _NAME.fullmatch(spec.session_id)
+        if plain and image == self._default_image and (waiting := await self._pool.take()) is not None:
+            with contextlib.suppress(SandboxUnavailable):
+                return await self._give(waiting, spec)
+        return (await self._boot(self._prefix + secrets.token_hex(8), spec, image)).ref
+
+    async def _give(self, waiting: Container, spec: SandboxSpec) -> str:
+        """Make a container that has waited a session's."""
+        old, ref = waiting.ref, f"{self._prefix}{secrets.token_hex(8)}{_OF}{spec.session_id}"
+        renaming = asyncio.ensure_future(self._engine.ask(lambda: self._engine.api.rename(old, ref)))
+        try:
+            await asyncio.shield(renaming)
+        except BaseException:
+            self._spawn(self._take_back(waiting, ref, renaming))
+            raise
+        waiting.give(ref, _environment(spec))
+        self._containers[ref] = waiting
+        return ref
+
+    async def _take_back(self, waiting: Container, ref: str, renaming: asyncio.Future[None]) -> None:
+        await asyncio.gather(renaming, return_exceptions=True)
+        await self._end_waiting(waiting)
+        with contextlib.suppress(SandboxUnavailable):
+            await self._engine.ask(lambda: self._remove(ref))
+
+    async def _waiting(self) -> Container:
+        """A container for the next session that comes."""
+        ref = f"{self._prefix}idle-{secrets.token_hex(8)}"
+        container = await self._boot(ref, SandboxSpec(_NOBODY), self._default_image)
+        try:
+            await container.ready()
+        except BaseException:
+            self._spawn(self._end_waiting(container))
+            raise
+        finally:
+            self._containers.pop(ref, None)
+        return container
+
+    async def _end_waiting(self, container: Container) -> None:
+        await container.close()
+        with contextlib.suppress(SandboxUnavailable):
+            await self._engine.ask(lambda: self._remove(container.ref))
+
+    async def _boot(self, ref: str, spec: SandboxSpec, image: str) -> Container:
         found = await have_image(self._engine, image, self._pull_patience)
-        ref = self._prefix + secrets.token_hex(8)
         async with self._starting:
             making = asyncio.ensure_future(self._engine.ask(lambda: self._make(ref, spec, image), SLOW))
             try:
@@ -136,12 +194,18 @@ class DockerEngine:
                 self._spawn(self._undo(ref, making))
                 raise
         container = Container(
-            self._engine.endpoint, ref, _environment(spec), self._opening, self._patience, found.owner
+            self._engine.endpoint,
+            ref,
+            _environment(spec),
+            self._opening,
+            self._patience,
+            found.owner,
+            browser=spec.browser,
         )
         self._containers[ref] = container
         if found.id in self._proven:
             container.warm()
-            return ref
+            return container
         # An init starts well, and ends at once, with whatever it is told to run. So an image is tried the first time.
         try:
             await container.ready()
@@ -152,11 +216,14 @@ class DockerEngine:
                 raise SandboxUnavailable(f"The image {image!r} cannot run commands, as by `sh`: {error}") from error
             raise
         self._proven.add(found.id)
-        return ref
+        return container
 
     async def prepare(self) -> None:
         """Get the default image, pulled if need be. SandboxUnavailable says why it cannot be had."""
-        await have_image(self._engine, self._default_image, self._pull_patience)
+        await self._default()
+
+    async def _default(self) -> Image:
+        return await have_image(self._engine, self._default_image, self._pull_patience)
 
     def _make(self, ref: str, spec: SandboxSpec, image: str) -> bool:
         """Create and start a container, in a thread, and answer whether its volume is a new one.
@@ -164,16 +231,19 @@ class DockerEngine:
         When that fails, neither it nor a new volume remains.
         """
         env = _environment(spec)
-        mine = {f"{_LABEL}.instance": self._instance}
+        labels = {f"{_LABEL}.instance": self._instance}
         if spec.disk_id is not None:
-            mine[f"{_LABEL}.disk"] = spec.disk_id
-        labels = {**mine, f"{_LABEL}.session": spec.session_id, f"{_LABEL}.env": json.dumps(env)}
+            labels[f"{_LABEL}.disk"] = spec.disk_id
+        if spec.session_id != _NOBODY:
+            labels |= {f"{_LABEL}.session": spec.session_id, f"{_LABEL}.env": json.dumps(env)}
         mounts: list[Mount] = []
         api = self._engine.slow_api
         fresh = False
         if spec.disk_id is not None:
-            fresh = self._is_new(self._volume(spec.disk_id))
-            mounts.append(Mount(WORKSPACE_ROOT, self._volume(spec.disk_id), type="volume", labels=mine))
+            volumes = self._volumes
+            fresh = volumes.is_new(spec.disk_id)
+            named = volumes.labels(spec.disk_id)
+            mounts.append(Mount(WORKSPACE_ROOT, volumes.name(spec.disk_id), type="volume", labels=named))
         limits = api.create_host_config(
             init=True,
             mounts=mounts,
@@ -182,6 +252,7 @@ class DockerEngine:
             nano_cpus=int(self._cpus * 1e9),
             pids_limit=self._pids,
             log_config=LogConfig(type=LogConfig.types.NONE),
+            shm_size=_BROWSER_MEMORY if spec.browser else None,
         )
         try:
             api.create_container(
@@ -201,16 +272,9 @@ class DockerEngine:
             self._remove(ref)
             if fresh and spec.disk_id is not None:
                 with contextlib.suppress(APIError):
-                    api.remove_volume(self._volume(spec.disk_id))
+                    api.remove_volume(self._volumes.name(spec.disk_id))
             raise
         return fresh
-
-    def _is_new(self, volume: str) -> bool:
-        try:
-            self._engine.slow_api.inspect_volume(volume)
-        except NotFound:
-            return True
-        return False
 
     async def _undo(self, ref: str, making: asyncio.Future[bool]) -> None:
         with contextlib.suppress(SandboxUnavailable):
@@ -251,7 +315,7 @@ class DockerEngine:
 
     async def refs(self) -> dict[str, str]:
         found = await self._list()
-        return {_name(one): one["Labels"][f"{_LABEL}.session"] for one in found if one["State"] == "running"}
+        return {_name(one): session for one in found if one["State"] == "running" and (session := _session(one))}
 
     async def exec(self, ref: str, command: CommandSpec) -> Process:
         return await self._within(ref, lambda container: container.exec(command))
@@ -300,87 +364,23 @@ class DockerEngine:
             raise
 
     async def delete_disk(self, disk_id: str) -> None:
-        volume = self._volume(disk_id)
-
-        def delete() -> None:
-            with contextlib.suppress(NotFound):
-                self._engine.slow_api.remove_volume(volume, force=True)
-
-        await self._engine.ask(delete, SLOW)
+        await self._volumes.delete(disk_id)
 
     async def copy_disk(self, source_id: str, target_id: str) -> None:
-        try:
-            await self._engine.ask(lambda: self._engine.api.inspect_volume(self._volume(source_id)))
-        except SandboxUnavailable as error:
-            if isinstance(error.__cause__, NotFound):
-                return
-            raise
-        await have_image(self._engine, self._default_image, self._pull_patience)
-        ref = f"{self._prefix}copy-{secrets.token_hex(8)}"
-        copying = asyncio.ensure_future(self._engine.ask(lambda: self._copy(ref, source_id, target_id), _COPYING))
-        try:
-            await asyncio.shield(copying)
-        finally:
-            await asyncio.shield(self._spawn(self._end_copy(ref, copying)))
+        await self._volumes.copy(source_id, target_id)
 
-    async def _end_copy(self, ref: str, copying: asyncio.Future[None]) -> None:
-        """Remove the container of a copy, also of one that was given up: its thread ends when the container does."""
-        with contextlib.suppress(SandboxUnavailable):
-            await self._engine.ask(lambda: self._remove(ref))
-        if not copying.done():
-            await asyncio.gather(copying, return_exceptions=True)
-            with contextlib.suppress(SandboxUnavailable):
-                await self._engine.ask(lambda: self._remove(ref))
-
-    def _copy(self, ref: str, source_id: str, target_id: str) -> None:
-        """Copy a volume by a container that has both, in a thread. The container is its caller's to remove."""
-        # Labelled like a session, though of none, so that what a crash leaves of it is found.
-        labels = {f"{_LABEL}.instance": self._instance, f"{_LABEL}.session": ""}
-        api = self._engine.slow_api
-        mounts = [
-            Mount("/from", self._volume(source_id), type="volume", read_only=True),
-            Mount("/to", self._volume(target_id), type="volume", labels=labels | {f"{_LABEL}.disk": target_id}),
-        ]
-        api.create_container(
-            self._default_image,
-            name=ref,
-            user="0",
-            entrypoint=["cp", "-a", "/from/.", "/to/"],
-            command=[],
-            labels=labels,
-            network_disabled=True,
-            healthcheck={"test": ["NONE"]},
-            host_config=api.create_host_config(mounts=mounts, log_config=LogConfig(type=LogConfig.types.JSON)),
-        )
-        api.start(ref)
-        if api.wait(ref, timeout=_COPYING)["StatusCode"] != 0:
-            said = api.logs(ref, tail=3).decode(errors="replace").strip()
-            if "No space left" in said:
-                raise DiskFull("No space is left on the disk for the copy.")
-            raise SandboxUnavailable(f"The workspace cannot be copied: {said}.")
+    async def fill_disk(self, disk_id: str, folder: Path) -> None:
+        await self._volumes.fill(disk_id, folder)
 
     async def disks(self) -> set[str]:
-        def look() -> set[str]:
-            mine = {"label": [f"{_LABEL}.instance={self._instance}", f"{_LABEL}.disk"]}
-            found = self._engine.api.volumes(filters=mine)["Volumes"] or ()
-            return {volume["Labels"][f"{_LABEL}.disk"] for volume in found}
-
-        return await self._engine.ask(look)
+        return await self._volumes.all()
 
     async def disk_bytes(self, disk_id: str) -> int | None:
         for found in await self._list(f"{_LABEL}.disk={disk_id}"):
             if found["State"] == "running":
                 with contextlib.suppress(SandboxGone):
                     return await (await self._container(_name(found))).used_bytes()
-
-        def look() -> int | None:
-            for volume in self._engine.slow_api.df().get("Volumes") or ():
-                if volume["Name"] == self._volume(disk_id):
-                    size = int((volume.get("UsageData") or {}).get("Size", -1))
-                    return size if size >= 0 else None
-            return None
-
-        return await self._engine.ask(look, SLOW)
+        return await self._volumes.bytes(disk_id)
 
     async def _container(self, ref: str) -> Container:
         """The container of a ref, one that an earlier run has started included."""
@@ -409,8 +409,18 @@ class DockerEngine:
         wanted = [f"{_LABEL}.instance={self._instance}", *labels]
         return await self._engine.ask(lambda: self._engine.api.containers(all=every, filters={"label": wanted}))
 
-    def _volume(self, disk_id: str) -> str:
-        return self._prefix + disk_id
+    @property
+    def _volumes(self) -> Volumes:
+        return Volumes(
+            self._engine,
+            instance=self._instance,
+            prefix=self._prefix,
+            label=_LABEL,
+            image_name=self._default_image,
+            image=self._default,
+            remove=self._remove,
+            spawn=self._spawn,
+        )
 
     @property
     def _engine(self) -> Line:
@@ -427,10 +437,16 @@ class DockerEngine:
 
 def _environment(spec: SandboxSpec) -> dict[str, str]:
     """What every command of a session sees."""
-    known = {"CHASER_SESSION_ID": spec.session_id}
+    known = {"CHASER_SESSION_ID": spec.session_id} if spec.session_id != _NOBODY else {}
     if spec.workspace_id is not None:
         known["CHASER_WORKSPACE_ID"] = spec.workspace_id
     return {**known, **spec.env}
+
+
+def _session(found: dict[str, Any]) -> str:
+    """Whose container it is; empty when nobody's."""
+    given: str = found["Labels"].get(f"{_LABEL}.session") or _name(found).partition(_OF)[2]
+    return given
 
 
 def _name(found: dict[str, Any]) -> str:

@@ -41,7 +41,7 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SHELLS_OWN: Final = {"IFS", "UID", "EUID", "PPID", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO", "_"}
 _NOT_FROM_LOGIN: Final = {"PWD", "OLDPWD", "SHLVL"}
 _LOGIN_PATIENCE: Final = 5.0
-_TOKEN: Final = "CHASER_TERMINAL"
+_TOKEN: Final = "CHASER_TERMINAL"  # noqa: S105 - its name
 """The variable by which the root's shell tells what to end when the emulator has died."""
 
 
@@ -60,6 +60,8 @@ class Container:
         opening: asyncio.Semaphore,
         patience: float,
         owner: str | None = None,
+        *,
+        browser: bool = False,
     ) -> None:
         self.ref = ref
         self._endpoint = endpoint
@@ -67,6 +69,7 @@ class Container:
         self._opening = opening
         self._patience = patience
         self._owner = owner
+        self._browser = browser
         self._settling: asyncio.Task[None] | None = None
         self._stocks: dict[str | None, ShellStock] = {}
         self._logins: dict[str | None, asyncio.Task[dict[str, str]]] = {}
@@ -89,6 +92,19 @@ class Container:
         """Wait until commands can run."""
         stock = self._stock(None)
         stock.give(await stock.take(), clean=True)
+
+    @property
+    def listens(self) -> bool:
+        """Whether a shell waits for commands, as far as is known without asking."""
+        return any(stock.waits for stock in self._stocks.values())
+
+    def give(self, ref: str, env: Mapping[str, str]) -> None:
+        """Make it a session's: under another name, and with variables for all that runs from now on."""
+        self.ref = ref
+        self._env = {"CHASER_MODE": "exec", **env}
+        exports, _ = _environment(self._env)
+        for stock in self._stocks.values():
+            stock.tell(exports)
 
     async def exec(self, command: CommandSpec) -> ShellProcess:
         cwd = posixpath.join(WORKSPACE_ROOT, command.cwd)
@@ -141,9 +157,9 @@ class Container:
         return stock
 
     async def _open(self, user: str | None) -> Shell:
-        if self._owner is not None:
+        if self._owner is not None or self._browser:
             if self._settling is None:
-                self._settling = asyncio.create_task(self._settle(self._owner))
+                self._settling = asyncio.create_task(self._settle())
             await asyncio.shield(self._settling)
         async with self._opening:
             shell = await Shell.open(self._endpoint, self.ref, user, self._patience)
@@ -279,10 +295,15 @@ class Container:
             self._watched = pids
             await self._ask("_chaser_say ok")
 
-    async def _settle(self, owner: str) -> None:
-        # A volume is root's at first. One that its user has given to someone else since stays as it is.
-        look = f'[ "$(stat -c %u {WORKSPACE_ROOT})" = 0 ]'
-        await self._ask(f"{look} && chown {shlex.quote(owner)} {WORKSPACE_ROOT}; _chaser_say ok")
+    async def _settle(self) -> None:
+        code = ""
+        if self._owner is not None:
+            # A volume is root's at first. One that its user has given to someone else since stays as it is.
+            code += f'[ "$(stat -c %u {WORKSPACE_ROOT})" = 0 ] && chown {shlex.quote(self._owner)} {WORKSPACE_ROOT}; '
+        if self._browser:
+            # Where the documentation has the files of a browser session.
+            code += f"[ -e /data/chaser ] || {{ mkdir -p /data && ln -s {WORKSPACE_ROOT} /data/chaser; }} 2>/dev/null; "
+        await self._ask(f"{code}_chaser_say ok")
 
     async def _ask(self, code: str) -> Reply:
         """One short question to the root's shell; no reply, such as `()`, when the container has gone."""

@@ -48,7 +48,11 @@ sending.join()
 _PERL: Final = r"""
 use Socket qw(:all);
 my $port = shift;
-sub put { my ($to, $data) = @_; while (length $data) { my $n = syswrite($to, $data); return 0 unless $n; substr($data, 0, $n, ""); } 1 }
+sub put {
+    my ($to, $data) = @_;
+    while (length $data) { my $n = syswrite($to, $data); return 0 unless $n; substr($data, 0, $n, ""); }
+    1;
+}
 my $far;
 for my $host (@ARGV) {
     my $six = $host =~ /:/;

@@ -273,7 +273,7 @@ class DockerTerminal:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_KILL_AFTER):
                 await self._ended.wait()
-        while await self._root.clear(self.pid, front):
+        while await self._root.clear(self.pid, front):  # noqa: ASYNC110 - asked of the machine
             await asyncio.sleep(0.01)
         await self._ended.wait()
 

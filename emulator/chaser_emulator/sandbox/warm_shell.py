@@ -358,6 +358,16 @@ class ShellStock:
         shell.close()
 
     @property
+    def waits(self) -> bool:
+        """Whether one is free, as far as is known without asking it."""
+        return any(not shell.gone and not shell.stream.ended for shell in self._idle)
+
+    def tell(self, code: str) -> None:
+        """Have all that are free evaluate code that says nothing."""
+        for shell in self._idle:
+            shell.request(code)
+
+    @property
     def pids(self) -> list[int]:
         """The shells' numbers in the container."""
         return [shell.pid for shell in self._all]

@@ -1,0 +1,321 @@
+"""The disks of containers, which are volumes: made, copied, filled, measured and deleted, by containers of a moment."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import stat
+import tarfile
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Final
+
+from docker.errors import APIError, NotFound
+from docker.types import LogConfig, Mount
+
+from . import DiskFull, SandboxUnavailable
+from .docker_image import Image
+from .docker_line import SLOW, Line
+
+_COPYING: Final = 600
+"""Seconds for the copy of a whole disk."""
+_CHUNK: Final = 256 * 1024
+_BLOCK: Final = 512
+
+# A file that vanishes meanwhile is no failure. busybox fills holes: what it has copied of a file that has any is copied
+# once more, without each MiB of zeros; a file of several names stays as it is.
+_COPY: Final = r"""
+export LC_ALL=C
+said=$(cp -a /from/. /to/ 2>&1) || said=$(printf '%s\n' "$said" |
+    grep -v -e ': No such file or directory$' -e 'replaced while being copied$') && [ -z "$said" ] ||
+    { [ -z "$said" ] || { printf '%s\n' "$said" >&2; exit 1; }; }
+cp --help 2>&1 | grep -q -e --sparse && exit 0
+cd /to || exit 1
+find . -type f -size +2047k -exec sh -c '
+for file; do
+    [ -f "/from/$file" ] && [ ! -L "/from/$file" ] || continue
+    set -- $(stat -c "%b %s %h" "/from/$file")
+    [ $(($1 * 512)) -lt "$2" ] && [ "$3" = 1 ] || continue
+    size=$(stat -c %s "$file") at=0 part=/to/.chaser-holes
+    : >"$part" && truncate -s "$size" "$part" || exit 1
+    while [ $((at * 1048576)) -lt "$size" ]; do
+        if [ "$(dd if="$file" bs=1048576 skip=$at count=1 2>/dev/null | tr -d "\000" | head -c 1 | wc -c)" -gt 0 ]; then
+            dd if="$file" of="$part" bs=1048576 skip=$at seek=$at count=1 conv=notrunc 2>/dev/null || exit 1
+        fi
+        at=$((at + 1))
+    done
+    chown "$(stat -c %u:%g "$file")" "$part"
+    chmod "$(stat -c %a "$file")" "$part"
+    touch -r "$file" "$part"
+    mv -f "$part" "$file"
+    touch -r "/from/${file%/*}" "${file%/*}"
+done' sh {} +
+"""
+
+
+class Volumes:
+    """The volumes of one instance. `image` gets the image that containers of a moment are made of."""
+
+    def __init__(
+        self,
+        line: Line,
+        *,
+        instance: str,
+        prefix: str,
+        label: str,
+        image_name: str,
+        image: Callable[[], Coroutine[object, object, Image]],
+        remove: Callable[[str], None],
+        spawn: Callable[[Coroutine[object, object, None]], asyncio.Task[None]],
+    ) -> None:
+        self._line = line
+        self._instance = instance
+        self._prefix = prefix
+        self._label = label
+        self._image_name = image_name
+        self._image = image
+        self._remove = remove
+        self._spawn = spawn
+
+    def name(self, disk_id: str) -> str:
+        """A disk's volume."""
+        return self._prefix + disk_id
+
+    def labels(self, disk_id: str) -> dict[str, str]:
+        """What tells that a volume is ours, and which."""
+        return {f"{self._label}.instance": self._instance, f"{self._label}.disk": disk_id}
+
+    def is_new(self, disk_id: str) -> bool:
+        """Whether there is none yet, asked in a thread."""
+        try:
+            self._line.slow_api.inspect_volume(self.name(disk_id))
+        except NotFound:
+            return True
+        return False
+
+    async def all(self) -> set[str]:
+        """The disks there are."""
+
+        def look() -> set[str]:
+            mine = {"label": [f"{self._label}.instance={self._instance}", f"{self._label}.disk"]}
+            found = self._line.api.volumes(filters=mine)["Volumes"] or ()
+            return {volume["Labels"][f"{self._label}.disk"] for volume in found}
+
+        return await self._line.ask(look)
+
+    async def delete(self, disk_id: str) -> None:
+        await self._line.ask(lambda: self._delete(disk_id), SLOW)
+
+    def _delete(self, disk_id: str) -> None:
+        with contextlib.suppress(NotFound):
+            self._line.slow_api.remove_volume(self.name(disk_id), force=True)
+
+    async def copy(self, source_id: str, target_id: str) -> None:
+        """Make a volume of another's content; one that is there under the name is rubbish."""
+        if await self._line.ask(lambda: self.is_new(source_id)):
+            await self._line.ask(lambda: self._fresh(target_id), SLOW)
+            return
+        await self._image()
+
+        def work(ref: str) -> None:
+            self._fresh(target_id)
+            self._create(ref, {"/from": source_id, "/to": target_id}, ["sh", "-c", _COPY], read_only=("/from",))
+            self._run(ref)
+
+        await self._making(target_id, work)
+
+    async def fill(self, target_id: str, folder: Path) -> None:
+        """Make a volume of a folder here, its files the image's user's."""
+        image = await self._image()
+        given_up = threading.Event()
+
+        def work(ref: str) -> None:
+            self._fresh(target_id)
+            self._create(ref, {"/to": target_id}, ["true"])
+            uid, gid = self._owner(ref, image.owner)
+            try:
+                self._line.slow_api.put_archive(ref, "/to", _tar(folder, uid, gid, given_up))
+            except APIError as error:
+                if "no space left" in str(error).lower():
+                    raise DiskFull("No space is left on the disk for the files.") from error
+                raise
+
+        await self._making(target_id, work, given_up)
+
+    async def bytes(self, disk_id: str) -> int | None:
+        """What a volume takes on the engine's disk, by a container that looks into it."""
+        if await self._line.ask(lambda: self.is_new(disk_id)):
+            return None
+        await self._image()
+        ref = self._moment()
+        measured: list[str] = []
+
+        def work() -> None:
+            self._create(ref, {"/from": disk_id}, ["du", "-sk", "/from"], read_only=("/from",))
+            measured.append(self._run(ref, whatever=True))
+
+        try:
+            await self._shielded(ref, self._line.ask(work, _COPYING))
+        except SandboxUnavailable:
+            return None
+        kib = measured[0].split()[:1]
+        return int(kib[0]) * 1024 if kib and kib[0].isdigit() else None
+
+    # In threads
+
+    def _fresh(self, disk_id: str) -> None:
+        self._delete(disk_id)
+        self._line.slow_api.create_volume(self.name(disk_id), labels=self.labels(disk_id))
+
+    def _create(self, ref: str, disks: dict[str, str], argv: list[str], read_only: tuple[str, ...] = ()) -> None:
+        api = self._line.slow_api
+        mounts = [
+            Mount(place, self.name(disk), type="volume", read_only=place in read_only, no_copy=True)
+            for place, disk in disks.items()
+        ]
+        api.create_container(
+            self._image_name,
+            name=ref,
+            user="0",
+            entrypoint=argv,
+            command=[],
+            # None of a session: so it is known for what it is when a crash leaves it behind.
+            labels={f"{self._label}.instance": self._instance},
+            network_disabled=True,
+            healthcheck={"test": ["NONE"]},
+            working_dir="/",
+            host_config=api.create_host_config(
+                mounts=mounts, network_mode="none", log_config=LogConfig(type=LogConfig.types.JSON)
+            ),
+        )
+
+    def _run(self, ref: str, *, whatever: bool = False) -> str:
+        api = self._line.slow_api
+        api.start(ref)
+        code = api.wait(ref, timeout=_COPYING)["StatusCode"]
+        if code == 0 or whatever:
+            return api.logs(ref, stderr=False).decode(errors="replace") if whatever else ""
+        said = api.logs(ref, tail=3).decode(errors="replace").strip()
+        if "No space left" in said or "quota exceeded" in said:
+            raise DiskFull("No space is left on the disk for the copy.")
+        reason = said.splitlines()[-1] if said else f"cp ended with {code}"
+        raise SandboxUnavailable(f"The workspace cannot be copied: {reason.rstrip('.')}.")
+
+    def _owner(self, ref: str, owner: str | None) -> tuple[int, int]:
+        """The numbers of an image's user, who may be named user, or user:group."""
+        user, _, group = (owner or "0:0").partition(":")
+        uid, gid = self._entry(ref, "/etc/passwd", user)
+        if group:
+            gid, _ = self._entry(ref, "/etc/group", group)
+        return uid, gid
+
+    def _entry(self, ref: str, file: str, name: str) -> tuple[int, int]:
+        """The two numbers of a line of /etc/passwd, or the one of /etc/group."""
+        try:
+            stream, _ = self._line.slow_api.get_archive(ref, file)
+            content = b"".join(stream)
+        except NotFound:
+            content = b""
+        for line in content.decode(errors="replace").splitlines():
+            fields = line.split(":")
+            if len(fields) >= 3 and name in (fields[0].rpartition("\0")[2], fields[2]):
+                return int(fields[2]), int(fields[3]) if len(fields) > 3 and fields[3].isdigit() else 0
+        return (int(name), 0) if name.isdigit() else (0, 0)
+
+    # The life of what is made
+
+    def _moment(self) -> str:
+        return f"{self._prefix}moment-{secrets.token_hex(8)}"
+
+    async def _making(self, disk_id: str, work: Callable[[str], None], given_up: threading.Event | None = None) -> None:
+        ref = self._moment()
+        await self._shielded(ref, self._line.ask(lambda: work(ref), _COPYING), disk_id, given_up)
+
+    async def _shielded(
+        self,
+        ref: str,
+        asking: Coroutine[object, object, None],
+        disk_id: str | None = None,
+        given_up: threading.Event | None = None,
+    ) -> None:
+        """Wait for work by a container. It is gone after that, and without success the new disk is too."""
+        working = asyncio.ensure_future(asking)
+        try:
+            await asyncio.shield(working)
+        except BaseException:
+            if given_up is not None:
+                given_up.set()
+            await asyncio.shield(self._spawn(self._end(ref, working, disk_id)))
+            raise
+        await asyncio.shield(self._spawn(self._end(ref, working, None)))
+
+    async def _end(self, ref: str, working: asyncio.Future[None], disk_id: str | None) -> None:
+        """Remove a container and a half disk, also of work that was given up: its thread ends when that does."""
+        with contextlib.suppress(SandboxUnavailable):
+            await self._line.ask(lambda: self._remove(ref))
+        late = not working.done()
+        await asyncio.gather(working, return_exceptions=True)
+        if late:
+            with contextlib.suppress(SandboxUnavailable):
+                await self._line.ask(lambda: self._remove(ref))
+        if disk_id is not None:
+            with contextlib.suppress(SandboxUnavailable):
+                await self.delete(disk_id)
+
+
+def _tar(folder: Path, uid: int, gid: int, given_up: threading.Event) -> Iterator[bytes]:
+    """A folder as a tar archive, piece by piece: all but devices and sockets, links as links, no link followed."""
+    first: dict[tuple[int, int], str] = {}
+
+    def head(info: tarfile.TarInfo) -> bytes:
+        info.uid, info.gid, info.uname, info.gname = uid, gid, "", ""
+        return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
+
+    for top, folders, names in os.walk(folder, followlinks=False):
+        inside = os.path.relpath(top, folder)
+        here = [] if inside == "." else [inside]
+        if not here:
+            yield head(_entry_of(os.lstat(top), "."))
+        for name in sorted(folders) + sorted(names):
+            if given_up.is_set():
+                raise OSError("given up")
+            path, entry = os.path.join(top, name), os.path.join(*here, name)
+            state = os.lstat(path)
+            info = _entry_of(state, entry)
+            if stat.S_ISLNK(state.st_mode):
+                info.type, info.linkname = tarfile.SYMTYPE, os.readlink(path)
+            elif stat.S_ISFIFO(state.st_mode):
+                info.type = tarfile.FIFOTYPE
+            elif stat.S_ISREG(state.st_mode):
+                known = first.setdefault((state.st_dev, state.st_ino), entry)
+                if known != entry:
+                    info.type, info.linkname = tarfile.LNKTYPE, known
+                else:
+                    info.size = state.st_size
+                    yield head(info)
+                    yield from _content(path, state.st_size)
+                    continue
+            elif not stat.S_ISDIR(state.st_mode):
+                continue
+            yield head(info)
+    yield bytes(2 * _BLOCK)
+
+
+def _entry_of(state: os.stat_result, name: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.mode, info.mtime = stat.S_IMODE(state.st_mode), int(state.st_mtime)
+    if stat.S_ISDIR(state.st_mode):
+        info.type = tarfile.DIRTYPE
+    return info
+
+
+def _content(path: str, size: int) -> Iterator[bytes]:
+    left = size
+    with open(path, "rb") as file:
+        while left and (data := file.read(min(_CHUNK, left))):
+            left -= len(data)
+            yield data
+    yield bytes(left + -size % _BLOCK)
