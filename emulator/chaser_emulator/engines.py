@@ -21,7 +21,7 @@ async def choose(settings: Settings, data_dir: Path, instance: str) -> tuple[Eng
     """
     match settings.sandbox:
         case "docker":
-            return _with_browsers(docker(settings, instance), settings, data_dir, instance), ""
+            return _with_browsers(docker(settings, instance, warm=settings.warm), settings, data_dir, instance), ""
         case "scripted":
             # Imported on use, as every engine: each start needs one of them.
             from chaser_emulator.sandbox.scripted import ScriptedEngine
@@ -38,15 +38,15 @@ async def choose(settings: Settings, data_dir: Path, instance: str) -> tuple[Eng
                 return local(data_dir, instance), f"Local, because Docker cannot be used: {reason}"
             finally:
                 await candidate.close()
-            engine = _with_browsers(docker(settings, instance), settings, data_dir, instance)
+            engine = _with_browsers(docker(settings, instance, warm=settings.warm), settings, data_dir, instance)
             return engine, f"Docker {info.version} answers and has {settings.image}."
 
 
-def docker(settings: Settings, instance: str) -> DockerEngine:
-    """Containers of the Docker engine that the environment names."""
+def docker(settings: Settings, instance: str, *, warm: int = 0) -> DockerEngine:
+    """Containers of the Docker engine that the environment names, `warm` of them kept ready for sessions to come."""
     from chaser_emulator.sandbox.docker import DockerEngine
 
-    return DockerEngine(instance=instance, default_image=settings.image)
+    return DockerEngine(instance=instance, default_image=settings.image, warm=warm)
 
 
 def _with_browsers(main: Engine, settings: Settings, data_dir: Path, instance: str) -> Engine:
