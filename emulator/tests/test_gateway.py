@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -12,7 +13,7 @@ import httpx
 import psutil
 import pytest
 from boxes import Box, box_fixture, open_box, real_client_fixture, real_emulator_fixture, refused
-from emulators import emulator_on, http_of
+from emulators import emulator_on, http_of, sdk_of
 from previews import by_host, host_of, ports_of, start, start_app, until
 
 __all__ = ["box_fixture", "real_client_fixture", "real_emulator_fixture"]
@@ -63,6 +64,12 @@ def test_a_browser_gets_a_page_and_a_program_json(box: Box) -> None:
     assert answer.headers["allow"] == "GET, HEAD"
 
 
+def test_the_addresses_of_the_official_client_lead_there(box: Box, app: str) -> None:
+    sdk = sdk_of(box.emulator)
+    assert httpx.get(sdk.sessions.gateway_url(box.session)).json()["session_id"] == box.session
+    assert httpx.get(sdk.sessions.forward_url(box.session, 3000, "/x?y=%2F")).json()["target"] == "/x?y=%2F"
+
+
 def test_nothing_but_the_session_is_at_its_own_host(box: Box) -> None:
     with by_host(box) as session:
         for path in ("/v1/sessions", "/api-docs/openapi.json", f"/s/{box.session}/"):
@@ -72,7 +79,7 @@ def test_nothing_but_the_session_is_at_its_own_host(box: Box) -> None:
 
 
 def test_a_name_that_is_allowed_names_sessions_as_well() -> None:
-    names = {"allowed_hosts": ("dev.test",), "public_url": "https://chaser.example"}
+    names: dict[str, Any] = {"allowed_hosts": ("dev.test",), "public_url": "https://chaser.example"}
     with emulator_on("scripted", **names) as emulator, http_of(emulator) as client:
         box = open_box(emulator, client)
         for name in ("dev.test", "chaser.example"):
@@ -117,13 +124,15 @@ def test_path_and_query_reach_the_app_byte_for_byte(box: Box, app: str) -> None:
 
 
 def test_headers_pass_but_those_of_the_connection(box: Box, app: str) -> None:
-    sent = {
+    sent: dict[str, str] = {
         "Authorization": "Bearer mine", "Cookie": f"a=1; chaser_forward={box.session}.3000; b=2",
-        "X-Odd": "käse".encode(),
+        "X-Odd": "käse".encode().decode("latin-1"),
         "Connection": "keep-alive, X-Hop", "X-Hop": "1", "TE": "trailers", "Keep-Alive": "timeout=5",
         "X-Forwarded-For": "10.1.2.3", "Origin": box.emulator.url,
     }  # fmt: skip
-    told = seen(box.client.get(f"{app}/", headers=sent))
+    told = seen(
+        box.client.get(f"{app}/", headers=[(name.encode(), value.encode("latin-1")) for name, value in sent.items()])
+    )
     headers = dict(told["headers"])
     assert len(headers) == len(told["headers"])
     assert headers["authorization"] == "Bearer mine"
@@ -192,13 +201,39 @@ def test_a_large_body_comes_back_whole_and_is_not_held(box: Box, app: str) -> No
         for _ in range(size // 2**20):
             yield bytes(2**20)
 
-    # A client in threads cannot send and read at once; an echo that must be read while it is sent needs two.
     with box.client.stream("GET", f"{app}/big?bytes={size}") as answer:
         got = sum(len(piece) for piece in answer.iter_raw(2**20))
     assert got == size
     told = box.client.post(f"{app}/early", content=pieces())
     assert (told.status_code, told.text) == (413, "too much")
     assert process.memory_info().rss - before < 64 * 2**20
+
+
+def test_a_large_echo_flows_both_ways_at_once(box: Box, app: str) -> None:
+    """More than all buffers on the way hold: who collected one direction first would stop the other."""
+    size = 64 * 2**20
+    port = int(box.emulator.url.rpartition(":")[2])
+
+    async def echo() -> int:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"POST {app}/stream HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n".encode())
+
+        async def send() -> None:
+            for _ in range(size // 2**18):
+                writer.write(bytes(2**18))
+                await writer.drain()
+
+        sending = asyncio.create_task(send())
+        await reader.readuntil(b"\r\n\r\n")
+        got = 0
+        while length := int(await reader.readline(), 16):
+            got += len(await reader.readexactly(length))
+            await reader.readline()
+        await sending
+        writer.close()
+        return got
+
+    assert asyncio.run(echo()) == size
 
 
 def test_an_event_comes_at_once_and_the_app_hears_when_the_client_leaves(box: Box, app: str) -> None:
@@ -212,6 +247,17 @@ def test_an_answer_that_breaks_off_does_not_look_whole(box: Box, app: str) -> No
     for path in ("/half", "/half-chunked"):
         with pytest.raises(httpx.RemoteProtocolError):
             box.client.get(app + path)
+
+
+def test_the_end_of_its_session_breaks_an_answer_off(box: Box, app: str) -> None:
+    with box.client.stream("GET", f"{app}/sse") as answer:
+        pieces = answer.iter_text()
+        assert next(pieces) == "data: one\n\n"
+        url = f"{box.emulator.url}/v1/sessions/{box.session}"
+        ended = httpx.delete(url, params={"force": "true"}, headers=box.client.headers, timeout=60)
+        assert ended.status_code == 204
+        with pytest.raises(httpx.RemoteProtocolError):
+            next(pieces)
 
 
 def test_an_answer_that_is_none_is_a_bad_gateway(box: Box, app: str) -> None:

@@ -129,12 +129,14 @@ class Gateway:
     async def _forward(self, visit: Visit) -> None:
         patience = self._world.settings.forward_timeout
         if visit.is_socket:
+            # It leases the session once it is open.
             await sockets.forward(visit, self._connections, patience)
         elif visit.place.prefix and not visit.place.tail and visit.scope["method"] in ("GET", "HEAD"):
             # Relative links of the page would lead beside it.
             await _redirect(visit.place.prefix + "/", visit.scope)(visit.scope, visit.receive, visit.send)
         else:
-            await http.forward(visit, self._connections, patience)
+            with self._world.lifecycle.use(visit.row["id"]):
+                await http.forward(visit, self._connections, patience)
 
     async def index(self, visit: Visit) -> None:
         """The tail of types that have no other: what listens in the session, and the way back for lost requests."""
@@ -157,6 +159,7 @@ class Gateway:
                 headers={"Allow": "GET, HEAD"},
             )
         else:
+            self._world.lifecycle.touch(visit.row["id"])
             found = await self._found(visit)
             html = prefers_html(HTTPConnection(scope))
             response = index_page(found) if html else JSONResponse(found, headers={"Vary": "Accept"})

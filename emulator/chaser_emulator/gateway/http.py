@@ -13,6 +13,7 @@ from chaser_emulator.errors import ApiError
 from chaser_emulator.gateway.connections import Connection, Connections
 from chaser_emulator.gateway.headers import Rewriting
 from chaser_emulator.gateway.visit import Visit, first_of
+from chaser_emulator.store import sessions
 
 if TYPE_CHECKING:
     from starlette.types import Message
@@ -155,7 +156,8 @@ class _Exchange:
             headers.append(rewriting.remember())
         self._answered = True
         await self._visit.send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-        await self._body()
+        names = {name for name, _ in response.headers}
+        await self._body(until_closed=not names & {b"content-length", b"transfer-encoding"})
 
     async def _head(self) -> h11.Response:
         while True:
@@ -185,7 +187,7 @@ class _Exchange:
             text = "closed the connection without an answer" if not self._heard else f"answered no HTTP: {error}"
             raise self._failure(text) from None
 
-    async def _body(self) -> None:
+    async def _body(self, *, until_closed: bool) -> None:
         """Carry the body in pieces as they come, and let go of the connection before the client knows the end."""
         pending: Message | None = None
         while True:
@@ -199,6 +201,9 @@ class _Exchange:
                 data = event.data if pending is None else pending["body"] + event.data
                 pending = {"type": "http.response.body", "body": bytes(data), "more_body": True}
             elif isinstance(event, h11.EndOfMessage):
+                if until_closed and await self._session_is_over():
+                    # Any end of the connection is the end of such an answer, also that of a server that was killed.
+                    raise self._failure("was ended with its session")
                 if self._sent:
                     self._kept = True
                     self._connections.keep(self._connection)
@@ -240,6 +245,10 @@ class _Exchange:
         if self._connection.reused and not self._heard:
             return _Stale()
         return ApiError("bad_gateway", f"what listens on port {self._visit.port} of the sandbox {what}")
+
+    async def _session_is_over(self) -> bool:
+        row = await sessions.get(self._visit.world.store, self._visit.row["id"])
+        return row is None or row["status"] != sessions.RUNNING
 
     async def _until_ended(self) -> None:
         await self._visit.world.lifecycle.ended(self._visit.row["id"])
