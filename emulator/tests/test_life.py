@@ -211,3 +211,20 @@ def docker_client() -> Iterator[docker.DockerClient]:
         yield engine
     finally:
         engine.close()
+
+
+def test_warm_containers_wait_for_sessions_and_go_with_the_emulator(tmp_path: Path) -> None:
+    with server("docker", tmp_path, "--warm", "2") as one, one.client() as client, docker_client() as engine:
+        instance = instance_of(tmp_path)
+        until(lambda: len(containers_of(engine, instance)) == 2, 30)
+        waiting = {container.id for container in containers_of(engine, instance)}
+        session = create(client, ephemeral=True, env={"GREETING": "hello"})
+        command = {"command": "echo $GREETING $CHASER_SESSION_ID"}
+        said = client.post(f"/v1/sessions/{session}/exec", json=command).json()
+        assert said["output"] == f"hello {session}\n"
+        until(lambda: len(containers_of(engine, instance)) == 3, 30)
+        assert waiting < {container.id for container in containers_of(engine, instance)}
+        one.kill()
+    with server("docker", tmp_path) as after, docker_client() as engine:
+        until(lambda: containers_of(engine, instance) == [], 30)
+        after.stop()
