@@ -61,6 +61,7 @@ def main() -> None:
         ("forward", forwards),
         ("files", files),
         ("terminals", terminals),
+        ("disks", disks),
         ("memory", memory),
     ):
         if only in (None, name):
@@ -399,6 +400,32 @@ def files() -> Iterator[Row]:
             rates = [len(data) / 1e6 / statistics.median(times) for times in (up, down)]
             text = f"up {rates[0]:.0f} MB/s, down {rates[1]:.0f} MB/s"
             yield f"16 MiB, {engine}", text, f"memory grew by {grown:.1f} MiB over {2 * len(up)} transfers"
+            client.close()
+
+
+def disks() -> Iterator[Row]:
+    fill = "for i in $(seq 1000); do head -c 10240 /dev/urandom > f$i; done"
+    for engine, flags in engines():
+        with process_on(engine, **flags) as state:
+            client = httpx.Client(
+                base_url=state["url"], headers={"Authorization": f"Bearer {state['api_key']}"}, timeout=60
+            )
+            client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "w"}).raise_for_status()
+            client.post("/v1/exec", json={"workspace": "w", "command": fill}).raise_for_status()
+            client.post("/v1/sessions/bulk-terminate", json={"all": True, "force": True}).raise_for_status()
+            for what, path, body in (
+                ("snapshot", "/v1/workspaces/w/snapshots", {}),
+                ("restore", "/v1/workspaces/w/snapshots/{}/restore", {}),
+                ("clone", "/v1/workspaces", {"clone_from": "w"}),
+            ):
+                times = []
+                for _ in range(5):
+                    names = [one["id"] for one in client.get("/v1/workspaces/w/snapshots").json()]
+                    began = time.perf_counter()
+                    client.post(path.format(*names[:1]), json=body).raise_for_status()
+                    times.append(time.perf_counter() - began)
+                yield f"{what} of 10 MB in 1,000 files, {engine}", f"{median_ms(times):.0f} ms", ""
+            client.post("/v1/workspaces/bulk-delete", json={"all": True}).raise_for_status()
             client.close()
 
 
