@@ -137,7 +137,8 @@ class Volumes:
             self._create(ref, {"/to": target_id}, ["true"])
             uid, gid = self._owner(ref, image.owner)
             try:
-                self._line.slow_api.put_archive(ref, "/to", _tar(folder, uid, gid, given_up))
+                # At the root, as the engine refuses links that lead out of where it unpacks.
+                self._line.slow_api.put_archive(ref, "/", _tar(folder, "to", uid, gid, given_up))
             except APIError as error:
                 if "no space left" in str(error).lower():
                     raise DiskFull("No space is left on the disk for the files.") from error
@@ -266,8 +267,11 @@ class Volumes:
                 await self.delete(disk_id)
 
 
-def _tar(folder: Path, uid: int, gid: int, given_up: threading.Event) -> Iterator[bytes]:
-    """A folder as a tar archive, piece by piece: all but devices and sockets, links as links, no link followed."""
+def _tar(folder: Path, place: str, uid: int, gid: int, given_up: threading.Event) -> Iterator[bytes]:
+    """A folder as a tar archive, piece by piece: all but devices and sockets, links as links, no link followed.
+
+    It is unpacked to `place`, a relative path.
+    """
     first: dict[tuple[int, int], str] = {}
 
     def head(info: tarfile.TarInfo) -> bytes:
@@ -276,9 +280,9 @@ def _tar(folder: Path, uid: int, gid: int, given_up: threading.Event) -> Iterato
 
     for top, folders, names in os.walk(folder, followlinks=False):
         inside = os.path.relpath(top, folder)
-        here = [] if inside == "." else [inside]
-        if not here:
-            yield head(_entry_of(os.lstat(top), "."))
+        here = [place] if inside == "." else [place, inside]
+        if inside == ".":
+            yield head(_entry_of(os.lstat(top), place))
         for name in sorted(folders) + sorted(names):
             if given_up.is_set():
                 raise OSError("given up")
