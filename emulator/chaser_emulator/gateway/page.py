@@ -19,9 +19,10 @@ _STYLE = """
 body { margin: 0; background: var(--ground); color: var(--text); font: 1rem/1.5 system-ui, sans-serif; }
 main { max-width: 44rem; margin: 0 auto; padding: 3rem 1.25rem; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .25rem; }
+h2 { font-size: 1.125rem; margin: 2rem 0 0; }
 p { margin: .5rem 0; }
 .soft { color: var(--soft); overflow-wrap: anywhere; }
-ul { list-style: none; margin: 1.5rem 0; padding: 0; display: grid; gap: .75rem; }
+ul { list-style: none; margin: .75rem 0 1.5rem; padding: 0; display: grid; gap: .75rem; }
 li { background: var(--card); border: 1px solid var(--line); border-radius: .75rem; padding: 1rem 1.25rem; }
 li strong { font-size: 1.125rem; font-variant-numeric: tabular-nums; }
 a { color: var(--accent); overflow-wrap: anywhere; }
