@@ -360,6 +360,50 @@ asyncio.run(main())
     asyncio.run(scenario())
 
 
+def test_a_copy_that_the_emulator_did_not_live_to_finish_is_made_anew_and_not_mixed(
+    instance: str, client: docker.DockerClient
+) -> None:
+    program = f"""
+import asyncio
+from chaser_emulator.sandbox import CommandSpec, SandboxSpec
+from chaser_emulator.sandbox.docker import DockerEngine
+
+async def main():
+    engine = DockerEngine(instance={instance!r}, default_image={busybox()!r})
+    await engine.open()
+    ref = await engine.start(SandboxSpec("s-1", disk_id="old"))
+    fill = "mkfifo pipe; head -c 300000000 /dev/zero | tr '\\\\000' x > large"
+    await (await engine.exec(ref, CommandSpec(fill))).wait()
+    print(ref, flush=True)
+    await engine.copy_disk("old", "new")
+
+asyncio.run(main())
+"""
+    emulator = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert emulator.stdout is not None
+    ref = emulator.stdout.readline().strip()
+    label: dict[str, str | list[str] | bool] = {"label": f"chaser.emulator.instance={instance}"}
+
+    def copying() -> bool:
+        return len(client.containers.list(filters=label, ignore_removed=True)) > 1
+
+    async def scenario() -> None:
+        await until(copying)
+        emulator.kill()
+        emulator.wait()
+        async with opened(instance) as engine:
+            assert await engine.refs() == {ref: "s-1"}
+            assert not copying()
+            assert await engine.disks() == {"old", "new"}
+            assert (await run(engine, ref, "rm large; echo second > text"))[0] == 0
+            await engine.copy_disk("old", "new")
+            other = await engine.start(SandboxSpec("s-2", disk_id="new"))
+            assert await run(engine, other, "ls") == (0, "pipe\ntext\n")
+
+    asyncio.run(scenario())
+    emulator.stdout.close()
+
+
 def test_containers_that_do_not_run_are_removed_at_the_next_start(instance: str, client: docker.DockerClient) -> None:
     async def first() -> str:
         engine = DockerEngine(instance=instance, default_image=busybox())

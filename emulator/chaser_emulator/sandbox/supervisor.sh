@@ -124,16 +124,20 @@ _chaser_started() {
     done
 }
 
-# Says where something listens: addresses and ports as the kernel writes them.
+# Says where something listens: addresses and ports as the kernel writes them, which it does before all connections.
 _chaser_ports() {
     _chaser_found=
-    while read -r _chaser_name _chaser_one _chaser_line _chaser_rest; do
-        case $_chaser_rest in
-        0A*) _chaser_found="$_chaser_found $_chaser_one" ;;
-        esac
-    done <<EOF
-$(grep -h ' 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null)
-EOF
+    for _chaser_file in /proc/net/tcp /proc/net/tcp6; do
+        {
+            read -r _chaser_line
+            while read -r _chaser_name _chaser_one _chaser_line _chaser_rest; do
+                case $_chaser_rest in
+                0A*) _chaser_found="$_chaser_found $_chaser_one" ;;
+                *) break ;;
+                esac
+            done
+        } 2>/dev/null <"$_chaser_file"
+    done
     _chaser_say ports $_chaser_found
 }
 
