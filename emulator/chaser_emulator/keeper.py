@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -75,7 +76,7 @@ class Keeper:
         while True:
             try:
                 await work()
-            except (SandboxError, OSError):
+            except (SandboxError, OSError, sqlite3.Error):
                 _log.exception("the keeper of sessions failed; it tries again")
             await asyncio.sleep(every)
 
