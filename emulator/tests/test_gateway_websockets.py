@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+from typing import Any
 
 import psutil
 import pytest
@@ -36,8 +37,8 @@ def leases(box: Box) -> int:
     return int(box.client.get(f"/v1/sessions/{box.session}").json()["active_connection_leases"])
 
 
-def denied(url: str, **how: object) -> websockets.exceptions.InvalidStatus:
-    with pytest.raises(websockets.exceptions.InvalidStatus) as caught, connect(url, **how):  # type: ignore[arg-type]
+def denied(url: str, **how: Any) -> websockets.exceptions.InvalidStatus:
+    with pytest.raises(websockets.exceptions.InvalidStatus) as caught, connect(url, **how):
         pass
     return caught.value
 
