@@ -137,7 +137,9 @@ def _serving(command: F) -> F:
             help="What runs the sandboxes.",
         ),
         _option("--image", default=DEFAULT_IMAGE, show_default=True, help="Image of sandboxes that name none."),
-        _option("--browser", metavar="PROGRAM", help="Chromium of browser sessions, if not under one of its usual names."),
+        _option(
+            "--browser", metavar="PROGRAM", help="Chromium of browser sessions, if not under one of its usual names."
+        ),
         _option("--api-key", default=DEFAULT_API_KEY, show_default=True, help="Key of the first user."),
         _option(
             "--plan",

@@ -46,7 +46,9 @@ def session_info(row: Row, base_url: str, leases: int | None) -> SessionInfo:
 
 def _endpoints(row: Row, control: str) -> Endpoints:
     # The id is the secret of the gateway (S20), so people can open the video without a key.
-    return {"control": control, "video": f"{control}video"} if row["session_type"] == "browser" else {"control": control}
+    return (
+        {"control": control, "video": f"{control}video"} if row["session_type"] == "browser" else {"control": control}
+    )
 
 
 def workspace_info(row: Row) -> WorkspaceInfo:
