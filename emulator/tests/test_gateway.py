@@ -163,6 +163,12 @@ def test_any_method_reaches_the_app(box: Box, app: str, method: str) -> None:
     assert (told["method"], told["body"]) == (method, "body" if method != "GET" else "")
 
 
+def test_a_tunnel_is_refused(box: Box, app: str) -> None:
+    answer = box.client.request("CONNECT", f"{app}/x")
+    refused(answer, 405, "method_not_allowed")
+    assert "GET" in answer.headers["allow"]
+
+
 # Streams
 
 

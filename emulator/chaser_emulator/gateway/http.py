@@ -55,6 +55,10 @@ async def forward(visit: Visit, connections: Connections, patience: float) -> No
 
 def _request(visit: Visit) -> tuple[h11.Request, bool]:
     """The request as the app gets it, and whether it has a body."""
+    if visit.scope["method"] == "CONNECT":
+        # It asks for a tunnel, which has no end that an answer could have.
+        allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+        raise ApiError("method_not_allowed", f"CONNECT is not offered here; {allow} are", headers={"Allow": allow})
     headers = visit.headers
     chunked = "transfer-encoding" in headers
     passed = Rewriting(visit.place, visit.outside).request(visit.scope["headers"])
