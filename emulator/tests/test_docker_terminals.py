@@ -249,6 +249,19 @@ async def test_relays_end_when_their_caller_closes_or_the_container_goes(instanc
         await until(lambda: here.num_fds() <= descriptors and len(asyncio.all_tasks()) <= tasks)
 
 
+async def test_a_relay_that_is_killed_while_it_waits_is_replaced(instance: str) -> None:
+    async with opened(instance, debian(), relayed=True) as engine:
+        ref = await engine.start(SandboxSpec("s-1"))
+        server = await engine.exec(ref, CommandSpec(f"python3 -c {shlex.quote(SERVER)}"))
+        await listens(engine, ref)
+        loop = asyncio.get_running_loop()
+        for _ in range(5):
+            with await engine.connect(ref, 8000) as stream:
+                assert await loop.sock_recv(stream, 6) == b"hello "
+            await run(engine, ref, "pkill -9 -f '[f]ar.recv'")
+        await server.signal(9)
+
+
 async def test_an_image_without_any_program_to_relay_with_is_told_what_to_install(instance: str) -> None:
     async with opened(instance, debian(), relayed=True) as engine:
         ref = await engine.start(SandboxSpec("s-1"))

@@ -21,6 +21,7 @@ from . import (
     NotAFile,
     NotWritable,
     PathNotFound,
+    PortClosed,
     SandboxError,
     SandboxGone,
     SandboxUnavailable,
@@ -30,7 +31,7 @@ from . import (
 from .children import shell_argv
 from .docker_exec import Endpoint
 from .docker_reach import Listener, listeners
-from .docker_relay import Relay, open_relay
+from .docker_relay import Relay, ready_relay
 from .docker_terminal import DockerTerminal, open_terminal
 from .warm_shell import Reply, Shell, ShellProcess, ShellStock
 
@@ -41,6 +42,7 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SHELLS_OWN: Final = {"IFS", "UID", "EUID", "PPID", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO", "_"}
 _NOT_FROM_LOGIN: Final = {"PWD", "OLDPWD", "SHLVL"}
 _LOGIN_PATIENCE: Final = 5.0
+_SPARE_SECONDS: Final = 5.0
 _TOKEN: Final = "CHASER_TERMINAL"  # noqa: S105 - its name
 """The variable by which the root's shell tells what to end when the emulator has died."""
 
@@ -78,6 +80,8 @@ class Container:
         self._watched: list[int] = []
         self._tasks: set[asyncio.Task[object]] = set()
         self._terminals: set[DockerTerminal] = set()
+        self._spare: Relay | None = None
+        self._sparing = False
         self._relays: set[asyncio.Task[None]] = set()
         self._token = secrets.token_hex(8)
         self._closed = False
@@ -246,28 +250,64 @@ class Container:
         """A stream to a port by a relay inside."""
         opening = asyncio.create_task(self._relay(port, hosts))
         try:
-            return (await asyncio.shield(opening)).near
+            return await asyncio.shield(opening)
         except asyncio.CancelledError:
-            opening.add_done_callback(_close_near)
+            opening.add_done_callback(_close)
             raise
 
-    async def _relay(self, port: int, hosts: Sequence[str]) -> Relay:
-        async with self._opening:
-            relay = await open_relay(
-                self._endpoint,
-                self.ref,
-                port,
-                hosts,
-                env=[f"{_TOKEN}={self._token}"],
-                patience=self._patience,
-                end=lambda pid: self._ask(f"_chaser_clear {pid:d} {pid:d}; _chaser_say ok"),
-            )
+    async def _relay(self, port: int, hosts: Sequence[str]) -> socket.socket:
+        relay, self._spare = self._spare, None
+        near = None
+        if relay is not None:
+            # It may have been killed while it waited, and a new one knows better.
+            try:
+                near = await relay.connect(port, hosts, self._patience)
+            except (PortClosed, SandboxGone):
+                await relay.close()
+            except BaseException:
+                await relay.close()
+                raise
+        if relay is None or near is None:
+            relay = await self._ready_relay()
+            try:
+                near = await relay.connect(port, hosts, self._patience)
+            except BaseException:
+                await relay.close()
+                raise
         running = asyncio.create_task(relay.run())
         self._relays.add(running)
         running.add_done_callback(self._relays.discard)
         # One that is cancelled before it has begun could not do that itself.
         running.add_done_callback(lambda _: relay.drop())
-        return relay
+        if self._spare is None and not self._sparing:
+            self._sparing = True
+            self._spawn(self._keep_spare())
+        return near
+
+    async def _ready_relay(self) -> Relay:
+        async with self._opening:
+            return await ready_relay(
+                self._endpoint,
+                self.ref,
+                env=[f"{_TOKEN}={self._token}"],
+                patience=self._patience,
+                end=lambda pid: self._ask(f"_chaser_clear {pid:d} {pid:d}; _chaser_say ok"),
+            )
+
+    async def _keep_spare(self) -> None:
+        """Have the next relay ready for a while: who connects once mostly connects again."""
+        try:
+            relay = await self._ready_relay()
+        finally:
+            self._sparing = False
+        self._spare = relay
+        try:
+            await asyncio.sleep(_SPARE_SECONDS)
+        finally:
+            # Who has taken it out meanwhile has it.
+            if self._spare is relay:
+                self._spare = None
+                relay.drop()
 
     # The root's shell
 
@@ -432,10 +472,10 @@ class _Chunks:
             self._process.abandon()
 
 
-def _close_near(opening: asyncio.Task[Relay]) -> None:
+def _close(opening: asyncio.Task[socket.socket]) -> None:
     """Close what a caller who has gone would have got."""
     if not opening.cancelled() and opening.exception() is None:
-        opening.result().near.close()
+        opening.result().close()
 
 
 def _environment(env: Mapping[str, str]) -> tuple[str, list[str]]:

@@ -15,14 +15,20 @@ from .warm_shell import refusal
 
 _CHUNK: Final = 64 * 1024
 
+End = Callable[[int], Awaitable[object]]
+
 # A relay tells on standard error what becomes of it: pid, then open, closed or none, then eof with how many bytes it
 # has passed on, as one stream cannot tell of both directions. Its arguments are the port, then addresses to try.
 _PYTHON: Final = r"""
 import os, socket, sys, threading
 def say(*words): os.write(2, (" ".join(map(str, words)) + "\n").encode())
-for host in sys.argv[2:]:
+line = b""
+while not line.endswith(b"\n"):
+    line += os.read(0, 1) or sys.exit()
+port, *hosts = line.decode().split()
+for host in hosts:
     try:
-        far = socket.create_connection((host, int(sys.argv[1])))
+        far = socket.create_connection((host, int(port)))
         break
     except OSError:
         pass
@@ -47,14 +53,16 @@ sending.join()
 
 _PERL: Final = r"""
 use Socket qw(:all);
-my $port = shift;
+my ($line, $byte) = ("", "");
+while (substr($line, -1) ne "\n") { sysread(STDIN, $byte, 1) or exit; $line .= $byte; }
+my ($port, @hosts) = split " ", $line;
 sub put {
     my ($to, $data) = @_;
     while (length $data) { my $n = syswrite($to, $data); return 0 unless $n; substr($data, 0, $n, ""); }
     1;
 }
 my $far;
-for my $host (@ARGV) {
+for my $host (@hosts) {
     my $six = $host =~ /:/;
     socket(my $one, $six ? AF_INET6 : AF_INET, SOCK_STREAM, 0) or next;
     my $where = $six ? pack_sockaddr_in6($port, inet_pton(AF_INET6, $host)) : pack_sockaddr_in($port, inet_aton($host));
@@ -99,8 +107,10 @@ go();
 # bash cannot half-close, and the others here end when the far side does; so they need not say so.
 _LAUNCH: Final = r"""
 echo pid $$ >&2
-if command -v python3 >/dev/null; then exec python3 -S -c "$_chaser_python" "$@"; fi
-if command -v perl >/dev/null; then exec perl -e "$_chaser_perl" "$@"; fi
+if command -v python3 >/dev/null; then exec python3 -S -c "$_chaser_python"; fi
+if command -v perl >/dev/null; then exec perl -e "$_chaser_perl"; fi
+IFS=' ' read -r _chaser_line || exit 0
+set -- $_chaser_line
 if command -v node >/dev/null; then exec node -e "$_chaser_node" "$@"; fi
 _chaser_host=$2
 [ -z "$3" ] || grep -q . /proc/net/tcp || _chaser_host=$3
@@ -130,52 +140,25 @@ _NONE: Final = (
 )
 
 
-async def open_relay(
-    endpoint: Endpoint,
-    ref: str,
-    port: int,
-    hosts: Sequence[str],
-    *,
-    env: Sequence[str],
-    patience: float,
-    end: Callable[[int], Awaitable[object]],
-) -> Relay:
-    """Have a relay connect to the first of `hosts` that answers. `end` kills what a relay has started, by its pid."""
+async def ready_relay(endpoint: Endpoint, ref: str, *, env: Sequence[str], patience: float, end: End) -> Relay:
+    """Have a relay wait for where to connect to. `end` kills what a relay has started, by its pid."""
     programs = [f"_chaser_python={_PYTHON}", f"_chaser_perl={_PERL}", f"_chaser_node={_NODE}"]
-    argv = ["sh", "-c", _LAUNCH, "chaser", str(port), *hosts]
     try:
         async with asyncio.timeout(patience):
-            stream = await open_exec(endpoint, ref, argv, user="0", env=[*env, *programs])
-            near, ours = socket.socketpair()
-            relay = Relay(stream, near, ours, end, half=endpoint.tls is None)
-            try:
-                await relay.opened()
-            except BaseException:
-                near.close()
-                await relay.close()
-                raise
+            stream = await open_exec(endpoint, ref, ["sh", "-c", _LAUNCH], user="0", env=[*env, *programs])
     except TimeoutError as error:
         raise SandboxUnavailable("The container engine does not answer.") from error
     except ExecError as error:
         raise refusal(str(error), None) from error
-    return relay
+    return Relay(stream, end, half=endpoint.tls is None)
 
 
 class Relay:
-    """The near end: `near` is its caller's, and everything ends when that is closed or the far side has ended."""
+    """The near end: everything ends when its caller closes its socket, or when the far side has ended."""
 
-    def __init__(
-        self,
-        stream: ExecStream,
-        near: socket.socket,
-        ours: socket.socket,
-        end: Callable[[int], Awaitable[object]],
-        *,
-        half: bool,
-    ) -> None:
-        self.near = near
+    def __init__(self, stream: ExecStream, end: End, *, half: bool) -> None:
         self._stream = stream
-        self._ours = ours
+        self._ours: socket.socket | None = None
         self._end = end
         self._half = half
         self._told = 0
@@ -183,11 +166,21 @@ class Relay:
         self._first = b""
         self._until: int | None = None
         self._passed = 0
-        near.setblocking(False)
-        ours.setblocking(False)
 
-    async def opened(self) -> None:
-        """Wait until the far side is connected."""
+    async def connect(self, port: int, hosts: Sequence[str], patience: float) -> socket.socket:
+        """Connect to the first of `hosts` that answers, and answer the caller's end, which is non-blocking."""
+        try:
+            async with asyncio.timeout(patience):
+                self._stream.write(f"{port:d} {' '.join(hosts)}\n".encode())
+                await self._opened()
+        except TimeoutError as error:
+            raise SandboxUnavailable("The container engine does not answer.") from error
+        near, self._ours = socket.socketpair()
+        near.setblocking(False)
+        self._ours.setblocking(False)
+        return near
+
+    async def _opened(self) -> None:
         while (data := await self._stream.read_some()) is not None:
             self._first += data
             for words in self._news():
@@ -216,7 +209,8 @@ class Relay:
 
     async def run(self) -> None:
         """Pass on both ways until it is over."""
-        tasks = (asyncio.create_task(self._up()), asyncio.create_task(self._down()))
+        assert self._ours is not None  # noqa: S101  # it is connected
+        tasks = (asyncio.create_task(self._up(self._ours)), asyncio.create_task(self._down(self._ours)))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -228,33 +222,33 @@ class Relay:
                 self.drop()
         await self.close()
 
-    async def _up(self) -> None:
+    async def _up(self, ours: socket.socket) -> None:
         """From the caller to the far side; returns when the caller has closed its end, as a whole."""
         loop = asyncio.get_running_loop()
         with contextlib.suppress(OSError):
-            while data := await loop.sock_recv(self._ours, _CHUNK):
+            while data := await loop.sock_recv(ours, _CHUNK):
                 self._stream.write(data)
                 await self._stream.drain()
             if self._half:
                 self._stream.write_eof()
         # The end of one direction looks like the end of both until it is asked, and the loop does not ask.
         hung_up = select.poll()
-        hung_up.register(self._ours, 0)
+        hung_up.register(ours, 0)
         while not hung_up.poll(0):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 
-    async def _down(self) -> None:
+    async def _down(self, ours: socket.socket) -> None:
         """From the far side to the caller; returns when that is over."""
         loop = asyncio.get_running_loop()
         data: bytes | None = self._first
         with contextlib.suppress(OSError):
             while data is not None:
                 if data:
-                    await loop.sock_sendall(self._ours, data)
+                    await loop.sock_sendall(ours, data)
                     self._passed += len(data)
                 self._news()
                 if self._until is not None and self._passed >= self._until:
-                    self._ours.shutdown(socket.SHUT_WR)
+                    ours.shutdown(socket.SHUT_WR)
                     while await self._stream.read_some() is not None:
                         pass
                     return
@@ -263,7 +257,8 @@ class Relay:
     def drop(self) -> None:
         """Let go of what is held here."""
         self._stream.close()
-        self._ours.close()
+        if self._ours is not None:
+            self._ours.close()
 
     async def close(self) -> None:
         """Let go, and end what runs inside."""
