@@ -130,8 +130,9 @@ class Store:
         """A transaction, committed at the end of the block and rolled back when the block raises."""
         async with self._writing:
             transaction = Transaction(self._writer)
-            await self._writer.execute("BEGIN IMMEDIATE")
             try:
+                # Inside, as a caller who is cancelled while it begins leaves it begun.
+                await self._writer.execute("BEGIN IMMEDIATE")
                 yield transaction
                 # A caller that leaves while the commit is under way must not leave the lock before it.
                 await asyncio.shield(self._writer.commit())
