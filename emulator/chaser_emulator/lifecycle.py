@@ -153,16 +153,24 @@ class Lifecycle:
     async def _launch(self, row: Row, ref: str, env: Mapping[str, str]) -> None:
         """Start the browser of a sandbox; without one it is stopped, and SandboxError raised."""
 
-        async def ended(session_id: str, failure: str | None) -> None:
-            fresh = await rows.get(self._store, session_id)
-            if fresh is not None and fresh["status"] == RUNNING:
-                await self.lost(fresh, failure)
+        async def ended(failure: str | None) -> None:
+            self._spawn(self._browser_ended(row, ref, failure), name=row["id"])
 
         try:
             await self._browsers.start(row["id"], ref, env, ended)
         except BaseException:
             await asyncio.shield(self._engine.stop(ref))
             raise
+
+    async def _browser_ended(self, row: Row, ref: str, failure: str | None) -> None:
+        """End the session of a browser that ended by itself; `failure` None means that a client closed it."""
+        async with self._store.transaction() as tx:
+            # First of all: whoever asks meanwhile would find a running session without a sandbox.
+            mine = await rows.set_status(tx, row["id"], TERMINATING, expected=[STARTING, RUNNING])
+        if mine:
+            with contextlib.suppress(SandboxError):
+                await self._engine.stop(ref)
+            await self._end(row, FAILED if failure else TERMINATED, failure)
 
     # Leases
 
@@ -326,17 +334,14 @@ class Lifecycle:
             await self.lost(row)
         return [await rows.get(self._store, row["id"]) or row if row["id"] in lost else row for row in listed]
 
-    async def lost(self, row: Row, failure: str | None = "the sandbox ended on its own") -> None:
-        """Note that a sandbox ended behind our back, and clear away what is left of it.
-
-        `failure` None is an end that a client brought about from the inside.
-        """
+    async def lost(self, row: Row) -> None:
+        """Note that a sandbox ended behind our back, and clear away what is left of it."""
         await self._browsers.close(row["id"])
         with contextlib.suppress(SandboxError):
             await self._engine.stop(row["ref"])
         fresh = await rows.get(self._store, row["id"])
         if fresh is not None and fresh["status"] == RUNNING:
-            await self._end(row, FAILED if failure else TERMINATED, failure)
+            await self._end(row, FAILED, "the sandbox ended on its own")
 
     async def recover(self) -> None:
         """After a start: adopt the sandboxes that live on, end the sessions that have none, remove strays."""

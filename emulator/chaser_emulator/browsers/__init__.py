@@ -39,8 +39,8 @@ class Browser:
     closing: bool = False
 
 
-Ended = Callable[[str, str | None], Awaitable[None]]
-"""Told of a browser that ended by itself: its session, and what went wrong (None: it was asked to close)."""
+Ended = Callable[[str | None], Awaitable[None]]
+"""Told of a browser that ended by itself, and what went wrong (None: a client asked it to close)."""
 
 
 class Browsers:
@@ -135,7 +135,7 @@ class Browsers:
         del self._running[browser.session_id]
         await self._let_go(browser.session_id)
         # A client may close the browser by its protocol; that is no failure.
-        await ended(browser.session_id, None if code == 0 else chromium.why_it_ended(code, browser.tail))
+        await ended(None if code == 0 else chromium.why_it_ended(code, browser.tail))
 
     async def _let_go(self, session_id: str) -> None:
         if (opened := self._relays.pop(session_id, None)) is not None:
