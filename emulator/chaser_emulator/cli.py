@@ -188,7 +188,7 @@ def _serving(command: F) -> F:
         _option(
             "--forward-timeout",
             type=click.FloatRange(min=0, min_open=True),
-            default=60.0,
+            default=60,
             show_default=True,
             help="Seconds that a forwarded port may take for its first byte.",
         ),
