@@ -40,7 +40,7 @@ from .docker_disks import Volumes
 from .docker_image import Image, have_image
 from .docker_line import SLOW, Line, info
 from .docker_pool import Pool
-from .docker_reach import direct, is_direct, own_address, places, reachable
+from .docker_reach import direct, own_address, places, reachable
 
 T = TypeVar("T")
 
@@ -337,18 +337,20 @@ class DockerEngine:
         return await self._within(ref, lambda container: self._connect(container, port))
 
     async def _connect(self, container: Container, port: int) -> socket.socket:
-        found = await container.listeners()
-        hosts = places(found, port)
-        if self._reachable:
-            if container.ref not in self._addresses:
-                told = await self._inspect(container.ref)
-                self._addresses[container.ref] = own_address(told) if told is not None else None
-            address = self._addresses[container.ref]
-            if address is not None and is_direct(found, port, address):
-                stream, self._reachable = await direct(address, port)
-                if stream is not None:
-                    return stream
-        return await container.relay(port, hosts)
+        # Just to try is many times quicker than to have the kernel list who listens.
+        if self._reachable and (address := await self._address(container.ref)) is not None:
+            await container.check()
+            stream, self._reachable = await direct(address, port)
+            if stream is not None:
+                return stream
+        return await container.relay(port, places(await container.listeners(), port))
+
+    async def _address(self, ref: str) -> str | None:
+        """Where a container is reached from here, if it is."""
+        if ref not in self._addresses:
+            told = await self._inspect(ref)
+            self._addresses[ref] = own_address(told) if told is not None else None
+        return self._addresses[ref]
 
     async def _within(self, ref: str, work: Callable[[Container], Awaitable[T]]) -> T:
         """Do something in a container. What fails because the container is just ending is a SandboxGone."""

@@ -240,6 +240,11 @@ class Container:
 
     # Ports
 
+    async def check(self) -> None:
+        """SandboxGone when it has ended, and its address may be another's."""
+        if not await self._ask("_chaser_say ok"):
+            raise SandboxGone("The sandbox has ended.")
+
     async def listeners(self) -> list[Listener]:
         reply = await self._ask("_chaser_ports")
         if not reply:

@@ -92,12 +92,6 @@ def own_address(found: Mapping[str, Any]) -> str | None:
     return None
 
 
-def is_direct(found: Sequence[Listener], port: int, address: str) -> bool:
-    """Whether a port is listened on at an address that is reached from outside."""
-    outside = {ipaddress.ip_address(address), ipaddress.ip_address("0.0.0.0"), ipaddress.ip_address("::")}  # noqa: S104
-    return any(one.port == port and one.address in outside for one in found)
-
-
 async def direct(address: str, port: int) -> tuple[socket.socket | None, bool]:
     """A connection to an address of a container, if it can be had, and whether such addresses are worth a try."""
     stream = socket.socket()
