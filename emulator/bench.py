@@ -33,7 +33,7 @@ from chaser_emulator.clock import new_id
 from chaser_emulator.server import running
 from chaser_emulator.settings import Settings
 from chaser_emulator.store import Store
-from requirements import reason_missing
+from requirements import chromium, reason_missing
 
 _BARE = """
 import socket, sys, uvicorn
@@ -50,7 +50,9 @@ Row = tuple[str, str, str]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", help="a word of the rows to measure: start, api, exec, files, terminals, memory")
+    parser.add_argument(
+        "--only", help="a word of the rows to measure: start, api, exec, files, terminals, browsers, memory"
+    )
     only = parser.parse_args().only
     table = Table("what", "measured", "compared with", title="chaser-emulator")
     for name, measure in (
@@ -61,6 +63,7 @@ def main() -> None:
         ("forward", forwards),
         ("files", files),
         ("terminals", terminals),
+        ("browsers", browsers),
         ("disks", disks),
         ("memory", memory),
     ):
@@ -273,6 +276,73 @@ def execs() -> Iterator[Row]:
             for session_id in sessions:
                 client.delete(f"/v1/sessions/{session_id}", params={"force": "true"})
             client.close()
+
+
+def browsers() -> Iterator[Row]:
+    program = chromium()
+    if program is None:
+        return
+    with process_on("local") as state, tempfile.TemporaryDirectory() as folder:
+        headers = {"Authorization": f"Bearer {state['api_key']}"}
+        with httpx.Client(base_url=state["url"], headers=headers, timeout=60) as client:
+            starts, closings = [], []
+            for _ in range(5):
+                began = time.perf_counter()
+                session = client.post("/v1/sessions", json={"session_type": "browser", "ephemeral": True}).json()
+                starts.append(time.perf_counter() - began)
+                expect(session["status"] == "running", str(session))
+                began = time.perf_counter()
+                client.delete(f"/v1/sessions/{session['id']}")
+                closings.append(time.perf_counter() - began)
+            session = client.post("/v1/sessions", json={"session_type": "browser", "ephemeral": True}).json()
+            url = client.get(f"/v1/sessions/{session['id']}/json/version").json()["webSocketDebuggerUrl"]
+            through = _round_trips(url)
+            client.delete(f"/v1/sessions/{session['id']}")
+        bare_starts = []
+        for number in range(5):
+            began = time.perf_counter()
+            with _bare_chromium(program, f"{folder}/{number}") as url:
+                bare_starts.append(time.perf_counter() - began)
+                bare = _round_trips(url)
+        ratio = statistics.median(starts) / statistics.median(bare_starts)
+        against = f"bare Chromium {median_ms(bare_starts):.0f} ms, × {ratio:.2f}"
+        yield "browser session to running, local", f"{median_ms(starts):.0f} ms", against
+        yield "browser session to its end, local", f"{median_ms(closings):.0f} ms", ""
+        ratio = statistics.median(through) / statistics.median(bare)
+        yield "CDP round trip", f"{median_ms(through):.2f} ms", f"bare Chromium {median_ms(bare):.2f} ms, × {ratio:.2f}"
+
+
+@contextmanager
+def _bare_chromium(program: str, profile: str) -> Iterator[str]:
+    """The address that drives a Chromium of our own."""
+    command = [
+        program,
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--remote-debugging-port=0",
+    ]
+    command += ["--disable-background-networking", f"--user-data-dir={profile}", "about:blank"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None  # noqa: S101 - a pipe was asked for
+        try:
+            yield next(line.split()[-1] for line in process.stderr if line.startswith("DevTools listening on"))
+        finally:
+            process.kill()
+
+
+def _round_trips(url: str) -> list[float]:
+    from websockets.sync.client import connect
+
+    times = []
+    with connect(url, compression=None, max_size=None) as socket:
+        for number in range(1, 301):
+            began = time.perf_counter()
+            socket.send(json.dumps({"id": number, "method": "Browser.getVersion"}))
+            expect(json.loads(socket.recv())["id"] == number, "another answer")
+            times.append(time.perf_counter() - began)
+    return times
 
 
 def _docker_itself(session_id: str, image: str) -> tuple[list[float], list[float]]:

@@ -27,6 +27,9 @@ _LOOK = 1.0
 _REPEAT = 5.0
 """Seconds after which a picture that has not changed is sent again, so that nobody takes the stream for dead."""
 
+_ONCE_MORE = 0.3
+"""Seconds after which a new picture is sent a second time: some browsers show a part only once the next one begins."""
+
 _PICTURE: dict[str, Any] = {"format": "jpeg", "quality": 70, "maxWidth": 1280, "maxHeight": 1024, "everyNthFrame": 1}
 
 
@@ -52,13 +55,14 @@ class Screen:
             self._filming = asyncio.create_task(self._film())
         try:
             yield f"--{BOUNDARY}\r\n".encode()
-            seen = 0
+            seen, patience = 0, _REPEAT
             while not self.ended.is_set():
                 changed = self._changed
                 if self._picture and self._number != seen:
-                    seen = self._number
+                    seen, patience = self._number, _ONCE_MORE
                     yield _part(self._picture)
-                elif not await self._news(changed) and self._picture:
+                elif not await self._news(changed, patience) and self._picture:
+                    patience = _REPEAT
                     yield _part(self._picture)
         finally:
             self._viewers -= 1
@@ -67,11 +71,11 @@ class Screen:
                 self._filming = None
                 self._picture = b""
 
-    async def _news(self, changed: asyncio.Event) -> bool:
+    async def _news(self, changed: asyncio.Event, patience: float) -> bool:
         """Wait for another picture or the end; False when there is neither for a while."""
         waits = [asyncio.ensure_future(changed.wait()), asyncio.ensure_future(self.ended.wait())]
         try:
-            done, _ = await asyncio.wait(waits, timeout=_REPEAT, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(waits, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             return bool(done)
         finally:
             for wait in waits:
