@@ -6,13 +6,16 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from chaser_emulator.browsers import devtools, refusals
 from chaser_emulator.operations import Upgrade
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
 
 _GOING_AWAY = 1001
 

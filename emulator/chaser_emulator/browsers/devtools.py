@@ -8,14 +8,16 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import h11
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from chaser_emulator.sandbox import Engine
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
 
 FRAME_LIMIT = 2**28
 """Bytes of a message of the protocol: screenshots and traces are large."""
@@ -97,6 +99,9 @@ async def first_page(place: Place) -> None:
 @asynccontextmanager
 async def socket_to(place: Place, path: str) -> AsyncIterator[ClientConnection]:
     """A WebSocket to `browser/<guid>` or `page/<target>`. Raises NoTarget, Failed and SandboxError."""
+    # On use, as it would be a tenth of a start.
+    from websockets.asyncio.client import connect
+
     stream = await place.engine.connect(place.ref, place.port)
     try:
         opened = await connect(
