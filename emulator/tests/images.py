@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import io
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -20,10 +21,14 @@ from requirements import refuse
 BUSYBOX = "chaser-test/busybox:latest"
 BUSYBOX_AS_UBUNTU = "chaser-test/busybox-as-ubuntu:latest"
 DEBIAN = "chaser-test/debian:latest"
+CHROMIUM = "chaser-test/chromium:latest"
+CHROMIUM_AS_UBUNTU = "chaser-test/chromium-as-ubuntu:latest"
 
 _PASSWD = "root:x:0:0:root:/root:/bin/sh\nubuntu:x:1000:1000:ubuntu:/home/ubuntu:/bin/sh\n"
 _GROUP = "root:x:0:\nubuntu:x:1000:\n"
 _PACKAGES = ("bash", "python3", "git", "procps", "ca-certificates")
+_BY_NAME = re.compile(r"/lib(?:softokn3|freebl3|freeblpriv3|nssckbi)\.(?:so|chk)$")
+_CHROMIUM_ROOTS = ("/usr/lib/chromium", "/usr/bin/chromium", "/etc/chromium.d", "/etc/fonts", "/usr/share/fontconfig")
 
 
 def busybox() -> str:
@@ -39,6 +44,16 @@ def busybox_as_ubuntu() -> str:
 def debian() -> str:
     """A minimal Debian with bash, python3, git and procps, and user ubuntu (1000). The first time takes a minute."""
     return _image(DEBIAN, _debian_tar)
+
+
+def chromium() -> str:
+    """The same Debian with this machine's Chromium, what it links to, and one family of fonts."""
+    return _layer(CHROMIUM, debian, _add_chromium)
+
+
+def chromium_as_ubuntu() -> str:
+    """That with `USER ubuntu`."""
+    return _layer(CHROMIUM_AS_UBUNTU, chromium, None, changes=["USER ubuntu"])
 
 
 def cache() -> Path:
@@ -63,6 +78,35 @@ def _image(name: str, tar: Callable[[], Path], changes: Sequence[str] = ()) -> s
                     str(path), repository=repository, tag=tag, changes=list(changes) or None
                 )
                 client.images.get(name)
+    finally:
+        client.close()
+    return name
+
+
+def _layer(
+    name: str, below: Callable[[], str], add: Callable[[tarfile.TarFile], None] | None, changes: Sequence[str] = ()
+) -> str:
+    """An image that is another one and some files more."""
+    under = below()
+    client = docker.from_env(timeout=120)
+    try:
+        with _lock("images"), tempfile.TemporaryFile(dir=cache()) as file:
+            try:
+                client.images.get(name)
+                return name
+            except ImageNotFound:
+                pass
+            container = client.api.create_container(under, command=["true"])["Id"]
+            try:
+                if add is not None:
+                    with tarfile.open(fileobj=file, mode="w") as tar:
+                        add(tar)
+                    file.seek(0)
+                    client.api.put_archive(container, "/", file)
+                repository, _, tag = name.partition(":")
+                client.api.commit(container, repository, tag, changes="\n".join(changes) or None)
+            finally:
+                client.api.remove_container(container, v=True)
     finally:
         client.close()
     return name
@@ -133,6 +177,25 @@ def _debian_tar() -> Path:
         subprocess.run(["tar", "-C", str(root), "-cf", str(half), *leave_out, "."], check=True)
         half.rename(path)
     return path
+
+
+def _add_chromium(tar: tarfile.TarFile) -> None:
+    program = Path("/usr/lib/chromium/chromium")
+    if not program.exists():
+        refuse("chromium", "an image with it is made of Debian's package, which is not installed here")
+    # What NSS loads by name, ldd does not tell.
+    by_name = [path for path in map(str, program.parents[1].glob("*/lib*")) if _BY_NAME.search(path)]
+    linked = subprocess.run(["ldd", program, *by_name], capture_output=True, text=True, check=False).stdout
+    found = {Path(path) for path in [*by_name, *re.findall(r"(?:=> |^\t)(/\S+)", linked, re.MULTILINE)]}
+    found |= {Path(path) for path in _CHROMIUM_ROOTS}
+    found |= {font for font in Path("/usr/share/fonts").glob("*/*") if font.name == "dejavu"}
+    for path in sorted(found):
+        if path.exists():
+            # A library may be named by way of /lib, and by a link to it; both its name and what it leads to are taken.
+            place = path.parent.resolve() / path.name
+            tar.add(place, str(place).lstrip("/"))
+            if place.is_symlink():
+                tar.add(place.resolve(), str(place.resolve()).lstrip("/"))
 
 
 def _codename() -> str:
