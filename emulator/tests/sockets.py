@@ -64,11 +64,11 @@ class Tty:
         self.type(f"{text}; echo en''ded\n")
         self.until(rb"ended\r?\n")
 
-    def end(self) -> tuple[int | None, int]:
+    def end(self, seconds: float = PATIENCE) -> tuple[int | None, int]:
         """(the exit code, if one was told; the code that the socket was closed with), after all output."""
         while True:
             try:
-                self.take()
+                self.take(seconds)
             except ConnectionClosed as closed:
                 codes = [one["exit_code"] for one in self.messages if one["type"] == "exit"]
                 assert len(codes) <= 1
