@@ -30,8 +30,9 @@ ROOT = "/data/chaser"
 """Where a browser's sandbox has its disk, besides the usual place."""
 
 _NOT_FOUND = 127
+_KILLED = 137
 _LISTENS = re.compile(r"^DevTools listening on ws://[^/]*:(\d{1,5})/devtools/browser/([0-9A-Za-z-]+)$")
-_NOISE = re.compile(r":(?:WARNING|INFO|VERBOSE\d*):|/dbus/|dbus/")
+_NOISE = re.compile(r":(?:WARNING|INFO|VERBOSE\d*):|/dbus/|dbus/|GLib[\w-]*-(?:CRITICAL|WARNING) ")
 _STAMP = re.compile(r"^\[[^\]]*\]\s*")
 
 _FLAGS = (
@@ -109,6 +110,8 @@ def why_it_ended(code: int, tail: Iterable[str]) -> str:
     """One sentence about a browser that ended: its last line that is no mere noise."""
     if code == _NOT_FOUND:
         return MISSING
+    if code == _KILLED:
+        return "Chromium was killed (SIGKILL), by somebody or because the memory of its sandbox ran out."
     lines = [line for line in tail if not _NOISE.search(line)]
     said = _STAMP.sub("", lines[-1])[:300] if lines else "it said nothing"
     return f"Chromium ended with code {code}: {said}"
