@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import ipaddress
 import re
 import ssl
 from dataclasses import dataclass, field
@@ -79,13 +80,18 @@ async def way_through(url: str, *, local: bool) -> tuple[str, Relay | None]:
     """What Chromium is told of a proxy, and the relay to keep open for it, if it needs one.
 
     `local` is whether the browser shares this machine's loopback address. Raises SandboxUnavailable where a relay
-    could not be reached.
+    or the proxy could not be reached.
     """
     parts = urlsplit(url)
     scheme = {"socks5h": "socks5"}.get(parts.scheme.lower(), parts.scheme.lower())
     port = parts.port or _PORTS[scheme]
     host = parts.hostname or ""
     shown = f"[{host}]" if ":" in host else host
+    if not local and _is_loopback(host):
+        raise SandboxUnavailable(
+            f"A container does not reach the proxy {shown}:{port}, which is an address of its own there; "
+            "name one that containers reach, such as this machine's on their network."
+        )
     if parts.username is None:
         # Chromium lets a SOCKS proxy look names up, whatever the h says.
         return f"{scheme}://{shown}:{port}", None
@@ -96,6 +102,15 @@ async def way_through(url: str, *, local: bool) -> tuple[str, Relay | None]:
     relay = Relay(_Proxy(scheme, host, port, unquote(parts.username), unquote(parts.password or "")))
     kind = "socks5" if scheme == "socks5" else "http"
     return f"{kind}://127.0.0.1:{await relay.open()}", relay
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        name = host.rstrip(".")
+        return name == "localhost" or name.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
 
 
 async def _meet_socks(
