@@ -16,8 +16,8 @@ from chaser_emulator.sandbox import (
     FileDownload,
     Process,
     SandboxError,
-    SandboxGone,
     SandboxSpec,
+    SandboxUnavailable,
     Terminal,
     TerminalSpec,
 )
@@ -62,11 +62,9 @@ class BrowsersApart:
     async def start(self, spec: SandboxSpec) -> str:
         if not spec.browser:
             return await self._main.start(spec)
-        async with self._deciding:
-            if self._home is None:
-                self._home = self._main if await self._has_program(spec) else await self._beside()
-        ref = await self._home.start(spec)
-        if self._home is self._second:
+        home = await self._home_of(spec)
+        ref = await home.start(spec)
+        if home is self._second:
             self._refs.add(ref)
         return ref
 
@@ -114,6 +112,20 @@ class BrowsersApart:
     async def disk_bytes(self, disk_id: str) -> int | None:
         return await (await self._holder(disk_id)).disk_bytes(disk_id)
 
+    async def _home_of(self, spec: SandboxSpec) -> Engine:
+        """Where a browser runs: with its disk, which an emulator of another image may have made elsewhere."""
+        if spec.disk_id is not None and spec.disk_id in self._beside_disks():
+            return await self._beside()
+        async with self._deciding:
+            if self._home is None:
+                self._home = self._main if await self._has_program(spec) else await self._beside()
+        if self._home is not self._main and spec.disk_id is not None and spec.disk_id in await self._main.disks():
+            raise SandboxUnavailable(
+                "This browser's profile is in containers, and their image has no Chromium any more; "
+                "start the emulator with an --image that has one."
+            )
+        return self._home
+
     def _of(self, ref: str) -> Engine:
         return self._second if self._second is not None and ref in self._refs else self._main
 
@@ -139,8 +151,6 @@ class BrowsersApart:
             found = " || ".join(f"command -v {name}" for name in self._programs)
             process = await self._main.exec(ref, CommandSpec(f"{found} || exit 3", cwd="/"))
             return await process.wait() == 0
-        except SandboxGone:
-            return False
         finally:
             try:
                 await asyncio.shield(self._main.stop(ref))
