@@ -51,8 +51,8 @@ def docker(settings: Settings, instance: str, *, warm: int = 0) -> DockerEngine:
 
 def _with_browsers(main: Engine, settings: Settings, data_dir: Path, instance: str) -> Engine:
     """The engine with browsers on this machine where its image has none."""
-    programs = (settings.browser,) if settings.browser else chromium.NAMES
-    return BrowsersApart(main, lambda: local(data_dir, instance), data_dir, programs)
+    look = chromium.is_there(settings.browser)
+    return BrowsersApart(main, lambda: local(data_dir, instance), data_dir, look)
 
 
 def local(data_dir: Path, instance: str) -> Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,34 @@ def test_a_proxy_that_no_container_reaches_is_refused_with_the_reason(api: httpx
     assert "A container does not reach the proxy" in message
     assert "word" not in message
     assert containers_of(session["id"]) == []
+
+
+@pytest.fixture
+def hidden() -> Iterator[str]:
+    """An image whose Chromium is where those of Playwright have it, and at a path with a space."""
+    require("docker")
+    require("chromium")
+    name = f"chaser-test/hidden:{uuid.uuid4()}"
+    client = docker.from_env()
+    folders = ("/ms-playwright/chromium-1234/chrome-linux", "/opt/my own")
+    made = " && ".join(f"mkdir -p '{one}' && ln -s /usr/lib/chromium/chromium '{one}/chrome'" for one in folders)
+    container = client.containers.run(
+        images.chromium(), ["sh", "-c", f"rm /usr/bin/chromium && {made}"], detach=True, init=True
+    )
+    container.wait()
+    container.commit(*name.split(":"))
+    container.remove()
+    yield name
+    client.images.remove(name)
+    client.close()
+
+
+@pytest.mark.parametrize("program", [None, "/opt/my own/chrome"])
+def test_a_chromium_at_an_unusual_place_of_the_image_is_found(hidden: str, program: str | None) -> None:
+    with emulator_on("docker", image=hidden, browser=program) as one, http_of(one) as client:
+        session = start(client)
+        assert len(containers_of(session)) == 1
+        end(client, session)
 
 
 def test_a_profile_is_found_again_under_another_image(tmp_path: Path) -> None:

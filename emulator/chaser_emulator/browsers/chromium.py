@@ -18,8 +18,10 @@ NAMES = (
     "headless_shell",
     "chrome-headless-shell",
     "/headless-shell/headless-shell",
+    "/ms-playwright/chromium-*/chrome-linux*/chrome",
+    "/ms-playwright/chromium_headless_shell-*/chrome-*/*headless*shell",
 )
-"""What it is called where it is installed, the fullest ones first."""
+"""What it is called where it is installed, the fullest ones first; a path is a pattern."""
 
 MISSING = (
     "No Chromium is found; install one (Debian: apt install chromium) or name its program with --browser, "
@@ -74,7 +76,7 @@ _SCRIPT = """
 if [ {root} -ef . ]; then cd {root}; set -- --no-sandbox "$@"
 elif [ "$(id -u)" = 0 ]; then set -- --no-sandbox "$@"; fi
 program=
-for name in {names}; do program=$(command -v "$name") && break; done
+for name in {words}; do program=$(command -v "$name") && break; done
 [ -n "$program" ] || exit {not_found}
 mkdir -p profile extensions || exit 1
 rm -rf profile/Singleton* profile/DevToolsActivePort extensions/.new-*
@@ -95,9 +97,18 @@ def command(binary: str | None, proxy_server: str | None) -> CommandSpec:
     if proxy_server is not None:
         # Chromium would go straight to addresses of its own machine, behind the back of the proxy.
         flags += [f"--proxy-server={proxy_server}", "--proxy-bypass-list=<-loopback>"]
-    names = shlex.join([binary] if binary else NAMES)
-    script = f"set -- {shlex.join(flags)}" + _SCRIPT.format(root=ROOT, names=names, not_found=_NOT_FOUND)
+    script = f"set -- {shlex.join(flags)}" + _SCRIPT.format(root=ROOT, words=_words(binary), not_found=_NOT_FOUND)
     return CommandSpec(script)
+
+
+def is_there(binary: str | None) -> CommandSpec:
+    """A command that succeeds where there is a Chromium."""
+    return CommandSpec(f'for name in {_words(binary)}; do command -v "$name" && exit; done; exit 1', cwd="/")
+
+
+def _words(binary: str | None) -> str:
+    """What a shell is to look for."""
+    return shlex.quote(binary) if binary else " ".join(NAMES)
 
 
 def listens(line: str) -> tuple[int, str] | None:

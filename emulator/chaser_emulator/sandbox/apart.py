@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from chaser_emulator.sandbox import (
@@ -31,14 +31,14 @@ class BrowsersApart:
     The second one is opened when it is needed: for a browser, for a disk of one, or after a run that had it open.
     """
 
-    def __init__(self, main: Engine, second: Callable[[], Engine], folder: Path, programs: Sequence[str]) -> None:
-        """`folder` is where the second engine keeps its disks and what runs; `programs` are names of Chromium."""
+    def __init__(self, main: Engine, second: Callable[[], Engine], folder: Path, look: CommandSpec) -> None:
+        """`folder` is where the second engine has its disks and what runs; `look` succeeds where Chromium is."""
         self.name: EngineName = main.name
         self.outlives = main.outlives
         self._main = main
         self._make_second = second
         self._folder = folder
-        self._programs = programs
+        self._look = look
         self._second: Engine | None = None
         self._home: Engine | None = None
         self._opening = asyncio.Lock()
@@ -148,8 +148,7 @@ class BrowsersApart:
         """Whether the main engine's own image has a Chromium: asked in a sandbox of it, once."""
         ref = await self._main.start(SandboxSpec(spec.session_id))
         try:
-            found = " || ".join(f"command -v {name}" for name in self._programs)
-            process = await self._main.exec(ref, CommandSpec(f"{found} || exit 3", cwd="/"))
+            process = await self._main.exec(ref, self._look)
             return await process.wait() == 0
         finally:
             try:
