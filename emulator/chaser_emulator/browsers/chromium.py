@@ -70,11 +70,11 @@ _FLAGS = (
     "--remote-allow-origins=*",
 )
 
-# A sandbox of ours keeps the browser in, and has no room for another one inside; nor has root. What a killed browser or
-# a copied profile says of a process that holds it is about another machine, as it were.
+# A sandbox of ours keeps the browser in, and has no room for another one inside; nor has a container, nor root. What a
+# killed browser or a copied profile says of a process that holds it is about another machine, as it were.
 _SCRIPT = """
 if [ {root} -ef . ]; then cd {root}; set -- --no-sandbox "$@"
-elif [ "$(id -u)" = 0 ]; then set -- --no-sandbox "$@"; fi
+elif [ "$(id -u)" = 0 ] || [ -e /.dockerenv ] || [ -e /run/.containerenv ]; then set -- --no-sandbox "$@"; fi
 program=
 for name in {words}; do program=$(command -v "$name") && break; done
 [ -n "$program" ] || exit {not_found}
