@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import fcntl
 import logging
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chaser_emulator import erase, whereabouts
+from chaser_emulator.sandbox import files
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +32,8 @@ def temporary() -> Iterator[Path]:
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                files.remove_tree(folder)
 
 
 async def clear() -> None:
@@ -42,7 +43,7 @@ async def clear() -> None:
             with (folder / whereabouts.LOCK).open("r+") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 removed = await erase.remove(folder, traces=True)
-                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+                await asyncio.to_thread(files.remove_tree, folder)
         except OSError:
             # It is held, or somebody else's, or another emulator is clearing it.
             continue

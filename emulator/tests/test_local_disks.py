@@ -238,3 +238,25 @@ async def test_a_workspace_that_is_shut_to_its_owner_is_copied_and_deleted(tmp_p
         await run(engine, ref, "chmod 700 /workspace; chmod -R 700 /workspace/shut; cat /workspace/shut/file", cwd="/")
     ).output == b"text\n"
     await engine.close()
+
+
+async def test_a_disk_of_any_depth_is_measured_refused_to_copies_and_deleted(
+    engine: LocalEngine, tmp_path: Path
+) -> None:
+    await engine.stop(await engine.start(SandboxSpec(session_id="sess-1", disk_id="deep")))
+    at = os.open(tmp_path / "data" / "workspaces" / "deep", os.O_RDONLY)
+    for _ in range(2500):
+        os.mkdir("d", dir_fd=at)
+        above, at = at, os.open("d", os.O_RDONLY, dir_fd=at)
+        os.close(above)
+    end = os.open("end", os.O_WRONLY | os.O_CREAT, dir_fd=at)
+    os.write(end, bytes(40_000))
+    os.close(end)
+    os.close(at)
+    used = await engine.disk_bytes("deep")
+    assert used is not None
+    assert used >= 40_000
+    with pytest.raises(SandboxUnavailable, match="longer than 4096 bytes"):
+        await engine.copy_disk("deep", "target")
+    await engine.delete_disk("deep")
+    assert on_disk(tmp_path) == set()

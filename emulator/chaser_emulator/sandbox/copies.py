@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import signal
+import stat
 import sys
 import tempfile
 import time
@@ -21,6 +22,8 @@ from chaser_emulator.sandbox.children import above_standard, exit_of, spawn
 COPY_SECONDS = 1800
 """A copy that takes longer hangs: on a file that became a pipe at the wrong moment, on a dead network disk."""
 _ROOM_TO_GROW = 16 * 1_048_576
+_LONGEST = 4096
+"""Bytes of a path that cp can still reach."""
 
 _ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
 # What cp says of files that came, went and changed while it read them; none of that makes a copy wrong. The last is
@@ -142,6 +145,8 @@ def _judge(complaints: IO[bytes], code: int) -> None:
         said = line.rstrip()
         if b"No space left" in said or b"quota exceeded" in said:
             raise DiskFull("No space is left on the disk for the copy.")
+        if said.endswith(b": File name too long"):
+            raise SandboxUnavailable(f"The disk cannot be copied: a path in it is longer than {_LONGEST} bytes.")
         if not _OF_THE_MOMENT.match(said):
             raise SandboxUnavailable(f"The disk cannot be copied: {said.decode(errors='replace').rpartition(': ')[2]}.")
         last = said
@@ -150,14 +155,7 @@ def _judge(complaints: IO[bytes], code: int) -> None:
 
 
 def _largest(folder: Path) -> int:
-    largest = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            try:
-                largest = max(largest, os.lstat(os.path.join(parent, name)).st_size)
-            except OSError:
-                continue  # it has just gone
-    return largest
+    return max((found.st_size for found in files.below(folder) if stat.S_ISREG(found.st_mode)), default=0)
 
 
 def _remove(partial: Path) -> None:

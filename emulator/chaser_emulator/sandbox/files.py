@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import secrets
-import shutil
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import NoReturn, ParamSpec, TypeVar
 
@@ -27,6 +27,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 CHUNK = 262_144
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 async def read(view: View, path: str) -> FileDownload:
@@ -196,32 +198,131 @@ class _Chunks:
 
 
 def remove_tree(folder: Path) -> None:
-    """Delete a folder, even one whose owner has taken their own rights away in it."""
+    """Delete a folder, even one whose owner has taken their own rights away in it, however deep it is.
+
+    Each folder in it is moved to the top before it is emptied, so that no path gets too long, and depth costs neither
+    descriptors nor recursion.
+    """
+    prefix = f".removing-{secrets.token_hex(8)}-"
     try:
-        shutil.rmtree(folder)
+        _open_up(os.lstat(folder), str(folder))
+        top = os.open(folder, _FOLDER)
     except FileNotFoundError:
         return
-    except PermissionError:
-        for parent, names, _ in os.walk(folder):
-            for name in names:
-                if not os.path.islink(os.path.join(parent, name)):
-                    os.chmod(os.path.join(parent, name), 0o700)
-        shutil.rmtree(folder)
+    try:
+        waiting = _empty(top)
+        moved = 0
+        while waiting:
+            name = waiting.pop()
+            at = os.open(name, _FOLDER, dir_fd=top)
+            try:
+                for inner in _empty(at):
+                    moved += 1
+                    os.rename(inner, f"{prefix}{moved}", src_dir_fd=at, dst_dir_fd=top)
+                    waiting.append(f"{prefix}{moved}")
+            finally:
+                os.close(at)
+            os.rmdir(name, dir_fd=top)
+    finally:
+        os.close(top)
+    os.rmdir(folder)
+
+
+def _empty(folder: int) -> list[str]:
+    """Delete the files in an open folder; answers the names of the folders in it, which are open to us from now on."""
+    with os.scandir(folder) as found:
+        entries = list(found)
+    folders = []
+    for entry in entries:
+        with contextlib.suppress(FileNotFoundError):
+            if entry.is_dir(follow_symlinks=False):
+                _open_up(entry.stat(follow_symlinks=False), entry.name, folder)
+                folders.append(entry.name)
+            else:
+                os.unlink(entry.name, dir_fd=folder)
+    return folders
+
+
+def _open_up(found: os.stat_result, name: str, at: int | None = None) -> None:
+    if stat.S_ISDIR(found.st_mode) and found.st_mode & 0o700 != 0o700:
+        os.chmod(name, 0o700, dir_fd=at)
+
+
+def below(folder: Path) -> Iterator[os.stat_result]:
+    """What is known of each entry below a folder, however deep it is, with one descriptor and no recursion.
+
+    What vanishes meanwhile, or is in a folder that is shut to us, is left out.
+    """
+    try:
+        here = os.open(folder, _FOLDER)
+    except OSError:
+        return
+    try:
+        found, names = _look(here)
+        yield from found
+        way = [(_identity(here), names)]
+        while way:
+            if names := way[-1][1]:
+                try:
+                    inner = os.open(names.pop(), _FOLDER, dir_fd=here)
+                except OSError:
+                    continue
+                os.close(here)
+                here = inner
+                found, names = _look(here)
+                yield from found
+                way.append((_identity(here), names))
+                continue
+            way.pop()
+            if way:
+                outer = _open_above(here, way[-1][0])
+                if outer is None:
+                    # The folder has been moved meanwhile: what is left on the way back cannot be found from here.
+                    del way[1:]
+                    outer = os.open(folder, _FOLDER)
+                os.close(here)
+                here = outer
+    except OSError:
+        return  # the folder itself has gone
+    finally:
+        os.close(here)
+
+
+def _look(folder: int) -> tuple[list[os.stat_result], list[str]]:
+    found, folders = [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                found.append(entry.stat(follow_symlinks=False))
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.name)
+    return found, folders
+
+
+def _open_above(here: int, expected: tuple[int, int]) -> int | None:
+    try:
+        outer = os.open("..", _FOLDER, dir_fd=here)
+    except OSError:
+        return None
+    if _identity(outer) == expected:
+        return outer
+    os.close(outer)
+    return None
+
+
+def _identity(folder: int) -> tuple[int, int]:
+    found = os.fstat(folder)
+    return found.st_dev, found.st_ino
 
 
 def used_bytes(folder: Path) -> int:
     """Bytes of disk below a folder, a file with several names counted once; what vanishes meanwhile is not counted."""
     total = 0
     seen: set[tuple[int, int]] = set()
-    for parent, folders, names in os.walk(folder):
-        for name in (*folders, *names):
-            try:
-                found = os.lstat(os.path.join(parent, name))
-            except OSError:
-                continue  # it has just gone, or its folder has been shut to us
-            if found.st_nlink > 1:
-                if (found.st_dev, found.st_ino) in seen:
-                    continue
-                seen.add((found.st_dev, found.st_ino))
-            total += found.st_blocks * 512
+    for found in below(folder):
+        if found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
+            if (found.st_dev, found.st_ino) in seen:
+                continue
+            seen.add((found.st_dev, found.st_ino))
+        total += found.st_blocks * 512
     return total
