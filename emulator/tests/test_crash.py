@@ -145,6 +145,16 @@ def test_a_crash_loses_no_file_and_leaves_no_ghost(engine: EngineChoice, tmp_pat
         second.stop()
 
 
+def test_the_database_is_for_its_owner_alone(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "chaser.db").touch(mode=0o644)
+    with server("scripted", tmp_path) as one:
+        modes = {entry.name: entry.stat().st_mode & 0o777 for entry in (tmp_path / "data").glob("chaser.db*")}
+        one.stop()
+    assert set(modes) >= {"chaser.db", "chaser.db-wal"}
+    assert set(modes.values()) == {0o600}
+
+
 def test_an_orderly_stop_keeps_what_persists(engine: EngineChoice, tmp_path: Path) -> None:
     with server(engine, tmp_path) as first, first.client() as client:
         client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "kept"})

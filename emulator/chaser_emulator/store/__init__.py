@@ -9,7 +9,7 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
@@ -96,6 +96,7 @@ class Store:
         `durable` False gives up surviving a power cut, for a database that is thrown away. Raises StoreError.
         """
         opened: list[aiosqlite.Connection] = []
+        await asyncio.to_thread(_keep_private, path)
         try:
             opened.append(writer := await aiosqlite.connect(path, isolation_level=None))
             opened.append(reader := await aiosqlite.connect(path, isolation_level=None))
@@ -142,6 +143,13 @@ class Store:
             finally:
                 # Also after a failure: it may have been the answer that was lost, not the commit.
                 self.identity_version += transaction.identity_changed
+
+
+def _keep_private(path: Path) -> None:
+    """See to it that a database, which holds secrets, is its owner's alone; what SQLite puts beside it follows."""
+    with suppress(OSError):  # SQLite says better what is wrong with the place
+        path.touch(mode=0o600)
+        path.chmod(0o600)
 
 
 async def _set_up(opened: aiosqlite.Connection, *, durable: bool) -> None:
