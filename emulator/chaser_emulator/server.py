@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 import uvicorn
 
+from chaser_emulator import weblog
 from chaser_emulator.app import open_emulator
 from chaser_emulator.sandbox import Engine
 from chaser_emulator.settings import Settings
@@ -77,6 +79,7 @@ async def serve(settings: Settings, engine: Engine | None = None) -> AsyncIterat
                 ws_per_message_deflate=False,
                 ws_ping_timeout=None,
             )
+            logging.getLogger("uvicorn.error").addFilter(weblog.is_failure)
             server = _Uvicorn(config)
             stopped = asyncio.Event()
 

@@ -67,6 +67,10 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         case "/half-chunked":
             writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n")
             return False
+        case "/two-lengths":
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n")
+            writer.write(b"5\r\nwhole\r\n0\r\n\r\n")
+            return True
         case "/hang-up":
             return False
         case "/nonsense":

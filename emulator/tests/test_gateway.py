@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -266,6 +268,27 @@ def test_the_end_of_its_session_breaks_an_answer_off(box: Box, app: str) -> None
             next(pieces)
 
 
+def test_what_breaks_off_is_no_failure_in_the_log(box: Box, app: str, caplog: pytest.LogCaptureFixture) -> None:
+    for path in ("/half", "/half-chunked"):
+        with pytest.raises(httpx.RemoteProtocolError):
+            box.client.get(app + path)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_a_stop_in_the_middle_of_an_answer_is_no_failure_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with contextlib.ExitStack() as stack:
+        with emulator_on("local") as emulator, http_of(emulator) as client:
+            app = start_app(open_box(emulator, client))
+            waiting = stack.enter_context(httpx.Client(base_url=emulator.url, timeout=60, trust_env=False))
+            answer = stack.enter_context(waiting.stream("GET", f"{app}/sse"))
+            pieces = answer.iter_text()
+            assert next(pieces) == "data: one\n\n"
+            emulator.stop()
+        with pytest.raises(httpx.RemoteProtocolError):
+            next(pieces)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 def test_an_answer_that_is_none_is_a_bad_gateway(box: Box, app: str) -> None:
     for path in ("/hang-up", "/nonsense", "/headers?status=700"):
         refused(box.client.get(app + path), 502, "bad_gateway")
@@ -273,6 +296,7 @@ def test_an_answer_that_is_none_is_a_bad_gateway(box: Box, app: str) -> None:
 
 def test_odd_answers_pass(box: Box, app: str) -> None:
     assert box.client.get(f"{app}/hints").text == "hinted"
+    assert box.client.get(f"{app}/two-lengths").text == "whole"
     assert box.client.get(f"{app}/nothing").status_code == 304
     assert box.client.get(f"{app}/old").text == "to the end"
     assert box.client.get(f"{app}/headers?status=599").status_code == 599

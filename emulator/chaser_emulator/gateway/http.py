@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import h11
 
+from chaser_emulator import weblog
 from chaser_emulator.errors import ApiError
 from chaser_emulator.gateway.connections import Connection, Connections
 from chaser_emulator.gateway.headers import Rewriting
@@ -102,6 +103,7 @@ class _Exchange:
         except _Broken as error:
             # Returning without an end makes the server break the client's connection, so that it sees no whole answer.
             _log.info("port %s of session %s broke off: %s", self._visit.port, self._visit.row["id"], error)
+            weblog.breaking_off()
         finally:
             if not self._kept:
                 self._connection.close()
@@ -153,14 +155,14 @@ class _Exchange:
                     self._limit = None
         rewriting = Rewriting(self._visit.place, self._visit.outside)
         headers = rewriting.response(response.headers)
-        if response.status_code in (204, 304):
-            # They have no body whatever their length says, and the server takes a length at its word.
+        names = {name for name, _ in response.headers}
+        if response.status_code in (204, 304) or b"transfer-encoding" in names:
+            # The length says nothing of their body, and our server would take it at its word.
             headers = [(name, value) for name, value in headers if name != b"content-length"]
         if self._is_page(method, headers):
             headers.append(rewriting.remember())
         self._answered = True
         await self._visit.send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-        names = {name for name, _ in response.headers}
         await self._body(until_closed=not names & {b"content-length", b"transfer-encoding"})
 
     async def _head(self) -> h11.Response:
@@ -254,7 +256,8 @@ class _Exchange:
         row = await sessions.get(self._visit.world.store, self._visit.row["id"])
         return row is None or row["status"] != sessions.RUNNING
 
-    async def _until_ended(self) -> None:
+    async def _until_ended(self) -> NoReturn:
         await self._visit.world.lifecycle.ended(self._visit.row["id"])
-        if not self._answered:
-            raise ApiError("not_found", f"session {self._visit.row['id']} has ended")
+        if self._answered:
+            raise _Broken("the session has ended")
+        raise ApiError("not_found", f"session {self._visit.row['id']} has ended")
