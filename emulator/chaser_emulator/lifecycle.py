@@ -140,15 +140,27 @@ class Lifecycle:
             except ApiError as error:
                 await self._end(row, FAILED, error.message, error.code)
                 return
-            async with self._store.transaction() as tx:
-                running = await rows.run(tx, session_id, ref)
-                if running is not None:
-                    await self._emit(tx, "session.running", running)
+            running = None
+            try:
+                async with self._store.transaction() as tx:
+                    running = await rows.run(tx, session_id, ref)
+                    if running is not None:
+                        await self._emit(tx, "session.running", running)
+            except BaseException:
+                # An end that cuts the start short waits for it, and knows a sandbox by the row alone.
+                await asyncio.shield(self._unnamed(session_id, ref))
+                raise
             if running is None:
-                await self._browsers.close(session_id)
-                await self._engine.stop(ref)
+                await self._unnamed(session_id, ref)
         finally:
             live.ready.set()
+
+    async def _unnamed(self, session_id: str, ref: str) -> None:
+        """Stop a sandbox that has started, unless its session's row names it after all."""
+        row = await rows.get(self._store, session_id)
+        if row is None or row["ref"] != ref:
+            await self._browsers.close(session_id)
+            await self._engine.stop(ref)
 
     async def _launch(self, row: Row, ref: str, env: Mapping[str, str]) -> None:
         """Start the browser of a sandbox; without one it is stopped, and SandboxError raised."""

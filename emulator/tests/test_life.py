@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
 import threading
@@ -228,3 +229,29 @@ def test_warm_containers_wait_for_sessions_and_go_with_the_emulator(tmp_path: Pa
     with server("docker", tmp_path) as after, docker_client() as engine:
         until(lambda: containers_of(engine, instance) == [], 30)
         after.stop()
+
+
+def test_starts_that_are_cut_short_by_ends_leave_no_sandbox(emulator: Running) -> None:
+    done = threading.Event()
+
+    def end_all() -> None:
+        with http_of(emulator) as ender:
+            while not done.is_set():
+                ender.post("/v1/sessions/bulk-terminate", json={"all": True, "force": True})
+
+    def start_some() -> None:
+        with http_of(emulator) as starter:
+            for _ in range(20):
+                starter.post("/v1/sessions", json={"ephemeral": True})
+
+    enders, starters = ([threading.Thread(target=work) for _ in range(4)] for work in (end_all, start_some))
+    for thread in (*enders, *starters):
+        thread.start()
+    for thread in starters:
+        thread.join()
+    done.set()
+    for thread in enders:
+        thread.join()
+    with http_of(emulator) as client:
+        assert client.post("/v1/sessions/bulk-terminate", json={"all": True, "force": True}).status_code == 200
+    assert asyncio.run(emulator.world.engine.refs()) == {}

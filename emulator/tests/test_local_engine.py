@@ -372,3 +372,14 @@ async def test_a_bubblewrap_that_may_nothing_is_not_used(tmp_path: Path, monkeyp
     ref = await engine.start(SandboxSpec(session_id="sess-1"))
     assert (await run(engine, ref, "echo runs")).output == b"runs\n"
     await engine.close()
+
+
+async def test_a_start_that_is_cut_short_at_any_moment_leaves_no_process(isolated: LocalEngine, tmp_path: Path) -> None:
+    for round_number in range(40):
+        try:
+            async with asyncio.timeout(0.0004 * round_number):
+                await isolated.stop(await isolated.start(SandboxSpec(session_id="sess-1")))
+        except TimeoutError:
+            continue
+    left = subprocess.run(["pgrep", "-fa", str(tmp_path / "data" / "run")], capture_output=True, text=True, check=False)
+    assert left.stdout == ""

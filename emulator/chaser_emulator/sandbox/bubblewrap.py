@@ -141,7 +141,10 @@ async def boot(args: Sequence[str], mark: str, shut: Sequence[int]) -> Resident:
             os.close(lifeline)
         else:
             resident.let_go()
-            _kill(resident.monitor, resident.ended)
+            if not resident.ended.done():
+                # The whole group: what bubblewrap has forked waits for it, and dies with it only from a later moment on.
+                os.killpg(resident.monitor, signal.SIGKILL)
+                await asyncio.wait({resident.ended}, timeout=5)
         raise
     finally:
         report.close()
