@@ -13,6 +13,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from chaser_emulator.sandbox import (
     CommandSpec,
@@ -381,5 +382,5 @@ async def test_a_start_that_is_cut_short_at_any_moment_leaves_no_process(isolate
                 await isolated.stop(await isolated.start(SandboxSpec(session_id="sess-1")))
         except TimeoutError:
             continue
-    left = subprocess.run(["pgrep", "-fa", str(tmp_path / "data" / "run")], capture_output=True, text=True, check=False)
-    assert left.stdout == ""
+    lines = [one.info["cmdline"] or [] for one in psutil.process_iter(["cmdline"])]
+    assert [line for line in lines if any(str(tmp_path / "data" / "run") in word for word in line)] == []
