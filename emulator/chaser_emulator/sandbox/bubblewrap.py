@@ -142,7 +142,7 @@ async def boot(args: Sequence[str], mark: str, shut: Sequence[int]) -> Resident:
         else:
             resident.let_go()
             if not resident.ended.done():
-                # The whole group: what bubblewrap has forked waits for it, and dies with it only from a later moment on.
+                # The whole group: what bubblewrap has forked dies with it by itself only from a later moment on.
                 os.killpg(resident.monitor, signal.SIGKILL)
                 await asyncio.wait({resident.ended}, timeout=5)
         raise
