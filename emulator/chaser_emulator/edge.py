@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chaser_emulator import __version__
+from chaser_emulator import __version__, weblog
 from chaser_emulator.clock import new_request_id
 from chaser_emulator.gateway.places import split_label
 from chaser_emulator.paths import routed
@@ -37,12 +37,16 @@ class Edge:
         raw = scope.get("raw_path") or scope["path"].encode()
         scope = {**scope, "path": routed(raw), "state": {**scope.get("state", {}), "request_id": request_id}}
 
+        refused = False
+
         async def tagged(message: Message) -> None:
+            nonlocal refused
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 own = MutableHeaders(scope=message)
                 own["x-request-id"] = request_id
                 own["X-Chaser-Emulator"] = __version__
             await send(message)
+            refused = refused or message["type"] == "websocket.http.response.body"
 
         host = headers.get("host", "")
         if not self._answers(host):
@@ -50,8 +54,11 @@ class Edge:
             text = f"header Host: {shown} is not answered; localhost, an address, or a name given by --allowed-host is"
             error = {"error": "forbidden", "code": "forbidden", "message": text, "request_id": request_id}
             await JSONResponse(error, 403)(scope, receive, tagged)
-            return
-        await self._app(scope, receive, tagged)
+        else:
+            await self._app(scope, receive, tagged)
+        if refused:
+            # A refusal is an answer, though the server says of it that nobody shook hands.
+            weblog.unfinished_on_purpose()
 
     def _answers(self, host: str) -> bool:
         """Whether a Host header is ours; another site's name, pointed at this machine, is not (DNS rebinding)."""

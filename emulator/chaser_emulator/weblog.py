@@ -6,20 +6,20 @@ import asyncio
 import logging
 from contextvars import ContextVar
 
-_broken_off: ContextVar[bool] = ContextVar("chaser_broken_off", default=False)
+_meant: ContextVar[bool] = ContextVar("chaser_unfinished_on_purpose", default=False)
 
 
-def breaking_off() -> None:
-    """Say that the answer to this request is left without its end on purpose, and that its reason is logged."""
-    _broken_off.set(True)
+def unfinished_on_purpose() -> None:
+    """Say that this request is to end without what the server waits for: an answer's end, or an open WebSocket."""
+    _meant.set(True)
 
 
 def is_failure(record: logging.LogRecord) -> bool:
     """Whether a record of uvicorn's tells of more than a peer that left, or of requests that a stop cut short."""
     message = str(record.msg)
-    if message.startswith("ASGI callable returned without completing response"):
+    if message.startswith("ASGI callable returned without completing"):
         # The filter runs in the task of the request.
-        return not _broken_off.get()
+        return not _meant.get()
     if message.startswith("Exception in ASGI application"):
         return not _is_of(record, asyncio.CancelledError)
     if message.startswith("Invalid UTF-8 sequence"):

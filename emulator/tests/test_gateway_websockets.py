@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 from typing import Any
 
 import psutil
@@ -93,6 +94,19 @@ def test_a_refusal_of_the_app_is_passed_on(box: Box, app: str) -> None:
         assert (response.status_code, response.body, response.headers["X-Reason"]) == (status, b"not you", "because")
     response = denied(app.replace("/forward/3000", "/forward/3999")).response
     assert (response.status_code, json.loads(response.body or b"")["code"]) == (502, "bad_gateway")
+
+
+def test_refusals_and_broken_text_are_no_failures_in_the_log(
+    box: Box, app: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    base = box.emulator.url.replace("http", "ws", 1)
+    for url in (f"{app}/ws?deny=403", f"{base}/v1/sessions/{box.session}/pty", f"{base}/nowhere"):
+        denied(url)
+    denied(base, additional_headers={"Host": "elsewhere.example"})
+    with connect(f"{app}/ws") as one:
+        one.send(b"\xff", text=True)
+        assert close_of(one)[0] == 1007
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_a_session_that_is_not_there_is_refused_before_the_upgrade(box: Box) -> None:

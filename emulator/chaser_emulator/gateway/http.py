@@ -103,7 +103,7 @@ class _Exchange:
         except _Broken as error:
             # Returning without an end makes the server break the client's connection, so that it sees no whole answer.
             _log.info("port %s of session %s broke off: %s", self._visit.port, self._visit.row["id"], error)
-            weblog.breaking_off()
+            weblog.unfinished_on_purpose()
         finally:
             if not self._kept:
                 self._connection.close()
