@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from chaser_emulator.sandbox import Engine, SandboxSpec
+from chaser_emulator.sandbox import Engine, SandboxSpec, SandboxUnavailable
 from engines import (  # noqa: F401 - fixtures are found by import
     anyio_backend_fixture,
     content_of,
@@ -196,3 +196,17 @@ async def test_the_size_counts_a_file_with_two_names_once(engine: Engine) -> Non
         assert size is not None
         assert 3 * MIB <= size < 4 * MIB
     await engine.delete_disk(disk)
+
+
+async def test_a_disk_that_is_too_deep_to_copy_is_refused_in_plain_words(engine: Engine) -> None:
+    needs_processes(engine)
+    source, target = new(), new()
+    ref = await start(engine, source)
+    half = "/".join(["d" * 250] * 12)
+    await lines(engine, ref, f"mkdir -p {half} other/{half} && mv other {half}/")
+    await engine.stop(ref)
+    with pytest.raises(SandboxUnavailable, match=r"cannot be copied: a path in it is longer than 4096 bytes\.$"):
+        await engine.copy_disk(source, target)
+    assert target not in await engine.disks()
+    await engine.delete_disk(source)
+    assert source not in await engine.disks()

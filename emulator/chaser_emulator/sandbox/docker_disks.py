@@ -202,6 +202,8 @@ class Volumes:
         said = api.logs(ref, tail=3).decode(errors="replace").strip()
         if "No space left" in said or "quota exceeded" in said:
             raise DiskFull("No space is left on the disk for the copy.")
+        if "File name too long" in said or "Filename too long" in said:  # in the words of glibc and of musl
+            raise SandboxUnavailable("The workspace cannot be copied: a path in it is longer than 4096 bytes.")
         reason = said.splitlines()[-1] if said else f"cp ended with {code}"
         raise SandboxUnavailable(f"The workspace cannot be copied: {reason.rstrip('.')}.")
 
