@@ -105,7 +105,8 @@ async def _make(where: Where, argv: Sequence[str], mark: str, partial: Path, tar
         await files.in_thread(os.mkdir, partial, 0o700)
         if argv:
             await _run(argv, mark, where.shut)
-        await files.in_thread(os.rename, partial, target)
+        # Not in a thread: a caller that is cancelled meanwhile would not know that the disk is there now.
+        os.rename(partial, target)
     except BaseException as error:
         await files.in_thread(_remove, partial)
         if isinstance(error, OSError):
