@@ -15,6 +15,7 @@ import uvicorn
 
 from chaser_emulator import weblog
 from chaser_emulator.app import open_emulator
+from chaser_emulator.handshake import WebSocketProtocol
 from chaser_emulator.sandbox import Engine
 from chaser_emulator.settings import Settings
 from chaser_emulator.world import World
@@ -73,6 +74,7 @@ async def serve(settings: Settings, engine: Engine | None = None) -> AsyncIterat
                 timeout_graceful_shutdown=_GRACE,
                 # Its INFO lines name the address of each WebSocket, and a token may be in that.
                 log_level="warning",
+                ws=WebSocketProtocol,
                 # Screenshots travel as one message.
                 ws_max_size=2**28,
                 # Nothing of that is worth compressing on loopback; and who reads slowly answers pings late.

@@ -31,6 +31,7 @@ from people import Organization
 from requirements import require
 from sockets import PATIENCE, Tty, pty_url, refusal, tty
 from test_exec import until
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
@@ -565,6 +566,20 @@ def test_a_request_without_an_upgrade_starts_nothing(scripted_box: Box) -> None:
     assert answer.headers["upgrade"] == "websocket"
     assert leases(scripted_box) == 0
     refused(scripted_box.client.get("/v1/sessions/nobody/pty"), 404, "not_found")
+
+
+def test_a_command_may_be_long(scripted_box: Box) -> None:
+    with tty(scripted_box.emulator, scripted_box.session, mode="exec", command=f": {'é' * 50_000}; echo") as one:
+        one.end()
+
+
+@pytest.mark.parametrize(("length", "more", "status"), [(1_000_000, 0, 414), (1, 200, 431)])
+def test_a_handshake_that_is_too_large_is_answered(scripted_box: Box, length: int, more: int, status: int) -> None:
+    headers = {f"X-More-{number}": "1" for number in range(more)}
+    url = pty_url(scripted_box.emulator, scripted_box.session, mode="exec", command="x" * length)
+    with pytest.raises(InvalidStatus) as refused, connect(url, additional_headers=headers):
+        pass
+    assert refused.value.response.status_code == status
 
 
 # The end of the emulator

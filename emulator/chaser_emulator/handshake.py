@@ -1,0 +1,25 @@
+"""The start of a WebSocket where its request is long: taken as any other request is, and answered where it is refused."""
+
+from __future__ import annotations
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets import http11
+
+LINE = 2**19
+"""The most bytes of a request's first line and of each header: a command as long as a system runs one, in an address
+that writes each of its bytes as three, and the cookies of all that is previewed on one host."""
+
+# The library's own limit is 8 KiB, and it has no parameter for it.
+http11.MAX_LINE_LENGTH = max(http11.MAX_LINE_LENGTH, LINE)
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """Uvicorn's, which leaves the client waiting, and fails at a stop, where the library itself refuses a request."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_complete:
+            self.handshake_complete = True
+            self.close_sent = True
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
