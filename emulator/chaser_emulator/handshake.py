@@ -1,4 +1,4 @@
-"""The start of a WebSocket where its request is long: taken as any other request is, and answered where it is refused."""
+"""The start of a WebSocket whose request is long: taken as any other is, and answered where it is refused."""
 
 from __future__ import annotations
 
