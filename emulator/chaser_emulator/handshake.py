@@ -5,9 +5,10 @@ from __future__ import annotations
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets import http11
 
-LINE = 2**19
-"""The most bytes of a request's first line and of each header: a command as long as a system runs one, in an address
-that writes each of its bytes as three, and the cookies of all that is previewed on one host."""
+LINE = 2**21
+"""The most bytes of a request's first line and of each header. The longest command that is accepted has 131,072
+characters of up to four bytes, each of which an address writes as three; and the cookies of all previews on one host
+add up."""
 
 # The library's own limit is 8 KiB, and it has no parameter for it.
 http11.MAX_LINE_LENGTH = max(http11.MAX_LINE_LENGTH, LINE)
