@@ -236,7 +236,7 @@ async def test_relays_end_when_their_caller_closes_or_the_container_goes(instanc
             await asyncio.wait({connecting})
 
         async def relays() -> int:
-            return int((await run(engine, ref, "grep -l far.recv /proc/[0-9]*/cmdline | wc -l")).output)
+            return int((await run(engine, ref, "grep -ls far.recv /proc/[0-9]*/cmdline | wc -l")).output)
 
         async with asyncio.timeout(10):
             # The shell that counts, and what it has started, has the word among its arguments too.
@@ -247,6 +247,20 @@ async def test_relays_end_when_their_caller_closes_or_the_container_goes(instanc
             assert await asyncio.get_running_loop().sock_recv(streams[3], 10) == b""
         streams[3].close()
         await until(lambda: here.num_fds() <= descriptors and len(asyncio.all_tasks()) <= tasks)
+
+
+async def test_a_question_whose_asker_has_gone_is_not_answered_to_the_next_one(instance: str) -> None:
+    async with opened(instance, debian()) as engine:
+        ref = await engine.start(SandboxSpec("s-1"))
+        await engine.exec(ref, CommandSpec(f"exec python3 -c {shlex.quote(SERVER)}"))
+        await listens(engine, ref)
+        for pause in (0.0, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.012):
+            for question in (engine.ports(ref), engine.connect(ref, 9)):
+                asking = asyncio.create_task(question)
+                await asyncio.wait({asking}, timeout=pause)
+                asking.cancel()
+                await asyncio.gather(asking, return_exceptions=True)
+                assert await engine.ports(ref) == [8000]
 
 
 async def test_a_relay_that_is_killed_while_it_waits_is_replaced(instance: str) -> None:

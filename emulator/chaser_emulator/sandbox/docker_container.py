@@ -77,6 +77,7 @@ class Container:
         self._logins: dict[str | None, asyncio.Task[dict[str, str]]] = {}
         self._control: Shell | None = None
         self._controlling = asyncio.Lock()
+        self._asking: set[asyncio.Task[Reply]] = set()
         self._watched: list[int] = []
         self._tasks: set[asyncio.Task[object]] = set()
         self._terminals: set[DockerTerminal] = set()
@@ -351,7 +352,22 @@ class Container:
         await self._ask(f"{code}_chaser_say ok")
 
     async def _ask(self, code: str) -> Reply:
-        """One short question to the root's shell; no reply, such as `()`, when the container has gone."""
+        """One short question to the root's shell; no reply, such as `()`, when the container has gone.
+
+        The reply is read also when the caller is cancelled meanwhile: else the next one would take it for its own.
+        """
+        asking = asyncio.create_task(self._exchange(code))
+        self._asking.add(asking)
+        asking.add_done_callback(self._answered)
+        await asyncio.wait({asking})
+        return () if asking.cancelled() else asking.result()
+
+    def _answered(self, asking: asyncio.Task[Reply]) -> None:
+        self._asking.discard(asking)
+        if not asking.cancelled():
+            asking.exception()  # whoever has asked is told, unless they have gone
+
+    async def _exchange(self, code: str) -> Reply:
         try:
             async with self._controlling, asyncio.timeout(self._patience):
                 if self._control is None or self._control.stream.ended:
@@ -430,6 +446,9 @@ class Container:
         for stock in self._stocks.values():
             await stock.close()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for asking in self._asking:
+            asking.cancel()
+        await asyncio.gather(*self._asking, return_exceptions=True)
         if self._control is not None:
             self._control.close()
         # The event loop closes the connections in its next round.
