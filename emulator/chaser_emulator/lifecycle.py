@@ -29,6 +29,9 @@ _log = logging.getLogger(__name__)
 TERMINATE = ("session.terminate", "session")
 """The audit mark of an end that no request asked for."""
 
+START_PATIENCE = 60.0
+"""Seconds that who needs a session waits for one that is still starting (S1)."""
+
 _STOP_GRACE = 4.0
 
 

@@ -6,12 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from chaser_emulator.errors import ApiError, not_found
+from chaser_emulator.lifecycle import START_PATIENCE
 from chaser_emulator.operations import Call
 from chaser_emulator.sandbox import SandboxGone
 from chaser_emulator.store import Reader, Row, sessions, workspaces
-
-_START_PATIENCE = 60.0
-"""Seconds that a request waits for a sandbox that is still starting (S1)."""
 
 
 async def workspace(call: Call, selector: str, reader: Reader | None = None) -> Row:
@@ -41,7 +39,7 @@ async def sandbox(call: Call, session_id: str) -> Row:
     row = await session(call, session_id)
     require_sandbox(row)
     if row["status"] == sessions.STARTING:
-        row = await call.world.lifecycle.settled(row["id"], _START_PATIENCE) or row
+        row = await call.world.lifecycle.settled(row["id"], START_PATIENCE) or row
     if row["status"] != sessions.RUNNING:
         reason = f": {row['failure']}" if row["failure"] else ""
         raise ApiError("not_running", f"session {row['id']} is {row['status']}, not running{reason}")

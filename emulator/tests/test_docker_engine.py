@@ -14,14 +14,14 @@ import sys
 import tarfile
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from uuid import uuid4
 
 import docker
 import pytest
 from chaser_emulator.sandbox import CommandSpec, SandboxError, SandboxGone, SandboxSpec, SandboxUnavailable
 from chaser_emulator.sandbox.docker import DockerEngine
+from containers import client_fixture, instance_fixture, opened  # noqa: F401 - fixtures are found by import
 from docker.errors import NotFound
 from images import busybox, busybox_as_ubuntu, debian
 from requirements import require
@@ -30,39 +30,6 @@ from requirements import require
 @pytest.fixture(scope="module", autouse=True)
 def _needs_docker() -> None:
     require("docker")
-
-
-@pytest.fixture
-def client() -> Iterator[docker.DockerClient]:
-    client = docker.from_env()
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def instance(client: docker.DockerClient) -> Iterator[str]:
-    """A name of its own for each test, and nothing under that name left after it, whatever happened."""
-    name = f"test-{uuid4().hex[:12]}"
-    yield name
-    label: dict[str, str | list[str] | bool] = {"label": f"chaser.emulator.instance={name}"}
-    for container in client.containers.list(all=True, filters=label, ignore_removed=True):
-        container.remove(force=True, v=True)
-    for volume in client.volumes.list(filters={"label": label["label"]}):
-        volume.remove(force=True)
-
-
-@contextlib.asynccontextmanager
-async def opened(instance: str, image: str | None = None, patience: float = 10) -> AsyncIterator[DockerEngine]:
-    engine = DockerEngine(
-        instance=instance, default_image=image or busybox(), memory=256 * 1024**2, pids=200, patience=patience
-    )
-    await engine.open()
-    try:
-        yield engine
-    finally:
-        for ref in await engine.refs():
-            await engine.stop(ref)
-        await engine.close()
 
 
 async def run(engine: DockerEngine, ref: str, command: str, user: str | None = None) -> tuple[int, str]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from uuid import uuid4
+from collections.abc import Callable
 
 import docker
 import psutil
 import pytest
 from chaser_emulator.sandbox import CommandSpec, PortClosed, SandboxSpec, SandboxUnavailable, TerminalSpec
 from chaser_emulator.sandbox.docker import DockerEngine
+from containers import client_fixture, instance_fixture, opened  # noqa: F401 - fixtures are found by import
 from engines import anyio_backend_fixture, collect, run  # noqa: F401 - a fixture among them
 from images import busybox, busybox_as_ubuntu, debian
 from requirements import require
@@ -42,39 +41,6 @@ while True:
 @pytest.fixture(scope="module", autouse=True)
 def _needs_docker() -> None:
     require("docker")
-
-
-@pytest.fixture
-def client() -> Iterator[docker.DockerClient]:
-    client = docker.from_env()
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def instance(client: docker.DockerClient) -> Iterator[str]:
-    """A name of its own for each test, and nothing under that name left after it, whatever happened."""
-    name = f"test-{uuid4().hex[:12]}"
-    yield name
-    label: dict[str, str | list[str] | bool] = {"label": f"chaser.emulator.instance={name}"}
-    for container in client.containers.list(all=True, filters=label, ignore_removed=True):
-        container.remove(force=True, v=True)
-    for volume in client.volumes.list(filters={"label": label["label"]}):
-        volume.remove(force=True)
-
-
-@contextlib.asynccontextmanager
-async def opened(
-    instance: str, image: str | None = None, *, warm: int = 0, relayed: bool = False
-) -> AsyncIterator[DockerEngine]:
-    engine = DockerEngine(instance=instance, default_image=image or busybox(), pids=200, warm=warm, relayed=relayed)
-    await engine.open()
-    try:
-        yield engine
-    finally:
-        for ref in await engine.refs():
-            await engine.stop(ref)
-        await engine.close()
 
 
 async def until(met: Callable[[], bool], seconds: float = 15) -> None:

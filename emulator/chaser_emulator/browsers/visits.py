@@ -8,15 +8,13 @@ from urllib.parse import unquote
 
 from chaser_emulator.browsers import Browser, bridge, devtools, refusals
 from chaser_emulator.errors import ApiError
+from chaser_emulator.lifecycle import START_PATIENCE
 from chaser_emulator.operations import Upgrade
 from chaser_emulator.shapes import BrowserCdpTargetInfo, BrowserCdpVersionInfo
 from chaser_emulator.store import Row, sessions
 
 if TYPE_CHECKING:
     from chaser_emulator.world import World
-
-_START_PATIENCE = 60.0
-"""Seconds that a request waits for a browser that is still starting (S1)."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ async def visit(world: World, row: Row, base: str) -> Visit:
         raise ApiError("not_a_browser", f"session {row['id']} is a {row['session_type']}; this works on browsers only")
     waited = row["status"] == sessions.STARTING
     if waited:
-        row = await world.lifecycle.settled(row["id"], _START_PATIENCE) or row
+        row = await world.lifecycle.settled(row["id"], START_PATIENCE) or row
     browser = world.browsers.get(row["id"])
     if row["status"] == sessions.RUNNING and browser is not None:
         return Visit(browser, base)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import h11
 
@@ -15,9 +15,6 @@ from chaser_emulator.gateway.connections import Connection, Connections
 from chaser_emulator.gateway.headers import Rewriting
 from chaser_emulator.gateway.visit import Visit, first_of
 from chaser_emulator.store import sessions
-
-if TYPE_CHECKING:
-    from starlette.types import Message
 
 _log = logging.getLogger(__name__)
 
@@ -195,17 +192,16 @@ class _Exchange:
 
     async def _body(self, *, until_closed: bool) -> None:
         """Carry the body in pieces as they come, and let go of the connection before the client knows the end."""
-        pending: Message | None = None
+        pending = bytearray()
         while True:
             event = self._next()
             if event is h11.NEED_DATA:
-                if pending is not None:
-                    await self._visit.send(pending)
-                    pending = None
+                if pending:
+                    await self._visit.send({"type": "http.response.body", "body": bytes(pending), "more_body": True})
+                    pending.clear()
                 await self._read()
             elif isinstance(event, h11.Data):
-                data = event.data if pending is None else pending["body"] + event.data
-                pending = {"type": "http.response.body", "body": bytes(data), "more_body": True}
+                pending += event.data
             elif isinstance(event, h11.EndOfMessage):
                 if until_closed and await self._session_is_over():
                     # Any end of the connection is the end of such an answer, also that of a server that was killed.
@@ -213,8 +209,7 @@ class _Exchange:
                 if self._sent:
                     self._kept = True
                     self._connections.keep(self._connection)
-                last = {"type": "http.response.body", "body": pending["body"] if pending else b"", "more_body": False}
-                await self._visit.send(last)
+                await self._visit.send({"type": "http.response.body", "body": bytes(pending), "more_body": False})
                 return
             else:
                 raise self._failure("broke off")

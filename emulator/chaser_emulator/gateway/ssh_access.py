@@ -8,13 +8,11 @@ from chaser_emulator import admission
 from chaser_emulator.acting import Acting
 from chaser_emulator.admission import Account, Principal
 from chaser_emulator.errors import ApiError
+from chaser_emulator.lifecycle import START_PATIENCE
 from chaser_emulator.sandbox import Engine
 from chaser_emulator.store import Row, sessions, ssh_keys, workspaces
 from chaser_emulator.targets import open_session
 from chaser_emulator.world import World
-
-_START_PATIENCE = 60.0
-"""Seconds that a connection waits for a sandbox that is still starting, as a request does (S1)."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ async def enter(world: World, entrance: Entrance) -> Row:
         await ssh_keys.touch(tx, entrance.key_id, world.clock.timestamp())
     body = {"session_type": "sandbox", "workspace": entrance.workspace["name"] or entrance.workspace["id"]}
     target = await open_session(acting, body)
-    row = await world.lifecycle.settled(target.session["id"], _START_PATIENCE)
+    row = await world.lifecycle.settled(target.session["id"], START_PATIENCE)
     if row is None or row["status"] != sessions.RUNNING:
         reason = (row["failure"] or f"it is {row['status']}") if row is not None else "it is gone"
         raise ApiError("sandbox_unavailable", f"the sandbox could not be started: {reason}")

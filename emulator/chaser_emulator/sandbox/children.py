@@ -11,7 +11,7 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 LIMITS = "ulimit -c 0; ulimit -S -n 4096"
@@ -49,6 +49,8 @@ class Started:
     ended: asyncio.Future[int]
 
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
 _LONGEST_ARGUMENT = 100_000  # Linux refuses a single argument of 128 KiB and more
 
 
@@ -69,14 +71,15 @@ def dialogue_argv(shell: str, mode: str) -> list[str]:
     return [shell, "--noprofile", "--norc", "--noediting"] if os.path.basename(shell) == "bash" else [shell]
 
 
+def apart(env: Mapping[str, str], special: Collection[str]) -> tuple[dict[str, str], list[str]]:
+    """Variables that a shell can export, and as NAME=value the others; `special` are names that it keeps for itself."""
+    plain = {name: value for name, value in env.items() if name not in special and _NAME.fullmatch(name)}
+    return plain, [f"{name}={value}" for name, value in env.items() if name not in plain]
+
+
 def env_for_shell(env: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """What may pass through the shell that prepares a command, and a prefix of its argv that sets the rest."""
-    plain, odd = {}, []
-    for name, value in env.items():
-        if name not in _SPECIAL and re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
-            plain[name] = value
-        else:
-            odd.append(f"{name}={value}")
+    plain, odd = apart(env, _SPECIAL)
     return plain, ["/usr/bin/env", *odd] if odd else []
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import math
 import re
 import secrets
 import socket
@@ -38,13 +37,13 @@ from . import (
 from .docker_container import Container
 from .docker_disks import Volumes
 from .docker_image import Image, have_image
+from .docker_labelled import DISK, ENV, INSTANCE, SESSION, remove_container
 from .docker_line import SLOW, Line, info
 from .docker_pool import Pool
 from .docker_reach import direct, own_address, places, reachable
 
 T = TypeVar("T")
 
-_LABEL: Final = "chaser.emulator"
 _ISOLATION: Final = "Each session is a container: its own files, processes and network, on the engine's kernel."
 _NOBODY: Final = ""
 """The session of a container that waits for one."""
@@ -231,11 +230,11 @@ class DockerEngine:
         When that fails, neither it nor a new volume remains.
         """
         env = _environment(spec)
-        labels = {f"{_LABEL}.instance": self._instance}
+        labels = {INSTANCE: self._instance}
         if spec.disk_id is not None:
-            labels[f"{_LABEL}.disk"] = spec.disk_id
+            labels[DISK] = spec.disk_id
         if spec.session_id != _NOBODY:
-            labels |= {f"{_LABEL}.session": spec.session_id, f"{_LABEL}.env": json.dumps(env)}
+            labels |= {SESSION: spec.session_id, ENV: json.dumps(env)}
         mounts: list[Mount] = []
         api = self._engine.slow_api
         fresh = False
@@ -299,16 +298,7 @@ class DockerEngine:
             await self._engine.ask(lambda: self._remove(ref))
 
     def _remove(self, ref: str) -> None:
-        try:
-            self._engine.api.remove_container(ref, force=True, v=True)
-        except NotFound:
-            return
-        except APIError as error:
-            # Someone else is at it already; it is gone when that one is done.
-            if error.status_code != 409:
-                raise
-            with contextlib.suppress(NotFound):
-                self._engine.api.wait(ref, timeout=math.ceil(self._patience), condition="removed")
+        remove_container(self._engine.api, ref, self._patience)
 
     async def alive(self, ref: str) -> bool:
         return await self._inspect(ref) is not None
@@ -378,7 +368,7 @@ class DockerEngine:
         return await self._volumes.all()
 
     async def disk_bytes(self, disk_id: str) -> int | None:
-        for found in await self._list(f"{_LABEL}.disk={disk_id}"):
+        for found in await self._list(f"{DISK}={disk_id}"):
             if found["State"] == "running":
                 with contextlib.suppress(SandboxGone):
                     return await (await self._container(_name(found))).used_bytes()
@@ -391,7 +381,7 @@ class DockerEngine:
         found = await self._inspect(ref) if ref.startswith(self._prefix) else None
         if found is None:
             raise SandboxGone("The sandbox has ended.")
-        env = json.loads(found["Config"]["Labels"].get(f"{_LABEL}.env", "{}"))
+        env = json.loads(found["Config"]["Labels"].get(ENV, "{}"))
         return self._containers.setdefault(
             ref, Container(self._engine.endpoint, ref, env, self._opening, self._patience)
         )
@@ -408,7 +398,7 @@ class DockerEngine:
 
     async def _list(self, *labels: str, every: bool = False) -> list[dict[str, Any]]:
         """Containers of this instance."""
-        wanted = [f"{_LABEL}.instance={self._instance}", *labels]
+        wanted = [f"{INSTANCE}={self._instance}", *labels]
         return await self._engine.ask(lambda: self._engine.api.containers(all=every, filters={"label": wanted}))
 
     @property
@@ -417,7 +407,6 @@ class DockerEngine:
             self._engine,
             instance=self._instance,
             prefix=self._prefix,
-            label=_LABEL,
             image_name=self._default_image,
             image=self._default,
             remove=self._remove,
@@ -447,7 +436,7 @@ def _environment(spec: SandboxSpec) -> dict[str, str]:
 
 def _session(found: dict[str, Any]) -> str:
     """Whose container it is; empty when nobody's."""
-    given: str = found["Labels"].get(f"{_LABEL}.session") or _name(found).partition(_OF)[2]
+    given: str = found["Labels"].get(SESSION) or _name(found).partition(_OF)[2]
     return given
 
 

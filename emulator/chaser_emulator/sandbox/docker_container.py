@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-import re
 import secrets
 import shlex
 import socket
@@ -28,18 +27,15 @@ from . import (
     TerminalSpec,
     UnknownDirectory,
 )
-from .children import shell_argv
+from .children import apart, shell_argv
 from .docker_exec import Endpoint
 from .docker_reach import Listener, listeners
 from .docker_relay import Relay, ready_relay
-from .docker_terminal import DockerTerminal, open_terminal
+from .docker_terminal import SHELLS_OWN, DockerTerminal, open_terminal
 from .warm_shell import Reply, Shell, ShellProcess, ShellStock
 
 ROOT = "0"
 
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# What a shell keeps for itself: it would stumble over an `export` of these, or read with them.
-_SHELLS_OWN: Final = {"IFS", "UID", "EUID", "PPID", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO", "_"}
 _NOT_FROM_LOGIN: Final = {"PWD", "OLDPWD", "SHLVL"}
 _LOGIN_PATIENCE: Final = 5.0
 _SPARE_SECONDS: Final = 5.0
@@ -504,8 +500,7 @@ def _close(opening: asyncio.Task[socket.socket]) -> None:
 
 def _environment(env: Mapping[str, str]) -> tuple[str, list[str]]:
     """Code that exports variables, and as NAME=value those that a shell cannot export."""
-    plain = {name: value for name, value in env.items() if _NAME.fullmatch(name) and name not in _SHELLS_OWN}
-    odd = [f"{name}={value}" for name, value in env.items() if name not in plain]
+    plain, odd = apart(env, SHELLS_OWN)
     if not plain:
         return "", odd
     return "export " + " ".join(f"{name}={shlex.quote(value)}" for name, value in plain.items()) + "; ", odd

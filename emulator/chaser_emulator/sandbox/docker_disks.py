@@ -18,6 +18,7 @@ from docker.types import LogConfig, Mount
 
 from . import DiskFull, SandboxUnavailable
 from .docker_image import Image
+from .docker_labelled import DISK, INSTANCE
 from .docker_line import SLOW, Line
 
 _COPYING: Final = 600
@@ -65,7 +66,6 @@ class Volumes:
         *,
         instance: str,
         prefix: str,
-        label: str,
         image_name: str,
         image: Callable[[], Coroutine[object, object, Image]],
         remove: Callable[[str], None],
@@ -74,7 +74,6 @@ class Volumes:
         self._line = line
         self._instance = instance
         self._prefix = prefix
-        self._label = label
         self._image_name = image_name
         self._image = image
         self._remove = remove
@@ -86,7 +85,7 @@ class Volumes:
 
     def labels(self, disk_id: str) -> dict[str, str]:
         """What tells that a volume is ours, and which."""
-        return {f"{self._label}.instance": self._instance, f"{self._label}.disk": disk_id}
+        return {INSTANCE: self._instance, DISK: disk_id}
 
     def is_new(self, disk_id: str) -> bool:
         """Whether there is none yet, asked in a thread."""
@@ -100,9 +99,9 @@ class Volumes:
         """The disks there are."""
 
         def look() -> set[str]:
-            mine = {"label": [f"{self._label}.instance={self._instance}", f"{self._label}.disk"]}
+            mine = {"label": [f"{INSTANCE}={self._instance}", DISK]}
             found = self._line.api.volumes(filters=mine)["Volumes"] or ()
-            return {volume["Labels"][f"{self._label}.disk"] for volume in found}
+            return {volume["Labels"][DISK] for volume in found}
 
         return await self._line.ask(look)
 
@@ -184,7 +183,7 @@ class Volumes:
             entrypoint=argv,
             command=[],
             # None of a session: so it is known for what it is when a crash leaves it behind.
-            labels={f"{self._label}.instance": self._instance},
+            labels={INSTANCE: self._instance},
             network_disabled=True,
             healthcheck={"test": ["NONE"]},
             working_dir="/",

@@ -1,22 +1,40 @@
-"""Containers and volumes of emulators, running or not: found by their labels, and removed by them."""
+"""The labels of containers and volumes of emulators, and what is found and removed by them, running or not."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import docker
 from docker.errors import APIError, NotFound
 
 from .docker_line import SLOW, Line
 
 INSTANCE = "chaser.emulator.instance"
 DISK = "chaser.emulator.disk"
+SESSION = "chaser.emulator.session"
+ENV = "chaser.emulator.env"
 
 _PATIENCE = 10.0
+
+
+def remove_container(api: docker.APIClient, name: str, seconds: float) -> None:
+    """End and remove a container, in a thread; of one that is not there: nothing."""
+    try:
+        api.remove_container(name, force=True, v=True)
+    except NotFound:
+        return
+    except APIError as error:
+        # Someone else is at it already; it is gone when that one is done.
+        if error.status_code != 409:
+            raise
+        with contextlib.suppress(NotFound):
+            api.wait(name, timeout=math.ceil(seconds), condition="removed")
 
 
 @dataclass
@@ -69,16 +87,7 @@ async def remove(line: Line, instance: str) -> tuple[int, int]:
 
     def work() -> None:
         for name in mine.containers:
-            try:
-                line.slow_api.remove_container(name, force=True, v=True)
-            except NotFound:
-                continue
-            except APIError as error:
-                # Someone else is at it already; it is gone when that one is done.
-                if error.status_code != 409:
-                    raise
-                with contextlib.suppress(NotFound):
-                    line.slow_api.wait(name, condition="removed")
+            remove_container(line.slow_api, name, SLOW)
         for name in mine.volumes:
             with contextlib.suppress(NotFound):
                 line.slow_api.remove_volume(name, force=True)

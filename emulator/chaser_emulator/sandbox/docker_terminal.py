@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import posixpath
-import re
 import secrets
 import shlex
 from collections import deque
@@ -13,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final, Protocol
 
 from . import WORKSPACE_ROOT, SandboxError, SandboxGone, SandboxUnavailable, TerminalSpec, UnknownDirectory
-from .children import shell_argv
+from .children import apart, shell_argv
 from .docker_exec import Endpoint, ExecError, ExecStream, exit_code, open_exec, resize_exec
 from .environment import of_terminal
 from .warm_shell import refusal
@@ -47,8 +46,10 @@ EOF
 esac
 """
 
-_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SHELLS_OWN: Final = {"IFS", "UID", "EUID", "PPID", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO", "BASH_ENV", "ENV", "_"}
+# What a shell keeps for itself: it would stumble over an `export` of these, or read with them.
+SHELLS_OWN: Final = {"IFS", "UID", "EUID", "PPID", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO", "_"}
+# Files that these name are for the user's shell, not for the one that comes before it.
+_KEPT_FROM_FIRST: Final = SHELLS_OWN | {"BASH_ENV", "ENV"}
 
 
 class Root(Protocol):
@@ -69,8 +70,7 @@ async def open_terminal(
         raise UnknownDirectory("cwd is no directory of the sandbox.")
     mark = secrets.token_hex(16)
     variables = {**env, **of_terminal(spec.mode), **spec.env}
-    plain = {name: value for name, value in variables.items() if name not in _SHELLS_OWN and _PLAIN.fullmatch(name)}
-    odd = [f"{name}={value}" for name, value in variables.items() if name not in plain]
+    plain, odd = apart(variables, _KEPT_FROM_FIRST)
     first = _FIRST.format(
         rows=int(spec.rows),
         cols=int(spec.cols),

@@ -150,6 +150,7 @@ class LocalProcess:
     def __del__(self) -> None:
         if self._streams.output >= 0:
             os.close(self._streams.output)
+            self._streams.output = -1  # a reader that ends after this would close somebody else's
         if self._streams.stdin is not None:
             os.close(self._streams.stdin)
 
