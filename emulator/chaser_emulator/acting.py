@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chaser_emulator import events
 from chaser_emulator.admission import Account, Principal
@@ -36,11 +36,13 @@ class Acts(Protocol):
 
 @dataclass(frozen=True)
 class Acting:
-    """A known caller without a request."""
+    """A known caller without a request. `base_url` is the server's address as they see it, where that is known."""
 
     world: World
     principal: Principal
     account: Account
+    base_url: str | None = None
+    request_id: str | None = None
 
     @property
     def store(self) -> Store:
@@ -61,3 +63,17 @@ class Acting:
     async def emit(self, tx: Transaction, kind: str, resource_id: str, data: Mapping[str, object]) -> None:
         """Put an event in the outbox, in the transaction of the change."""
         await events.emit(tx, self.clock, self.account.id, kind, resource_id, data)
+
+
+class Perform(Protocol):
+    """Performs an operation of the document for a known caller; answers its JSON, or raises ApiError."""
+
+    async def __call__(
+        self,
+        who: Acting,
+        operation_id: str,
+        body: Any = None,
+        *,
+        path: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+    ) -> Any: ...

@@ -15,12 +15,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chaser_emulator import handlers, spec
 from chaser_emulator.browsers import door
+from chaser_emulator.control import Control
 from chaser_emulator.edge import Edge
 from chaser_emulator.errors import ApiError
 from chaser_emulator.gateway.door import Gateway
 from chaser_emulator.gateway.visit import Visit
 from chaser_emulator.handlers.description import swagger_assets
-from chaser_emulator.operations import HANDLERS
+from chaser_emulator.operations import HANDLERS, REFUSALS
 from chaser_emulator.pipeline import Endpoint, Pipeline
 from chaser_emulator.sandbox import Engine
 from chaser_emulator.settings import Settings
@@ -41,8 +42,10 @@ async def open_emulator(settings: Settings, engine: Engine | None = None) -> Asy
     handlers.load()
     document = spec.load(HANDLERS)
     async with open_world(settings, engine) as world:
-        pipeline = Pipeline(document, HANDLERS, world)
-        inner = Starlette(routes=_routes(document, pipeline), exception_handlers={404: _no_file(pipeline)})
+        pipeline = Pipeline(document, HANDLERS, REFUSALS, world)
+        world.perform = pipeline.invoke
+        routes = [*_routes(document, pipeline), Mount("/_emulator", Control(world, document))]
+        inner = Starlette(routes=routes, exception_handlers={404: _no_file(pipeline)})
         # A slash too many is a wrong path, not a redirect: Chaser's clients would lose their bodies on a 307.
         inner.router.redirect_slashes = False
 
@@ -52,10 +55,11 @@ async def open_emulator(settings: Settings, engine: Engine | None = None) -> Asy
 
         gateway = Gateway(world, inner, document.error_status, {"browser": browser})
         inner.router.default = gateway.or_else(_nothing(pipeline))
-        try:
-            yield Emulator(Edge(gateway, settings), world)
-        finally:
-            gateway.close()
+        async with world.agenda.at_work():
+            try:
+                yield Emulator(Edge(gateway, settings), world)
+            finally:
+                gateway.close()
 
 
 def _routes(document: spec.Spec, pipeline: Pipeline) -> list[BaseRoute]:

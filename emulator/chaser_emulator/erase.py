@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chaser_emulator import whereabouts
+from chaser_emulator import vault, whereabouts
 from chaser_emulator.sandbox import SandboxError
 from chaser_emulator.store import Store, StoreError, identity
 
@@ -18,7 +18,7 @@ DATABASE = "chaser.db"
 # By name, so that nothing else goes where somebody named a folder of their own as --data-dir. The database goes last:
 # it knows what else there is, and an end in the middle can be begun again.
 _FOLDERS = ("workspaces", "run", "output", "checkouts")
-_OURS = (*_FOLDERS, whereabouts.NOTE, f"{DATABASE}-wal", f"{DATABASE}-shm", DATABASE)
+_OURS = (*_FOLDERS, whereabouts.NOTE, vault.KEY, f"{DATABASE}-wal", f"{DATABASE}-shm", DATABASE)
 _TRACES = ("ssh_host_ed25519_key", whereabouts.LOCK)
 """What a reset leaves: who has met this emulator by SSH knows it again."""
 

@@ -11,10 +11,11 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from chaser_emulator import events
-from chaser_emulator.clock import Clock, timestamp
+from chaser_emulator.agenda import Fired, Started
+from chaser_emulator.clock import Clock, moment, timestamp
 from chaser_emulator.commands import Commands
 from chaser_emulator.disks import Disks
 from chaser_emulator.errors import ApiError
@@ -79,6 +80,35 @@ class Keeper:
             except (SandboxError, OSError, sqlite3.Error):
                 _log.exception("the keeper of sessions failed; it tries again")
             await asyncio.sleep(every)
+
+    def concerned(self, _tables: frozenset[str]) -> bool:
+        """Nothing brings an expiry forward; the loops see to what is new in good time."""
+        return False
+
+    async def next(self) -> datetime | None:
+        """When a session expires, idles for too long, or has ended long enough ago to be forgotten."""
+        now = self._clock.now()
+        moments = [moment for row in await rows.all_live(self._store) for moment in self._ends(row, now)]
+        ended = await rows.first_end(self._store)
+        if ended is not None:
+            moments.append(moment(ended) + KEPT)
+        return min(moments, default=None)
+
+    def _ends(self, row: Row, now: datetime) -> list[datetime]:
+        """Until when a live session may go on. One that has expired and is in use may for a little longer."""
+        expires = moment(row["expires_at"])
+        ends = [expires if expires > now else expires + self._lifecycle.expiry_grace]
+        if self._idle_timeout is not None and row["status"] == RUNNING and not self._lifecycle.in_use(row["id"]):
+            ends.append(now + timedelta(seconds=self._idle_timeout - self._lifecycle.unused(row["id"])))
+        return ends
+
+    async def perform(self) -> list[Started]:
+        """Sweep; answers which sessions ended by it."""
+        before = {row["id"] for row in await rows.all_live(self._store)}
+        await self.sweep()
+        ended = before - {row["id"] for row in await rows.all_live(self._store)}
+        now = self._clock.now()
+        return [Started(Fired("session.expired", session_id, now)) for session_id in sorted(ended)]
 
     async def sweep(self) -> None:
         """End what is over, try again what could not be stopped, forget what ended long ago."""

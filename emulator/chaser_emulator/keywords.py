@@ -54,6 +54,7 @@ _KEYWORDS = frozenset(
         "x-provenance",
         "x-ruling",
         "x-code",
+        "x-scopes",
     ]
 )
 
@@ -83,6 +84,8 @@ def _check(schema: Any, where: str) -> None:
         return
     if unknown := set(schema) - _KEYWORDS:
         raise DocumentError(f"{where}: unknown keywords {sorted(unknown)} in a schema")
+    if "x-scopes" in schema and set(schema["x-scopes"]) != set(schema.get("enum", [])):
+        raise DocumentError(f"{where}: x-scopes must name a scope for each word of the enum")
     for keyword in (
         "items",
         "additionalProperties",

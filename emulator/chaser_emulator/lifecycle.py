@@ -88,7 +88,7 @@ class Lifecycle:
         self._browsers = browsers
         self._live: dict[str, _Live] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._expiry_grace = timedelta(seconds=expiry_grace)
+        self.expiry_grace = timedelta(seconds=expiry_grace)
 
     # Start
 
@@ -239,7 +239,7 @@ class Lifecycle:
 
     def expired(self, row: Row, *, with_grace: bool = False) -> bool:
         """Whether a session has lasted as long as it may, or has gone on for longer than even what runs may (S25)."""
-        end = moment(row["expires_at"]) + (self._expiry_grace if with_grace else timedelta())
+        end = moment(row["expires_at"]) + (self.expiry_grace if with_grace else timedelta())
         return end <= self._clock.now()
 
     def require_time(self, row: Row) -> None:

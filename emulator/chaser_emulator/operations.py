@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -11,8 +12,10 @@ from starlette.requests import Request
 from starlette.websockets import WebSocket
 
 from chaser_emulator import events
+from chaser_emulator.acting import Acting
 from chaser_emulator.admission import Account, Principal
 from chaser_emulator.clock import Clock
+from chaser_emulator.errors import ApiError
 from chaser_emulator.sandbox import Engine
 from chaser_emulator.spec import Operation, Spec
 from chaser_emulator.store import Store, Transaction
@@ -25,31 +28,43 @@ if TYPE_CHECKING:
 class Reply:
     """An answer that is no plain JSON of the usual status: other headers, a stream of bytes, another media type.
 
-    `chunks` is closed when the client goes away. A handler that has nothing special to say returns its JSON value, or
-    None for an answer without a body.
+    `chunks` is closed when the client goes away. `status` None is the operation's usual one. A handler that has nothing
+    special to say returns its JSON value, or None for an answer without a body.
     """
 
     body: Any = None
     chunks: AsyncGenerator[bytes, None] | None = None
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    status: int | None = None
 
 
 @dataclass
 class Call:
-    """One admitted, validated request. It has a principal and an account where the document secures the operation."""
+    """One admitted, validated request. It has a principal and an account where the document secures the operation.
+
+    `base_url` is the server's address as the caller sees it. A job or a tool performs an operation without an HTTP
+    request of its own.
+    """
 
     spec: Spec
     operation: Operation
     world: World
-    request: Request
+    http: Request | None
     request_id: str
+    base_url: str
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, Any] = field(default_factory=dict)
     body: Any = None
     _principal: Principal | None = None
     _account: Account | None = None
+
+    @property
+    def request(self) -> Request:
+        """The HTTP request, for those few operations that are about more than JSON."""
+        assert self.http is not None, f"{self.operation.id} is only to be had by HTTP"  # noqa: S101
+        return self.http
 
     @property
     def principal(self) -> Principal:
@@ -88,12 +103,30 @@ class Call:
 
     async def left(self) -> None:
         """Return when the client has gone away. Only once the body has been read."""
+        if self.http is None:
+            # A job or a tool is cancelled instead.
+            await asyncio.Event().wait()
         while (await self.request.receive())["type"] != "http.disconnect":
             pass
 
     @property
     def actor(self) -> events.Actor:
         return events.Actor(self.principal.kind, self.principal.id)
+
+    async def perform(
+        self,
+        operation_id: str,
+        body: Any = None,
+        *,
+        path: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Perform another operation for this caller, as a request of its own would; answers its JSON.
+
+        The same rights, limits, audit and checks apply. Raises the ApiError that the request would be refused with.
+        """
+        who = Acting(self.world, self.principal, self.account, self.base_url, self.request_id)
+        return await self.world.perform(who, operation_id, body, path=path, query=query)
 
     async def audit(
         self, tx: Transaction, resource_id: str | None, summary: str, metadata: Mapping[str, Any] | None = None
@@ -125,7 +158,12 @@ class Upgrade:
 Handler = Callable[[Call], Awaitable[Any]]
 
 HANDLERS: dict[str, Handler] = {}
-"""Every handler by the operationId it answers; the only table that import fills."""
+"""Every handler by the operationId it answers. This table and the next are all that import fills."""
+
+Refusal = Callable[[Call, ApiError], Reply | None]
+
+REFUSALS: dict[str, Refusal] = {}
+"""For operations that refuse in words of their own: what such an answer is (None: the usual one)."""
 
 
 def operation(operation_id: str) -> Callable[[Handler], Handler]:
@@ -136,5 +174,15 @@ def operation(operation_id: str) -> Callable[[Handler], Handler]:
             raise ValueError(f"two handlers answer {operation_id}")
         HANDLERS[operation_id] = handler
         return handler
+
+    return register
+
+
+def refusal(operation_id: str) -> Callable[[Refusal], Refusal]:
+    """Make a function answer what an operation refuses, where the document has it answer in words of its own."""
+
+    def register(words: Refusal) -> Refusal:
+        REFUSALS[operation_id] = words
+        return words
 
     return register

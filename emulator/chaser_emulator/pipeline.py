@@ -16,10 +16,13 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from chaser_emulator import admission, events, origins, sandbox, uploads
+from chaser_emulator.acting import Acting
+from chaser_emulator.clock import new_request_id
 from chaser_emulator.errors import ApiError, Problem, invalid
-from chaser_emulator.operations import Call, Handler, Reply, Upgrade
+from chaser_emulator.operations import Call, Handler, Refusal, Reply, Upgrade
 from chaser_emulator.paths import decode_segment
 from chaser_emulator.spec import Operation, Spec
+from chaser_emulator.urls import base_url
 from chaser_emulator.validation import Validator, parse_json
 from chaser_emulator.world import World
 
@@ -56,15 +59,18 @@ class Endpoint:
 class Pipeline:
     """What every request needs: the document, its compiled schemas, the handlers and the world."""
 
-    def __init__(self, spec: Spec, handlers: Mapping[str, Handler], world: World) -> None:
+    def __init__(
+        self, spec: Spec, handlers: Mapping[str, Handler], refusals: Mapping[str, Refusal], world: World
+    ) -> None:
         self.spec = spec
         self.world = world
         self._handlers = handlers
+        self._refusals = refusals
         self._validator = Validator(spec)
 
     async def perform(self, request: Request, operation: Operation) -> Response:
         """Answer one request; every refusal on the way is rendered and audited here."""
-        call = Call(self.spec, operation, self.world, request, request.state.request_id)
+        call = self._call(operation, request)
         limits: dict[str, str] = {}
         form: dict[str, Any] = {}
         try:
@@ -91,12 +97,55 @@ class Pipeline:
             response.headers[name] = value
         return response
 
+    async def invoke(
+        self,
+        who: Acting,
+        operation_id: str,
+        body: Any = None,
+        *,
+        path: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Perform an operation for a known caller without a request, as jobs and tools do; answers its JSON.
+
+        All is as in `perform` but the credential and the meter, which whoever asks has passed. Raises ApiError.
+        """
+        operation = self.spec.operations[operation_id]
+        base_url = who.base_url or self.world.lifecycle.base_url
+        call = Call(self.spec, operation, self.world, None, who.request_id or new_request_id(), base_url)
+        call.admit(who.principal, who.account)
+        try:
+            admission.authorise(operation, who.principal, who.account)
+            sent = [(name, _text(value)) for name, value in (query or {}).items() if value is not None]
+            self._parameters(call, list((path or {}).items()), sent, [])
+            if operation.body is not None:
+                call.body = {} if body is None and not operation.body.required else body
+                self._validator.body(operation.body.content[_JSON], call.body)
+            result = await self._handlers.get(operation.id, _not_emulated)(call)
+            reply = result if isinstance(result, Reply) else Reply(result)
+            self._check(operation, reply)
+        except ApiError as error:
+            await self._tell(call, error)
+            raise
+        except sandbox.SandboxError as error:
+            refused = _of_sandbox(error)
+            await self._tell(call, refused)
+            raise refused from error
+        except Exception as error:
+            _log.exception("%s failed (%s)", operation.id, call.request_id)
+            raise _internal_error() from error
+        return reply.body
+
+    def _call(self, operation: Operation, request: Request) -> Call:
+        base = base_url(request, self.world.settings)
+        return Call(self.spec, operation, self.world, request, request.state.request_id, base)
+
     async def upgrade(self, scope: Scope, receive: Receive, send: Send, operation: Operation) -> None:
         """Answer a request for a WebSocket; a refusal is the plain answer that it would be otherwise (S15)."""
         scheme = "https" if scope["scheme"] == "wss" else "http"
         request = Request({**scope, "type": "http", "method": "GET", "scheme": scheme}, receive)
         websocket = WebSocket(scope, receive, send)
-        call = Call(self.spec, operation, self.world, request, request.state.request_id)
+        call = self._call(operation, request)
         async with contextlib.AsyncExitStack() as stack:
             try:
                 origins.require_own(request, self.world.settings)
@@ -146,16 +195,9 @@ class Pipeline:
         """Read and check parameters and body into the call; answers the parts of a form, to be closed."""
         operation, request = call.operation, call.request
         path = [(name, decode_segment(value)) for name, value in request.path_params.items()]
-        call.path, problems, _ = self._validator.parameters(operation, "path", path)
-        call.query, found, _ignored = self._validator.parameters(operation, "query", request.query_params.multi_items())
-        problems += found
         names = {p.name.lower(): p.name for p in operation.parameters if p.location == "header"}
-        sent = [(names[key], value) for key, value in request.headers.items() if key in names]
-        call.headers, found, _ = self._validator.parameters(operation, "header", sent)
-        # The account was chosen at admission, which is kinder than a schema: spaces and an empty value are fine.
-        problems += [problem for problem in found if problem.pointer != "X-Chaser-Account"]
-        if problems:
-            raise invalid(problems)
+        headers = [(names[key], value) for key, value in request.headers.items() if key in names]
+        self._parameters(call, path, request.query_params.multi_items(), headers)
         form: dict[str, Any] = {}
         if operation.body is not None:
             media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -164,6 +206,20 @@ class Pipeline:
             else:
                 await self._json(call, media_type)
         return form
+
+    def _parameters(
+        self, call: Call, path: list[tuple[str, str]], query: list[tuple[str, str]], headers: list[tuple[str, str]]
+    ) -> None:
+        """Check the parameters into the call."""
+        operation = call.operation
+        call.path, problems, _ = self._validator.parameters(operation, "path", path)
+        call.query, found, _ignored = self._validator.parameters(operation, "query", query)
+        problems += found
+        call.headers, found, _ = self._validator.parameters(operation, "header", headers)
+        # The account was chosen at admission, which is kinder than a schema: spaces and an empty value are fine.
+        problems += [problem for problem in found if problem.pointer != "X-Chaser-Account"]
+        if problems:
+            raise invalid(problems)
 
     async def _json(self, call: Call, media_type: str) -> None:
         body = call.operation.body
@@ -211,30 +267,46 @@ class Pipeline:
                 headers={"Upgrade": "websocket"},
             )
         reply = result if isinstance(result, Reply) else Reply(result)
-        status = operation.success
-        declared = operation.responses[status].content
+        self._check(operation, reply)
+        status = reply.status or operation.success
         if reply.chunks is not None:
-            if reply.media_type not in declared:
-                _fail(operation, f"{reply.media_type} is not declared for {status}")
             return _Stream(reply, status)
-        if reply.body is None and not declared:
+        if reply.body is None and not operation.responses[status].content:
             return Response(status_code=status, headers=reply.headers)
         if reply.media_type == _JSON:
-            if broken := self._validator.reply(operation, status, reply.body):
-                _fail(operation, broken)
             return JSONResponse(reply.body, status, reply.headers)
-        if reply.media_type not in declared:
-            _fail(operation, f"{reply.media_type} is not declared for {status}")
         return Response(reply.body, status, reply.headers, reply.media_type)
+
+    def _check(self, operation: Operation, reply: Reply) -> None:
+        """Hold a reply against the document; one that breaks it is a 500, and the log says how."""
+        status = reply.status or operation.success
+        response = operation.responses.get(status)
+        if response is None:
+            _fail(operation, f"status {status} is not declared")
+        if reply.media_type != _JSON or reply.chunks is not None:
+            if reply.media_type not in response.content:
+                _fail(operation, f"{reply.media_type} is not declared for {status}")
+        elif (reply.body is not None or response.content) and (
+            broken := self._validator.reply(operation, status, reply.body)
+        ):
+            _fail(operation, broken)
 
     async def _refuse(self, call: Call, error: ApiError) -> Response:
         """Render a refusal that the document declares; anything else is a 500 whose reason is in the log."""
         operation = call.operation
+        words = self._refusals.get(operation.id)
+        if words is not None and (reply := words(call, error)) is not None:
+            return self._reply(operation, reply)
         broken = self._validator.reply(operation, self.spec.error_status[error.code], error.body(call.request_id))
         if broken is not None:
             _log.error("%s: the refusal %r breaks the document: %s", operation.id, error.code, broken)
             error = _internal_error()
-        account, principal = call.known_account, call.known_principal
+        await self._tell(call, error)
+        return self.refusal(error, call.request)
+
+    async def _tell(self, call: Call, error: ApiError) -> None:
+        """Write a refused or failed change into the audit log (H27)."""
+        operation, account, principal = call.operation, call.known_account, call.known_principal
         if operation.audit is not None and account is not None and principal is not None:
             # A snapshot is told of under its workspace, as when all goes well.
             resource = call.path.get("ws") or next(reversed([*call.path.values()]), None)
@@ -243,7 +315,6 @@ class Pipeline:
                     tx, call.clock, account.id, call.actor, operation.audit.action, operation.audit.resource_type,
                     resource, error.message, {"code": error.code}, failed=True,
                 )  # fmt: skip
-        return self.refusal(error, call.request)
 
     def refusal(self, error: ApiError, request: HTTPConnection) -> Response:
         """The answer that an error is."""
@@ -274,6 +345,11 @@ class _Stream(StreamingResponse):
     async def stream_response(self, send: Send) -> None:
         async with aclosing(self._source):
             await super().stream_response(send)
+
+
+def _text(value: Any) -> str:
+    """A value as a query has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 async def _not_emulated(call: Call) -> NoReturn:

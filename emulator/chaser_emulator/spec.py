@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from chaser_emulator.assembly import Node, assemble, mark_not_emulated, operations, resolve, secured
 from chaser_emulator.keywords import DocumentError
@@ -100,6 +100,10 @@ class Spec:
     def scopes(self) -> frozenset[str]:
         """The scopes that a key can be limited to."""
         return frozenset(self.document["components"]["schemas"]["Scope"]["enum"])
+
+    def scopes_of(self, schema: str) -> Mapping[str, str]:
+        """What each word of a schema needs (a kind of job, a tool): a scope, or `full`."""
+        return cast("Mapping[str, str]", self.document["components"]["schemas"][schema]["x-scopes"])
 
 
 def load(emulated: Iterable[str] | None = None) -> Spec:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaser_emulator import engines, erase, leftovers
+from chaser_emulator.acting import Perform
 from chaser_emulator.admission import Admission
+from chaser_emulator.agenda import Agenda
 from chaser_emulator.bootstrap import Bootstrap
 from chaser_emulator.browsers import Browsers
 from chaser_emulator.clock import Clock, new_id
@@ -25,6 +28,10 @@ from chaser_emulator.sandbox import Engine, EngineInfo
 from chaser_emulator.settings import Settings
 from chaser_emulator.storage import Storage
 from chaser_emulator.store import Store, identity
+from chaser_emulator.vault import Vault
+
+CLOCK_FACT = "clock"
+"""The fact that says where a clock that was set or moved stands."""
 
 FIRST_USER = ("developer@localhost", "Developer")
 
@@ -33,7 +40,8 @@ FIRST_USER = ("developer@localhost", "Developer")
 class World:
     """Everything one Chaser is made of; handlers reach it through their Call.
 
-    `account_id` is the personal account of the first user, whose key the settings name (A27).
+    `account_id` is the personal account of the first user, whose key the settings name (A27). `perform` is how jobs and
+    tools perform operations; the pipeline, which knows the document, puts itself there.
     """
 
     settings: Settings
@@ -52,7 +60,10 @@ class World:
     account_id: str
     terminals: Terminals
     browsers: Browsers
+    vault: Vault
+    agenda: Agenda
     admission: Admission = field(default_factory=Admission)
+    perform: Perform = field(init=False)
 
     def plan_sessions(self, plan: str) -> int:
         """How many sessions may live at once in an account on this plan."""
@@ -70,6 +81,8 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
         store = await Store.open(data_dir / "chaser.db", durable=settings.data_dir is not None)
         stack.push_async_callback(store.close)
         clock = Clock()
+        if kept := await identity.fact(store, CLOCK_FACT):
+            clock.restore(json.loads(kept))
         account_id, instance = await _first_account(store, clock, settings)
         chosen, reason = (engine, "") if engine is not None else await engines.choose(settings, data_dir, instance)
         info = await chosen.open()
@@ -90,6 +103,8 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
         stack.push_async_callback(lifecycle.close, keep=settings.data_dir is not None)
         keeper = Keeper(store, chosen, clock, commands, disks, lifecycle, idle_timeout=settings.idle_timeout)
         await stack.enter_async_context(keeper.at_work())
+        agenda = Agenda(clock, store)
+        agenda.add(keeper)
         terminals = Terminals()
         stack.push_async_callback(terminals.close)
         meter = Meter(settings.rate_limit, dict(settings.rate_limits))
@@ -111,6 +126,8 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
             account_id,
             terminals,
             browsers,
+            Vault(data_dir),
+            agenda,
         )
 
 

@@ -12,12 +12,11 @@ from chaser_emulator.browsers import archives, extensions, refusals, visits
 from chaser_emulator.errors import ApiError, invalid_field
 from chaser_emulator.operations import Call, Reply, Upgrade, operation
 from chaser_emulator.shapes import BrowserCdpTargetInfo, BrowserCdpVersionInfo, BrowserExtensionInfo
-from chaser_emulator.urls import base_url
 
 
 async def _visit(call: Call) -> visits.Visit:
     row = await lookup.session(call, call.path["id"])
-    base = f"{base_url(call.request, call.world.settings)}/v1/sessions/{row['id']}"
+    base = f"{call.base_url}/v1/sessions/{row['id']}"
     return await visits.visit(call.world, row, base)
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from chaser_emulator.assembly import served_from
 from chaser_emulator.operations import Call, Reply, operation
-from chaser_emulator.urls import base_url
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -45,7 +44,7 @@ def swagger_assets() -> Path:
 @operation("get-openapi-document")
 async def get_openapi_document(call: Call) -> Reply:
     """The document, with this server's own address first."""
-    return Reply(served_from(call.spec.document, base_url(call.request, call.world.settings)))
+    return Reply(served_from(call.spec.document, call.base_url))
 
 
 @operation("swagger-ui")

@@ -12,7 +12,6 @@ from chaser_emulator.resources import present, session_info
 from chaser_emulator.shapes import BulkTerminateFailure, BulkTerminateResponse, ListSessionsResponse, SessionInfo
 from chaser_emulator.store import Row, sessions, workspaces
 from chaser_emulator.targets import open_session, proxy_variables, variables_of
-from chaser_emulator.urls import base_url
 
 _PATIENCE = 10.0
 """Seconds that a create waits for the sandbox, before it answers with a session that is still starting (S1)."""
@@ -23,9 +22,8 @@ def _info(call: Call, row: Row) -> SessionInfo:
 
 
 def _infos(call: Call, rows: Sequence[Row]) -> list[SessionInfo]:
-    base = base_url(call.request, call.world.settings)
     leases = call.world.lifecycle.leases
-    return [session_info(row, base, None if row["ended_at"] else leases(row["id"])) for row in rows]
+    return [session_info(row, call.base_url, None if row["ended_at"] else leases(row["id"])) for row in rows]
 
 
 @operation("create-session")

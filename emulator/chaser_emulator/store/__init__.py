@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from importlib import resources
 from pathlib import Path
@@ -19,10 +19,9 @@ import aiosqlite
 Row = sqlite3.Row
 Value = str | int | float | bytes | None
 
-# A write to the tables that say who is who. (That a key was used changes nothing about what it may.)
-_IDENTITY = re.compile(
-    r"\s*(INSERT INTO|DELETE FROM|UPDATE) (users|accounts|members|service_accounts|keys)\b(?! SET last_used_at)"
-)
+# A write, and its table. (That a key was used changes nothing about what it may.)
+_CHANGE = re.compile(r"\s*(?:INSERT INTO|DELETE FROM|UPDATE) (\w+)\b(?! SET last_used_at)")
+_IDENTITY = frozenset({"users", "accounts", "members", "service_accounts", "keys"})
 
 _MIGRATION = re.compile(r"^([0-9]{4})_[a-z_]+\.sql$")
 
@@ -48,15 +47,16 @@ class Transaction:
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
-        self.identity_changed = False
-        """Whether it changed who is who, or who may what; what was remembered of that is void once it is committed."""
+        self.changed: set[str] = set()
+        """The tables that it has written to; those whom they concern are told once it is committed."""
 
     async def all(self, statement: str, *values: Value) -> list[Row]:
         self._watch(statement)
         return list(await self._connection.execute_fetchall(statement, values))
 
     def _watch(self, statement: str) -> None:
-        self.identity_changed = self.identity_changed or _IDENTITY.match(statement) is not None
+        if match := _CHANGE.match(statement):
+            self.changed.add(match[1])
 
     async def one(self, statement: str, *values: Value) -> Row | None:
         rows = await self.all(statement, *values)
@@ -88,6 +88,7 @@ class Store:
         self._writing = asyncio.Lock()
         self.identity_version = 0
         """Grows whenever a transaction has changed users, accounts, memberships or keys."""
+        self._listeners: list[Callable[[frozenset[str]], None]] = []
 
     @classmethod
     async def open(cls, path: Path, *, durable: bool = True) -> Store:
@@ -126,6 +127,10 @@ class Store:
         rows = await self.all(statement, *values)
         return rows[0] if rows else None
 
+    def listen(self, listener: Callable[[frozenset[str]], None]) -> None:
+        """Tell `listener` after every transaction which tables it wrote to."""
+        self._listeners.append(listener)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """A transaction, committed at the end of the block and rolled back when the block raises."""
@@ -142,7 +147,10 @@ class Store:
                 raise
             finally:
                 # Also after a failure: it may have been the answer that was lost, not the commit.
-                self.identity_version += transaction.identity_changed
+                changed = frozenset(transaction.changed)
+                self.identity_version += not changed.isdisjoint(_IDENTITY)
+                for listener in self._listeners:
+                    listener(changed)
 
 
 def _keep_private(path: Path) -> None:

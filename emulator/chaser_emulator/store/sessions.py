@@ -132,6 +132,12 @@ async def forget(tx: Transaction, ended_before: str) -> list[str]:
     return [row["id"] for row in rows]
 
 
+async def first_end(reader: Reader) -> str | None:
+    """When the session ended that ended first of those that are kept."""
+    row = await reader.one("SELECT min(ended_at) AS first FROM sessions WHERE ended_at IS NOT NULL")
+    return None if row is None else row["first"]
+
+
 async def set_size(tx: Transaction, session_id: str, *, rows: int, cols: int) -> None:
     """The size that terminals of this session have."""
     await tx.run("UPDATE sessions SET rows = ?, cols = ? WHERE id = ?", rows, cols, session_id)

@@ -1,0 +1,175 @@
+"""What falls due in a world: seen to when its moment comes, or in order when the clock is moved past it.
+
+A duty starts from rows, so that a crash loses nothing: what fell due meanwhile is seen to at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from chaser_emulator.clock import Clock
+from chaser_emulator.sandbox import SandboxError
+from chaser_emulator.store import Store
+
+_log = logging.getLogger(__name__)
+
+_LONGEST = 3600.0
+_PAUSE = 1.0
+"""Seconds before a duty is asked again that failed, or had nothing to do although something was due."""
+
+PATIENCE = 30.0
+"""Real seconds that a moved clock waits for what it has started, such as a command of a job."""
+
+
+@dataclass(frozen=True)
+class Fired:
+    """Something that fell due: what, for which resource, and when on the world's clock."""
+
+    what: str
+    id: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Started:
+    """Something that fell due and is under way; `done` None means that it is over already."""
+
+    fired: Fired
+    done: asyncio.Task[None] | None = None
+
+
+class Duty(Protocol):
+    """One kind of thing that falls due."""
+
+    def concerned(self, tables: frozenset[str]) -> bool:
+        """Whether a change to these tables may have brought the next moment forward."""
+        ...
+
+    async def next(self) -> datetime | None:
+        """When there is something to do; None while there is nothing, or no hand free for it."""
+        ...
+
+    async def perform(self) -> list[Started]:
+        """Start all that is due by now, without waiting for it."""
+        ...
+
+
+class Agenda:
+    """The duties of one world."""
+
+    def __init__(self, clock: Clock, store: Store) -> None:
+        self._clock = clock
+        self._duties: list[Duty] = []
+        self._next: dict[Duty, datetime | None] = {}
+        self._stale: set[Duty] = set()
+        self._not_before: dict[Duty, float] = {}
+        self._changed = asyncio.Event()
+        self._performing = asyncio.Lock()
+        store.listen(self._listen)
+
+    def add(self, *duties: Duty) -> None:
+        """See to these from now on."""
+        self._duties += duties
+        self._stale |= set(duties)
+        self._changed.set()
+
+    def poke(self, duty: Duty) -> None:
+        """Ask a duty again: a hand is free, or something in memory has changed."""
+        self._stale.add(duty)
+        self._changed.set()
+
+    def _listen(self, tables: frozenset[str]) -> None:
+        for duty in self._duties:
+            if duty not in self._stale and duty.concerned(tables):
+                self.poke(duty)
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """See to what falls due until the block ends."""
+        loop = asyncio.create_task(self._keep())
+        try:
+            yield
+        finally:
+            loop.cancel()
+            await asyncio.gather(loop, return_exceptions=True)
+
+    async def _keep(self) -> None:
+        while True:
+            self._changed.clear()
+            try:
+                async with self._performing:
+                    wait = await self._round()
+            except (SandboxError, OSError, sqlite3.Error):
+                _log.exception("what falls due could not be seen to; it is tried again")
+                wait = _PAUSE
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._changed.wait()
+
+    async def _round(self) -> float:
+        """Perform what is due; answers in how many seconds something is next."""
+        stale, self._stale = self._stale, set()
+        for duty in stale:
+            self._next[duty] = await duty.next()
+        real = asyncio.get_running_loop().time()
+        wait = _LONGEST
+        for duty in self._duties:
+            moment = self._next.get(duty)
+            if moment is None:
+                continue
+            seconds = self._clock.real_seconds(moment)
+            if moment > self._clock.now():
+                wait = min(wait, _LONGEST if seconds is None else seconds)
+                continue
+            if (rest := self._not_before.get(duty, 0) - real) > 0:
+                wait = min(wait, rest)
+                continue
+            if not await duty.perform():
+                self._not_before[duty] = real + _PAUSE
+            self._next[duty] = await duty.next()
+            wait = 0
+        return wait
+
+    async def settle(self) -> None:
+        """The clock was set: ask every duty anew."""
+        for duty in self._duties:
+            self.poke(duty)
+
+    async def advance(self, to: datetime) -> Sequence[Fired]:
+        """Move the clock on, and let everything that falls due on the way happen in its order and at its moment.
+
+        Answers what happened. What was started is waited for, up to `PATIENCE` seconds each time, so that what follows
+        from it falls due in its turn.
+        """
+        fired: list[Fired] = []
+        async with self._performing:
+            idle: set[Duty] = set()
+            while True:
+                moments = [
+                    (moment, duty) for duty in self._duties if duty not in idle and (moment := await duty.next())
+                ]
+                due = [(moment, duty) for moment, duty in moments if moment <= to]
+                if not due:
+                    break
+                moment, duty = min(due, key=lambda one: one[0])
+                self._clock.move(moment)
+                started = await duty.perform()
+                if not started:
+                    # It says that something is due and finds nothing to do: nothing but another change can help.
+                    idle.add(duty)
+                    continue
+                idle.clear()
+                fired += [one.fired for one in started]
+                if tasks := [one.done for one in started if one.done is not None]:
+                    await asyncio.wait(tasks, timeout=PATIENCE)
+            self._clock.move(to)
+        await self.settle()
+        return fired

@@ -1,0 +1,79 @@
+"""The control plane under /_emulator: what a test or a person does to the emulator, and Chaser's API does not offer."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chaser_emulator import origins
+from chaser_emulator.admission import unauthorized
+from chaser_emulator.control import clock
+from chaser_emulator.errors import ApiError
+from chaser_emulator.spec import Spec
+from chaser_emulator.world import World
+
+DELIVERY_HEADER = "x-chaser-delivery"
+"""What every delivery of a webhook carries; none of them is let in here."""
+
+
+class Control:
+    """The routes of the control plane, behind the check of who may use them; refusals have the form of the API's."""
+
+    def __init__(self, world: World, spec: Spec) -> None:
+        self._world = world
+        self._error_status: Mapping[str, int] = spec.error_status
+        routes = [*clock.routes(world, spec)]
+
+        async def refused(request: Request, error: Exception) -> Response:
+            assert isinstance(error, ApiError)  # noqa: S101 - registered for nothing else
+            return self._refusal(request, error)
+
+        async def nothing(request: Request, _error: Exception) -> Response:
+            return self._refusal(request, ApiError("not_found", f"there is nothing at {request.url.path}"))
+
+        async def not_here(request: Request, error: Exception) -> Response:
+            allow = getattr(error, "headers", None) or {}
+            text = f"{request.method} is not offered here; {allow.get('Allow', 'nothing')} is"
+            return self._refusal(request, ApiError("method_not_allowed", text, headers=allow))
+
+        self._inner: ASGIApp = Starlette(
+            routes=routes, exception_handlers={ApiError: refused, 404: nothing, 405: not_here}
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = HTTPConnection(scope)
+        try:
+            self._admit(connection)
+        except ApiError as error:
+            await self._refusal(connection, error)(scope, receive, send)
+            return
+        await self._inner(scope, receive, send)
+
+    def _admit(self, connection: HTTPConnection) -> None:
+        """Raise ApiError for whom this is not for."""
+        if DELIVERY_HEADER in connection.headers:
+            raise ApiError("forbidden", "webhooks do not reach the control plane")
+        origins.require_own(connection, self._world.settings)
+        if not _is_this_machine(connection) and not _has_key(connection.headers, self._world.settings.api_key):
+            raise unauthorized()
+
+    def _refusal(self, connection: HTTPConnection, error: ApiError) -> Response:
+        body = error.body(connection.state.request_id)
+        return JSONResponse(body, self._error_status[error.code], error.headers)
+
+
+def _is_this_machine(connection: HTTPConnection) -> bool:
+    try:
+        return connection.client is None or ipaddress.ip_address(connection.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+def _has_key(headers: Headers, key: str) -> bool:
+    return headers.get("authorization", "") == f"Bearer {key}"

@@ -1,0 +1,69 @@
+"""The vault: encrypts what has to be read again (signing secrets, credentials), with a key beside the database."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chaser_emulator.clock import new_vault_key
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
+
+KEY = "vault.key"
+
+
+class Vault:
+    """The secrets of one data directory. Its key is made at first need, and is its owner's alone to read."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / KEY
+
+    def seal(self, secret: str) -> str:
+        """What may lie in the database in place of a secret."""
+        return self._fernet.encrypt(secret.encode()).decode("ascii")
+
+    def open(self, sealed: str) -> str:
+        """The secret that was sealed. Raises VaultError when this vault did not seal it."""
+        from cryptography.fernet import InvalidToken
+
+        try:
+            return self._fernet.decrypt(sealed.encode()).decode()
+        except InvalidToken:
+            raise VaultError(f"a secret was sealed with another key than the one in {self._path}") from None
+
+    def derived(self, purpose: str) -> bytes:
+        """32 bytes for one purpose, which tell nothing of the key or of another purpose's."""
+        return hmac.new(self._key, purpose.encode(), hashlib.sha256).digest()
+
+    @functools.cached_property
+    def _fernet(self) -> Fernet:
+        # Imported on use: most emulators never seal anything.
+        from cryptography.fernet import Fernet
+
+        return Fernet(self._key)
+
+    @functools.cached_property
+    def _key(self) -> bytes:
+        with suppress(FileExistsError):
+            # Written beside and linked into place: a key that was cut short would be lost for good.
+            fresh = self._path.with_suffix(f".{os.getpid()}")
+            fresh.unlink(missing_ok=True)
+            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(new_vault_key())
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(fresh, self._path)
+            finally:
+                fresh.unlink()
+        return self._path.read_bytes()
+
+
+class VaultError(Exception):
+    """A secret cannot be read: its key is another."""
