@@ -13,13 +13,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chaser_emulator import origins
 from chaser_emulator.admission import unauthorized
-from chaser_emulator.control import clock
+from chaser_emulator.control import clock, pages
 from chaser_emulator.errors import ApiError
 from chaser_emulator.spec import Spec
 from chaser_emulator.world import World
 
 DELIVERY_HEADER = "x-chaser-delivery"
 """What every delivery of a webhook carries; none of them is let in here."""
+
+_FOR_EVERY_BROWSER = ("/style.css", "/checkout/")
+"""Starts of the paths of pages to which the API sends people; whoever has such an address may use it, from anywhere."""
 
 
 class Control:
@@ -28,7 +31,7 @@ class Control:
     def __init__(self, world: World, spec: Spec) -> None:
         self._world = world
         self._error_status: Mapping[str, int] = spec.error_status
-        routes = [*clock.routes(world, spec)]
+        routes = [*clock.routes(world, spec), *pages.routes(world, spec)]
 
         async def refused(request: Request, error: Exception) -> Response:
             assert isinstance(error, ApiError)  # noqa: S101 - registered for nothing else
@@ -60,7 +63,10 @@ class Control:
         if DELIVERY_HEADER in connection.headers:
             raise ApiError("forbidden", "webhooks do not reach the control plane")
         origins.require_own(connection, self._world.settings)
-        if not _is_this_machine(connection) and not _has_key(connection.headers, self._world.settings.api_key):
+        path = connection.scope["path"].removeprefix(connection.scope.get("root_path", ""))
+        if path.startswith(_FOR_EVERY_BROWSER) or _is_this_machine(connection):
+            return
+        if not _has_key(connection.headers, self._world.settings.api_key):
             raise unauthorized()
 
     def _refusal(self, connection: HTTPConnection, error: ApiError) -> Response:

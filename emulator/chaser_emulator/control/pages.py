@@ -1,0 +1,84 @@
+"""What all pages of the control plane share: their templates, their one stylesheet, and what they may do in a browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.routing import Route
+
+from chaser_emulator.spec import Spec
+from chaser_emulator.world import World
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_FOLDER = Path(__file__).parent
+_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?")
+
+
+def page(
+    request: Request, template: str, status: int = 200, *, leads_to: Iterable[str | None] = (), **values: Any
+) -> HTMLResponse:
+    """The page that a template beside this module makes of `values`, all of which it escapes.
+
+    The page loads the stylesheet and nothing else, and runs no script. `leads_to` are the addresses outside to which
+    what its forms send may be redirected: a browser stops every other.
+    """
+    text = _templates().get_template(template).render(values, style=_way_up(request) + "style.css")
+    origins = sorted({_source(address) for address in leads_to if address})
+    policy = (
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        f"form-action {' '.join(["'self'", *origins])}"
+    )
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": policy,
+        # Not `no-referrer`: with it a browser sends `Origin: null` along with a form, which is refused as foreign.
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return HTMLResponse(text, status, headers)
+
+
+def routes(_world: World, _spec: Spec) -> list[Route]:
+    """GET /style.css."""
+
+    async def style(_request: Request) -> Response:
+        return FileResponse(_FOLDER / "style.css", headers={"Cache-Control": "no-cache"})
+
+    return [Route("/style.css", style, methods=["GET"])]
+
+
+@cache
+def _templates() -> Environment:
+    # Loaded with the first page: most emulators never show one.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _way_up(request: Request) -> str:
+    """The relative way to the root of the control plane, which is right behind a proxy with a path of its own, too."""
+    inside = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    return "../" * (inside.count("/") - 1) or "./"
+
+
+def _source(address: str) -> str:
+    """What a policy calls the place an address is at: its origin, or its scheme where that says no more to a browser."""
+    parts = urlsplit(address)
+    host = parts.netloc.rpartition("@")[2]
+    # A policy knows no IPv6 addresses, and must not take words of an odd address for its own.
+    return f"{parts.scheme}://{host}" if _HOST.fullmatch(host) else f"{parts.scheme}:"
