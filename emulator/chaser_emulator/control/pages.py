@@ -1,4 +1,4 @@
-"""What all pages of the control plane share: their templates, their one stylesheet, and what they may do in a browser."""
+"""What all pages of the control plane share: templates, the one stylesheet, and what they may do in a browser."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def page(
     what its forms send may be redirected: a browser stops every other.
     """
     text = _templates().get_template(template).render(values, style=_way_up(request) + "style.css")
-    origins = sorted({_source(address) for address in leads_to if address})
+    sources = ["'self'", *sorted({_source(address) for address in leads_to if address})]
     policy = (
         "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-        f"form-action {' '.join(["'self'", *origins])}"
+        f"form-action {' '.join(sources)}"
     )
     headers = {
         "Cache-Control": "no-store",
@@ -77,7 +77,7 @@ def _way_up(request: Request) -> str:
 
 
 def _source(address: str) -> str:
-    """What a policy calls the place an address is at: its origin, or its scheme where that says no more to a browser."""
+    """What a policy calls the place of an address: its origin, or its scheme where no policy can say more."""
     parts = urlsplit(address)
     host = parts.netloc.rpartition("@")[2]
     # A policy knows no IPv6 addresses, and must not take words of an odd address for its own.
