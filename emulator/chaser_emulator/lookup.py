@@ -1,4 +1,4 @@
-"""What a request names, found in the active account or refused: workspaces, sessions, and sandboxes that run."""
+"""What a request names, found in the active account or refused: workspaces, sessions, sandboxes, assistants."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chaser_emulator.errors import ApiError, not_found
 from chaser_emulator.lifecycle import START_PATIENCE
 from chaser_emulator.operations import Call
 from chaser_emulator.sandbox import SandboxGone
-from chaser_emulator.store import Reader, Row, sessions, workspaces
+from chaser_emulator.store import Reader, Row, assistants, sessions, workspaces
 
 
 async def workspace(call: Call, selector: str, reader: Reader | None = None) -> Row:
@@ -28,6 +28,14 @@ async def session(call: Call, session_id: str) -> Row:
     row = await sessions.get_in(call.store, call.account.id, session_id)
     if row is None:
         raise not_found("session", session_id)
+    return row
+
+
+async def assistant(call: Call, assistant_id: str, reader: Reader | None = None) -> Row:
+    """The assistant with this id, looked for in `reader` as above. Raises ApiError `not_found`."""
+    row = await assistants.get_in(reader or call.store, call.account.id, assistant_id)
+    if row is None:
+        raise not_found("assistant", assistant_id)
     return row
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -118,7 +119,7 @@ class _Compiled:
 def parse_json(raw: bytes) -> Any:
     """The value of a JSON body. Raises ApiError `invalid_json`, also where Python's parser is kinder than JSON."""
     try:
-        value = json.loads(raw, parse_constant=_no_constant)
+        value = json.loads(raw, parse_constant=_no_constant, parse_float=_finite)
         # Half a surrogate pair is no character: it could be neither stored nor sent back.
         json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
@@ -134,6 +135,13 @@ def parse_json(raw: bytes) -> Any:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON value")
+
+
+def _finite(text: str) -> float:
+    """The number, unless it is too large for one: infinity could not be sent back."""
+    if math.isinf(number := float(text)):
+        raise ValueError(f"the number {text[:40]} is larger than a double can be")
+    return number
 
 
 def _depth(value: Any) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from chaser_emulator.clock import moment, timestamp
-from chaser_emulator.errors import Problem, invalid
+from chaser_emulator import moments
 from chaser_emulator.operations import Call, operation
 from chaser_emulator.resources import audit_event_info
 from chaser_emulator.shapes import AuditEventList
@@ -14,14 +13,6 @@ from chaser_emulator.store import audit
 async def list_audit_events(call: Call) -> AuditEventList:
     """The newest events that fit every filter and are older than `before` (H25)."""
     filters = {name: call.query[name] for name in audit.FILTERS if name in call.query}
-    before = _cursor(call.query["before"]) if "before" in call.query else None
+    before = moments.of_query(call, "before")
     rows = await audit.page(call.store, call.account.id, filters, before=before, limit=call.query["limit"])
     return {"events": [audit_event_info(row) for row in rows]}
-
-
-def _cursor(text: str) -> str:
-    """The moment in the form of the rows, whatever its offset."""
-    try:
-        return timestamp(moment(text.upper()))
-    except (ValueError, OverflowError) as error:
-        raise invalid([Problem("query", "before", f"is no moment that can be compared: {error}")]) from None

@@ -58,6 +58,7 @@ async def insert(
     created_at: str,
     source_workspace_id: str | None = None,
     github_repo: str | None = None,
+    assistant_home: bool = False,
 ) -> None:
     """Add a workspace, which holds nothing yet unless a disk that is whole is given."""
     await tx.insert(
@@ -71,6 +72,7 @@ async def insert(
         template=template,
         source_workspace_id=source_workspace_id,
         github_repo=github_repo,
+        assistant_home=assistant_home,
         created_at=created_at,
     )
 
