@@ -32,6 +32,9 @@ KEPT_LIMIT = 64 * 2**20
 TIMED_OUT = 124
 """The exit code of a command whose time ran out (X7)."""
 
+DEFAULT_TIMEOUT_MS = 120_000
+"""How long a command may run when its request does not say (X7)."""
+
 _GRACE = 5.0
 
 EXITED, KILLED, TIME_OUT, FAILED = "exited", "killed", "timed_out", "failed"

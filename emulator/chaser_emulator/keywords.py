@@ -55,6 +55,7 @@ _KEYWORDS = frozenset(
         "x-ruling",
         "x-code",
         "x-scopes",
+        "x-summaries",
     ]
 )
 
@@ -84,8 +85,9 @@ def _check(schema: Any, where: str) -> None:
         return
     if unknown := set(schema) - _KEYWORDS:
         raise DocumentError(f"{where}: unknown keywords {sorted(unknown)} in a schema")
-    if "x-scopes" in schema and set(schema["x-scopes"]) != set(schema.get("enum", [])):
-        raise DocumentError(f"{where}: x-scopes must name a scope for each word of the enum")
+    for keyword in ("x-scopes", "x-summaries"):
+        if keyword in schema and set(schema[keyword]) != set(schema.get("enum", [])):
+            raise DocumentError(f"{where}: {keyword} must say something of each word of the enum, and of no other")
     for keyword in (
         "items",
         "additionalProperties",

@@ -13,10 +13,12 @@ from chaser_emulator.shapes import (
     AuditEventInfo,
     CreateApiKeyResponse,
     Endpoints,
+    JobInfo,
     ServiceAccountInfo,
     SessionCommandInfo,
     SessionInfo,
     SshKeyInfo,
+    UserInfo,
     WorkspaceInfo,
     WorkspaceSnapshotInfo,
 )
@@ -115,16 +117,22 @@ def account_info(row: Row) -> AccountInfo:
     }
 
 
+def user_info(row: Row) -> UserInfo:
+    """UserInfo of a row of `users`."""
+    return present(UserInfo, id=row["id"], email=row["email"], name=row["name"] or None, created_at=row["created_at"])
+
+
 def member_info(row: Row) -> AccountMemberInfo:
     """AccountMemberInfo of a membership joined with its user (A9)."""
-    return {
-        "user_id": row["user_id"],
-        "email": row["email"],
-        "name": row["name"],
-        "role": row["role"],
-        "joined_at": row["joined_at"],
-        "owner": row["role"] == "owner",
-    }
+    return present(
+        AccountMemberInfo,
+        user_id=row["user_id"],
+        email=row["email"],
+        name=row["name"] or None,
+        role=row["role"],
+        joined_at=row["joined_at"],
+        owner=row["role"] == "owner",
+    )
 
 
 def service_account_info(row: Row) -> ServiceAccountInfo:
@@ -197,4 +205,21 @@ def audit_event_info(row: Row) -> AuditEventInfo:
         summary=row["summary"],
         metadata=json.loads(row["metadata"]),
         created_at=row["created_at"],
+    )
+
+
+def job_info(row: Row) -> JobInfo:
+    """JobInfo of a row of `jobs`."""
+    return present(
+        JobInfo,
+        id=row["id"],
+        kind=row["kind"],
+        status=row["status"],
+        input=json.loads(row["input"]),
+        result=json.loads(row["result"]) if row["result"] is not None else None,
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        run_at=row["run_at"],
+        idempotency_key=row["idempotency_key"],
+        error=row["error"],
     )

@@ -15,7 +15,7 @@ from chaser_emulator.lifecycle import Wanted
 from chaser_emulator.plans import PLANS
 from chaser_emulator.resources import workspace_info
 from chaser_emulator.store import Row, Transaction, sessions, workspaces
-from chaser_emulator.store.sessions import RUNNING, STARTING
+from chaser_emulator.store.sessions import FAILED, RUNNING, STARTING
 
 CREATE = ("session.create", "session")
 _PATIENCE = 30.0
@@ -71,6 +71,19 @@ async def open_session(call: Acts, body: Mapping[str, Any], variables: Mapping[s
             raise ApiError("sandbox_unavailable", message) from None
     call.world.lifecycle.boot(row, variables or {})
     return Target(row, workspace)
+
+
+async def started(call: Acts, target: Target) -> Row:
+    """The row of a session once it runs. Raises ApiError `sandbox_unavailable`, `not_found` and `not_running` (S27)."""
+    row = await call.world.lifecycle.settled(target.session["id"], None)
+    if row is None or row["status"] == FAILED:
+        reason = row["failure"] if row is not None else "it is gone"
+        unknown = row is not None and row["failure_code"] == "not_found"
+        code = "not_found" if unknown else "sandbox_unavailable"
+        raise ApiError(code, f"the sandbox could not be started: {reason}")
+    if row["status"] != RUNNING:
+        raise ApiError("not_running", f"session {row['id']} was ended before the command could run")
+    return row
 
 
 async def _insert(

@@ -9,18 +9,14 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 
 from chaser_emulator import lookup, selftest
-from chaser_emulator.commands import Outcome, run
-from chaser_emulator.errors import ApiError
+from chaser_emulator.commands import DEFAULT_TIMEOUT_MS, Outcome, run
 from chaser_emulator.operations import Call, operation
 from chaser_emulator.resources import present
 from chaser_emulator.sandbox import WORKSPACE_ROOT, CommandSpec, SandboxGone
 from chaser_emulator.shapes import SandboxExecResponse, SessionSelfTestResponse
 from chaser_emulator.store import Row, workspaces
-from chaser_emulator.store.sessions import FAILED, RUNNING
-from chaser_emulator.targets import open_session, variables_of
-
-DEFAULT_TIMEOUT_MS = 120_000
-"""How long a command may run when its request does not say (X7)."""
+from chaser_emulator.store.sessions import RUNNING
+from chaser_emulator.targets import open_session, started, variables_of
 
 
 @operation("exec-sandbox")
@@ -37,14 +33,7 @@ async def exec_sandbox(call: Call) -> SandboxExecResponse:
 
     background = bool(call.body.get("background"))
     try:
-        row = await lifecycle.settled(target.session["id"], None)
-        if row is None or row["status"] == FAILED:
-            reason = row["failure"] if row is not None else "it is gone"
-            unknown = row is not None and row["failure_code"] == "not_found"
-            code = "not_found" if unknown else "sandbox_unavailable"
-            raise ApiError(code, f"the sandbox could not be started: {reason}")
-        if row["status"] != RUNNING:
-            raise ApiError("not_running", f"session {row['id']} was ended before the command could run")
+        row = await started(call, target)
         if background:
             return await _background(call, row, target.workspace, at_end=end if ephemeral else None)
         return await _foreground(call, row, target.workspace)

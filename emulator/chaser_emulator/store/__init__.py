@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
 
 import aiosqlite
+
+from chaser_emulator.clock import new_id
 
 Row = sqlite3.Row
 Value = str | int | float | bytes | None
@@ -140,8 +142,7 @@ class Store:
                 # Inside, as a caller who is cancelled while it begins leaves it begun.
                 await self._writer.execute("BEGIN IMMEDIATE")
                 yield transaction
-                # A caller that leaves while the commit is under way must not leave the lock before it.
-                await asyncio.shield(self._writer.commit())
+                await _to_the_end(self._writer.commit())
             except BaseException:
                 await asyncio.shield(self._writer.rollback())
                 raise
@@ -151,6 +152,28 @@ class Store:
                 self.identity_version += not changed.isdisjoint(_IDENTITY)
                 for listener in self._listeners:
                     listener(changed)
+
+
+async def _to_the_end(commit: Coroutine[Any, Any, None]) -> None:
+    """Await a commit; a cancellation meanwhile is put off to the caller's next wait.
+
+    A caller who leaves must not leave the lock before it, and must not take for undone what is done: what follows
+    from a change at once, such as the start of a session that was inserted, is not missed.
+    """
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - this is a coroutine
+    committing = asyncio.ensure_future(commit)
+    put_off: list[asyncio.CancelledError] = []
+    while not committing.done():
+        try:
+            await asyncio.wait({committing})
+        except asyncio.CancelledError as error:
+            put_off.append(error)
+            # Taken back, and asked for once more below: timeouts count such requests.
+            task.uncancel()
+    for request in put_off:
+        task.cancel(*request.args)
+    committing.result()
 
 
 def _keep_private(path: Path) -> None:
@@ -166,6 +189,9 @@ async def _set_up(opened: aiosqlite.Connection, *, durable: bool) -> None:
     await opened.execute(f"PRAGMA synchronous = {'NORMAL' if durable else 'OFF'}")
     await opened.execute("PRAGMA foreign_keys = ON")
     await opened.execute("PRAGMA busy_timeout = 5000")
+    # What triggers draw ids with. Some builds of SQLite let triggers use no function of a program unless told so.
+    await opened.create_function("new_id", 0, new_id)
+    await opened.execute("PRAGMA trusted_schema = ON")
 
 
 def migrations() -> Iterable[tuple[int, str]]:

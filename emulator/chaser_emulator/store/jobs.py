@@ -1,0 +1,124 @@
+"""Statements about jobs: the queue, what runs, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chaser_emulator.store import Reader, Row, Transaction, Value
+
+QUEUED = "queued"
+RUNNING = "running"
+COMPLETED = "completed"
+FAILED = "failed"
+CANCELED = "canceled"
+
+
+async def get_in(reader: Reader, account_id: str, job_id: str) -> Row | None:
+    """A job of this account."""
+    return await reader.one("SELECT * FROM jobs WHERE id = ? AND account_id = ?", job_id.lower(), account_id)
+
+
+async def of_key(reader: Reader, account_id: str, idempotency_key: str) -> Row | None:
+    """The job that was made under this key (J5)."""
+    return await reader.one(
+        "SELECT * FROM jobs WHERE account_id = ? AND idempotency_key = ?", account_id, idempotency_key
+    )
+
+
+async def page(
+    reader: Reader, account_id: str, filters: Mapping[str, str], *, limit: int, offset: int
+) -> tuple[list[Row], int]:
+    """One page of the jobs that fit every filter (`status`, `kind`), newest first, and how many fit (J7)."""
+    conditions, values = ["account_id = ?"], [account_id]
+    for column in ("status", "kind"):
+        if column in filters:
+            conditions.append(f"{column} = ?")
+            values.append(filters[column])
+    where = " AND ".join(conditions)
+    # Counted apart from the rows, whose results can be large, and in one statement, so that both tell of one moment.
+    count = f"SELECT count(*) FROM jobs WHERE {where}"  # noqa: S608 - our own names
+    both: list[Value] = [*values, *values, limit, offset]
+    rows = await reader.all(
+        f"""SELECT *, ({count}) AS total FROM jobs WHERE {where}
+            ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?""",  # noqa: S608 - our own names
+        *both,
+    )
+    if rows or offset == 0:
+        return rows, rows[0]["total"] if rows else 0
+    [row] = await reader.all(f"SELECT ({count}) AS total", *values)
+    return rows, row["total"]
+
+
+async def first_due(reader: Reader) -> tuple[bool, str | None]:
+    """(whether a job waits for nothing but a hand, and when the first of the others may be run)."""
+    [row] = await reader.all(
+        """SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'queued' AND due_at IS NULL) AS waiting,
+                  (SELECT min(due_at) FROM jobs WHERE status = 'queued') AS due"""
+    )
+    return bool(row["waiting"]), row["due"]
+
+
+async def start(tx: Transaction, now: str, *, at_most: int) -> list[Row]:
+    """Take the jobs whose turn it is out of the queue, in their order; they run from now on."""
+    chosen = await tx.all(
+        """SELECT id, turn FROM (SELECT id, queued_at AS turn FROM jobs WHERE status = 'queued' AND due_at IS NULL
+                           ORDER BY queued_at LIMIT ?)
+           UNION ALL
+           SELECT id, turn FROM (SELECT id, due_at AS turn FROM jobs WHERE status = 'queued' AND due_at <= ?
+                           ORDER BY due_at, queued_at LIMIT ?)
+           ORDER BY turn LIMIT ?""",
+        at_most,
+        now,
+        at_most,
+        at_most,
+    )
+    return [
+        row
+        for one in chosen
+        for row in await tx.all(
+            "UPDATE jobs SET status = 'running', updated_at = ? WHERE id = ? AND status = 'queued' RETURNING *",
+            now,
+            one["id"],
+        )
+    ]
+
+
+async def finish(
+    tx: Transaction, job_id: str, status: str, at: str, *, result: str | None = None, error: str | None = None
+) -> Row | None:
+    """End a job that runs, and answer it; None when it does not run any more."""
+    return await tx.one(
+        """UPDATE jobs SET status = ?, result = ?, error = ?, updated_at = ?
+           WHERE id = ? AND status = 'running' RETURNING *""",
+        status,
+        result,
+        error,
+        at,
+        job_id,
+    )
+
+
+async def under_way(reader: Reader) -> list[Row]:
+    """Every job that runs, of every account."""
+    return await reader.all("SELECT * FROM jobs WHERE status = 'running'")
+
+
+async def withdraw(tx: Transaction, job_id: str, at: str) -> Row | None:
+    """Cancel a job that waits, and answer it; None when it does not wait."""
+    return await tx.one(
+        "UPDATE jobs SET status = 'canceled', updated_at = ? WHERE id = ? AND status = 'queued' RETURNING *", at, job_id
+    )
+
+
+async def requeue(tx: Transaction, job_id: str, principal: str, at: str) -> Row | None:
+    """Queue a final job once more, to be run at once and for this principal; None when it is not final (J10)."""
+    return await tx.one(
+        """UPDATE jobs SET status = 'queued', principal = ?, result = NULL, error = NULL, queued_at = ?, updated_at = ?,
+                  due_at = NULL, run_at = CASE WHEN run_at > ? THEN NULL ELSE run_at END
+           WHERE id = ? AND status NOT IN ('queued', 'running') RETURNING *""",
+        principal,
+        at,
+        at,
+        at,
+        job_id,
+    )
