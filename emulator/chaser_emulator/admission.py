@@ -9,7 +9,8 @@ from typing import Literal
 from chaser_emulator.clock import Clock, timestamp
 from chaser_emulator.errors import ApiError
 from chaser_emulator.spec import Operation
-from chaser_emulator.store import Reader, Store, identity
+from chaser_emulator.store import Reader, Store, identity, logins
+from chaser_emulator.tokens import AccessToken, Tokens
 
 _PERSONAL = "personal"
 _TOUCH_EVERY = 1.0
@@ -53,23 +54,28 @@ class Admission:
     """Who calls, and for which account: looked up once, and remembered until the store says that such things changed.
 
     Every request asks this, and the answer hardly ever changes; a trip to the database costs as much as all the rest.
+    An access token is remembered with its end, which each request looks at.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
         self._version = -1
-        self._principals: dict[str, Principal] = {}
+        self._principals: dict[str, tuple[Principal, AccessToken | None]] = {}
         self._accounts: dict[tuple[Principal, str], Account] = {}
         self._touched: dict[str, float] = {}
 
     async def principal(self, store: Store, clock: Clock, authorization: str | None) -> Principal:
-        """The caller behind a bearer token. Raises ApiError `unauthorized`."""
+        """The caller behind a bearer token: an API key or an access token. Raises ApiError `unauthorized`."""
         version = self._current(store)
         header = authorization or ""
-        principal = self._principals.get(header)
-        if principal is None:
-            principal = await authenticate(store, header)
+        known = self._principals.get(header)
+        if known is None:
+            known = await authenticate(store, self._tokens, header)
             if version == store.identity_version:
-                self._principals[header] = principal
+                self._principals[header] = known
+        principal, token = known
+        if token is not None and self._tokens.is_over(token):
+            raise unauthorized()
         now = clock.now()
         if principal.key_id is not None and now.timestamp() - self._touched.get(principal.key_id, 0) > _TOUCH_EVERY:
             self._touched[principal.key_id] = now.timestamp()
@@ -96,23 +102,32 @@ class Admission:
         return self._version
 
 
-async def authenticate(store: Reader, authorization: str) -> Principal:
-    """The caller behind a bearer token. Missing, malformed, unknown and revoked all look the same (G3)."""
-    scheme, _, token = authorization.partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not token:
+async def authenticate(store: Reader, tokens: Tokens, authorization: str) -> tuple[Principal, AccessToken | None]:
+    """The caller behind a bearer token, and that token where it is a JWT, whose time may be over.
+
+    Missing, malformed, unknown and revoked all look the same (G3).
+    """
+    scheme, _, text = authorization.partition(" ")
+    text = text.strip()
+    if scheme.lower() != "bearer" or not text:
         raise unauthorized()
-    key = await identity.credential(store, token)
+    token = tokens.read(text)
+    if token is not None:
+        if await logins.user(store, token.user_id) is None:
+            raise unauthorized()
+        return Principal(kind="user", id=token.user_id, key_id=None, scopes=None, account_id=None), token
+    key = await identity.credential(store, text)
     if key is None:
         raise unauthorized()
     scopes = json.loads(key["scopes"])
-    return Principal(
+    principal = Principal(
         kind="service_account" if key["service_account_id"] else "user",
         id=key["service_account_id"] or key["user_id"],
         key_id=key["id"],
         scopes=frozenset(scopes) if scopes else None,
         account_id=key["account_id"],
     )
+    return principal, None
 
 
 def unauthorized() -> ApiError:

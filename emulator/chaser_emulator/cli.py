@@ -179,6 +179,12 @@ def _serving(command: F) -> F:
         _option("--allowed-host", multiple=True, help="Another name to answer to (repeat)."),
         _option("--allowed-origin", multiple=True, help="A page that may open WebSockets, http://name (repeat)."),
         _option(
+            "--allowed-redirect",
+            multiple=True,
+            metavar="URL",
+            help="Where a sign-in may lead beside this machine: an address, or an origin for all below it (repeat).",
+        ),
+        _option(
             "--github-url",
             default="https://github.com",
             show_default=True,
@@ -225,6 +231,7 @@ def _settings(options: dict[str, Any]) -> Settings:
     chosen["github_token"] = _github_token(options["github_url"])
     chosen["allowed_hosts"] = tuple(options["allowed_host"])
     chosen["allowed_origins"] = tuple(options["allowed_origin"])
+    chosen["allowed_redirects"] = _redirects(options["allowed_redirect"])
     chosen["data_dir"] = None if _is_ephemeral(options) else options["data_dir"] or whereabouts.default_data_dir()
     if not options["rate_limit"]:
         from chaser_emulator.meter import Limits
@@ -235,6 +242,19 @@ def _settings(options: dict[str, Any]) -> Settings:
         if options["limit"]:
             chosen["rate_limits"] = _limits(options["limit"])
     return Settings(**chosen)
+
+
+def _redirects(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Where sign-ins may lead, as given; what is no such address is an error."""
+    if texts:
+        from chaser_emulator.redirects import place_of
+
+        for text in texts:
+            try:
+                place_of(text)
+            except ValueError as error:
+                raise click.UsageError(f"--allowed-redirect {text}: {error}") from None
+    return texts
 
 
 def _github_token(url: str) -> str | None:

@@ -38,6 +38,8 @@ class Settings:
     public_url: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    allowed_redirects: tuple[str, ...] = ()
+    """Where a sign-in may lead beside this machine: addresses, or origins for all that is below them (T5)."""
     rate_limit: Limits = field(default_factory=Limits)
     rate_limits: Mapping[str, Limits] = field(default_factory=dict)
     github_url: str = "https://github.com"

@@ -19,15 +19,18 @@ from chaser_emulator.clock import Clock, new_id
 from chaser_emulator.commands import Commands
 from chaser_emulator.disks import Disks
 from chaser_emulator.gateway.terminals import Terminals
+from chaser_emulator.jobs import Jobs
 from chaser_emulator.keeper import Keeper
 from chaser_emulator.lifecycle import Lifecycle
 from chaser_emulator.meter import Meter
+from chaser_emulator.passwords import Passwords
 from chaser_emulator.plans import PLANS
 from chaser_emulator.repositories import Repositories
 from chaser_emulator.sandbox import Engine, EngineInfo
 from chaser_emulator.settings import Settings
 from chaser_emulator.storage import Storage
 from chaser_emulator.store import Store, identity
+from chaser_emulator.tokens import Tokens
 from chaser_emulator.vault import Vault
 
 CLOCK_FACT = "clock"
@@ -62,8 +65,11 @@ class World:
     browsers: Browsers
     vault: Vault
     agenda: Agenda
-    admission: Admission = field(default_factory=Admission)
+    tokens: Tokens
+    admission: Admission
+    passwords: Passwords = field(default_factory=Passwords)
     perform: Perform = field(init=False)
+    jobs: Jobs = field(init=False)
 
     def plan_sessions(self, plan: str) -> int:
         """How many sessions may live at once in an account on this plan."""
@@ -109,7 +115,9 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
         stack.push_async_callback(terminals.close)
         meter = Meter(settings.rate_limit, dict(settings.rate_limits))
         storage = Storage(store, chosen)
-        yield World(
+        vault = Vault(data_dir)
+        tokens = Tokens(vault, clock)
+        world = World(
             settings,
             data_dir,
             store,
@@ -126,9 +134,16 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
             account_id,
             terminals,
             browsers,
-            Vault(data_dir),
+            vault,
             agenda,
+            tokens,
+            Admission(tokens),
         )
+        world.jobs = Jobs(world)
+        await world.jobs.recover()
+        stack.push_async_callback(world.jobs.close)
+        agenda.add(world.jobs)
+        yield world
 
 
 def _data_dir(settings: Settings, stack: AsyncExitStack) -> Path:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chaser_emulator import origins
 from chaser_emulator.admission import unauthorized
-from chaser_emulator.control import clock, pages
+from chaser_emulator.control import clock, pages, sign_in
 from chaser_emulator.errors import ApiError
 from chaser_emulator.spec import Spec
 from chaser_emulator.world import World
@@ -31,7 +31,7 @@ class Control:
     def __init__(self, world: World, spec: Spec) -> None:
         self._world = world
         self._error_status: Mapping[str, int] = spec.error_status
-        routes = [*clock.routes(world, spec), *pages.routes(world, spec)]
+        routes = [*clock.routes(world, spec), *pages.routes(world, spec), *sign_in.routes(world, spec)]
 
         async def refused(request: Request, error: Exception) -> Response:
             assert isinstance(error, ApiError)  # noqa: S101 - registered for nothing else

@@ -50,10 +50,15 @@ async def account(reader: Reader, account_id: str) -> Row | None:
 
 
 async def add_user(tx: Transaction, email: str, name: str, *, plan: str, at: str) -> tuple[str, str]:
-    """Add a user with their personal account; answers (user id, account id)."""
+    """Add a user with their personal account; answers (user id, account id). An empty name is none.
+
+    An account always has a name: the user's, else the first part of the address.
+    """
     user_id, account_id = new_id(), new_id()
     await tx.insert("users", id=user_id, email=email, name=name, created_at=at)
-    await tx.insert("accounts", id=account_id, kind=PERSONAL, name=name, plan=plan, created_at=at)
+    await tx.insert(
+        "accounts", id=account_id, kind=PERSONAL, name=name or email.partition("@")[0], plan=plan, created_at=at
+    )
     await tx.insert("members", account_id=account_id, user_id=user_id, role="owner", joined_at=at)
     return user_id, account_id
 
