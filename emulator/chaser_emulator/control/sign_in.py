@@ -83,10 +83,8 @@ def routes(world: World, spec: Spec) -> list[Route]:
         if "cancel" in form:
             return _back(login["callback"], {"error": "access_denied", "state": state})
         if len(email) > 254 or address.fullmatch(email) is None:
-            said = f"{email} is no address" if email else "An address is needed"
-            return await offer(
-                request, provider, state, form["code_challenge"], email[:254], f"{said}, such as ada@example.com."
-            )
+            problem = "This is no e-mail address." if email else "An e-mail address is needed."
+            return await offer(request, provider, state, form["code_challenge"], email[:254], problem)
         code = new_token()
         async with world.store.transaction() as tx:
             await logins.chosen(tx, state, email=email, code=code, code_challenge=form["code_challenge"])
