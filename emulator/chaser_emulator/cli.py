@@ -184,6 +184,8 @@ def _serving(command: F) -> F:
             metavar="URL",
             help="Where a sign-in may lead beside this machine: an address, or an origin for all below it (repeat).",
         ),
+        _option("--checkout-success-url", metavar="URL", help="Where a checkout leads once it is paid."),
+        _option("--checkout-cancel-url", metavar="URL", help="Where a checkout leads when it is cancelled."),
         _option(
             "--github-url",
             default="https://github.com",
@@ -226,6 +228,10 @@ def _settings(options: dict[str, Any]) -> Settings:
         )
     if url is not None and not re.match(r"^https?://[^/]", url):
         raise click.UsageError(f"--public-url {url}: an http:// or https:// address is needed")
+    for flag in ("checkout_success_url", "checkout_cancel_url"):
+        if options[flag] is not None and not re.match(r"^https?://[^/\s]+\S*$", options[flag]):
+            name = flag.replace("_", "-")
+            raise click.UsageError(f"--{name} {options[flag]}: an http:// or https:// address is needed")
     names = {field.name for field in dataclasses.fields(Settings)} & set(options)
     chosen = {name: options[name] for name in names}
     chosen["github_token"] = _github_token(options["github_url"])

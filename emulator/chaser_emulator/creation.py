@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 from chaser_emulator import lookup, names
+from chaser_emulator.acting import Acts
 from chaser_emulator.errors import ApiError
 from chaser_emulator.operations import Call
-from chaser_emulator.plans import PLANS
+from chaser_emulator.plans import PLANS, Plan
 from chaser_emulator.resources import workspace_info
 from chaser_emulator.shapes import WorkspaceInfo
-from chaser_emulator.store import Transaction, workspaces
+from chaser_emulator.store import Transaction, billing, workspaces
 
 _TOLD = ("name", "session_type", "image", "clone_from", "template", "github_repo", "repo")
 
 
-async def require_place(call: Call, tx: Transaction) -> None:
-    """Raise ApiError `plan_limit_exceeded` unless the plan allows one workspace more (G20)."""
-    plan = PLANS[call.account.plan]
+async def require_place(call: Acts, tx: Transaction) -> None:
+    """Raise ApiError `plan_limit_exceeded` unless the plan, as it is now, allows one workspace more (G20)."""
+    plan = PLANS[(await billing.account(tx, call.account.id))["plan"]]
+    require_workspaces(plan)
     limit = plan.max_workspaces
-    if not plan.allow_workspaces:
-        raise ApiError(
-            "plan_limit_exceeded", f"the plan {plan.code} has no workspaces; change the plan", details={"limit": limit}
-        )
     if await workspaces.count(tx, call.account.id) >= limit:
         raise ApiError(
             "plan_limit_exceeded",
             f"the plan {plan.code} allows {limit} workspaces; delete one first",
             details={"limit": limit},
+        )
+
+
+def require_workspaces(plan: Plan) -> None:
+    """Raise ApiError `plan_limit_exceeded` for a plan on which nothing outlives its session (G20)."""
+    if not plan.allow_workspaces:
+        raise ApiError(
+            "plan_limit_exceeded",
+            f"the plan {plan.code} has no workspaces; change the plan",
+            details={"limit": plan.max_workspaces},
         )
 
 

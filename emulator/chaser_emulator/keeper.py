@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from chaser_emulator import events
+from chaser_emulator import events, usage
 from chaser_emulator.agenda import Fired, Started
 from chaser_emulator.clock import Clock, moment, timestamp
 from chaser_emulator.commands import Commands
@@ -24,6 +24,7 @@ from chaser_emulator.sandbox import Engine, SandboxError
 from chaser_emulator.store import Row, Store
 from chaser_emulator.store import commands as command_rows
 from chaser_emulator.store import sessions as rows
+from chaser_emulator.store import usage as segments
 from chaser_emulator.store.sessions import RUNNING, STARTING, TERMINATING
 
 _log = logging.getLogger(__name__)
@@ -120,6 +121,7 @@ class Keeper:
         now = self._clock.now()
         async with self._store.transaction() as tx:
             forgotten = await rows.forget(tx, timestamp(now - KEPT))
+            await segments.forget(tx, usage.micros(now - usage.KEPT))
         for session_id in forgotten:
             self._commands.forget(session_id)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from chaser_emulator import events
+from chaser_emulator import events, usage
 from chaser_emulator.bootstrap import Bootstrap
 from chaser_emulator.browsers import Browsers
 from chaser_emulator.clock import Clock, moment, new_id, timestamp
@@ -148,6 +148,7 @@ class Lifecycle:
                 async with self._store.transaction() as tx:
                     running = await rows.run(tx, session_id, ref)
                     if running is not None:
+                        await usage.opened(tx, running, self._clock.now())
                         await self._emit(tx, "session.running", running)
             except BaseException:
                 # An end that cuts the start short waits for it, and knows a sandbox by the row alone.
@@ -315,8 +316,10 @@ class Lifecycle:
             _log.warning("session %s failed: %s", session_id, failure)
         await self._commands.session_ended(session_id)
         async with self._store.transaction() as tx:
-            fresh = await rows.end(tx, session_id, status, self._clock.timestamp(), failure, code)
+            now = self._clock.now()
+            fresh = await rows.end(tx, session_id, status, timestamp(now), failure, code)
             if fresh is not None:
+                await usage.closed(tx, fresh, now)
                 await self._emit(tx, f"session.{status}", fresh)
         if live := self._live.pop(session_id, None):
             live.ready.set()

@@ -40,6 +40,9 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()
     allowed_redirects: tuple[str, ...] = ()
     """Where a sign-in may lead beside this machine: addresses, or origins for all that is below them (T5)."""
+    checkout_success_url: str | None = None
+    """Where the page of a checkout leads once it is paid; None: the page itself says so."""
+    checkout_cancel_url: str | None = None
     rate_limit: Limits = field(default_factory=Limits)
     rate_limits: Mapping[str, Limits] = field(default_factory=dict)
     github_url: str = "https://github.com"

@@ -22,6 +22,16 @@ _PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
+class Holding:
+    """What the workspaces and snapshots of an account hold on disk, and may; of how many workspaces that is known."""
+
+    used: int
+    cap: int
+    measured: int
+    unresolved: int
+
+
+@dataclass(frozen=True)
 class _Measure:
     """What a workspace held at a moment, whether no session used it then, and which one had been the last."""
 
@@ -53,17 +63,33 @@ class Storage:
         snapshotted = await snapshots.used_bytes(self._store, account_id)
         return sum(await self._used(rows)) + snapshotted
 
+    async def holding(self, account_id: str, *, measure: bool = True) -> Holding:
+        """What the account holds now; `measure` False asks no engine, and goes by what is known already."""
+        rows = await workspaces.of_account(self._store, account_id)
+        if measure:
+            await self._refresh(rows, 0)
+        known = [row for row in rows if _is_untouched(row) or row["id"] in self._measures]
+        used = sum(self._known(rows)) + await snapshots.used_bytes(self._store, account_id)
+        return Holding(used, self.cap, len(known), len(rows) - len(known))
+
     async def of_workspace(self, row: Row) -> int:
         """Bytes on disk of one workspace, as far as the engine can say."""
         return sum(await self._used([row]))
 
     async def _used(self, rows: list[Row]) -> list[int]:
-        stale = [row for row in rows if not self._holds(row)]
-        if stale:
-            async with self._measuring:
-                await self._measure_all([row for row in stale if not self._holds(row)])
+        await self._refresh(rows)
+        return self._known(rows)
+
+    def _known(self, rows: list[Row]) -> list[int]:
         found = (self._measures.get(row["id"]) for row in rows)
         return [measure.used for measure in found if measure is not None]
+
+    async def _refresh(self, rows: list[Row], fresh: float = _FRESH) -> None:
+        """Measure what is not known, and what is in use and was measured longer ago than `fresh` seconds."""
+        asked = asyncio.get_running_loop().time()
+        if any(not self._holds(row, asked - fresh) for row in rows):
+            async with self._measuring:
+                await self._measure_all([row for row in rows if not self._holds(row, asked - fresh)])
 
     async def measured(self, disk_id: str) -> int | None:
         """Ask the engine about one disk, one at a time: a container engine refuses more. Raises SandboxError."""
@@ -74,16 +100,15 @@ class Storage:
         """It is gone."""
         self._measures.pop(workspace_id, None)
 
-    def _holds(self, row: Row) -> bool:
-        if all(row[trace] is None for trace in ("last_session_id", "source_workspace_id", "github_repo")):
-            # Nothing ever wrote to it.
+    def _holds(self, row: Row, since: float) -> bool:
+        if _is_untouched(row):
             return True
         measure = self._measures.get(row["id"])
         if measure is None or (measure.disk_id, measure.last_session_id) != (row["disk_id"], row["last_session_id"]):
             return False
         if row["active_session_id"] is None:
             return measure.idle
-        return asyncio.get_running_loop().time() - measure.moment < _FRESH
+        return measure.moment > since
 
     async def _measure_all(self, rows: list[Row]) -> None:
         try:
@@ -107,6 +132,11 @@ class Storage:
             row["active_session_id"] is None,
             row["last_session_id"],
         )
+
+
+def _is_untouched(row: Row) -> bool:
+    """Whether nothing ever wrote to a workspace."""
+    return all(row[trace] is None for trace in ("last_session_id", "source_workspace_id", "github_repo"))
 
 
 async def require_room(call: Acts, adding: int = 0) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chaser_emulator import events, storage
+from chaser_emulator import creation, events, storage, usage
 from chaser_emulator.acting import Acts
 from chaser_emulator.clock import new_id
 from chaser_emulator.errors import ApiError, invalid_field, not_found
@@ -43,20 +43,26 @@ async def open_session(call: Acts, body: Mapping[str, Any], variables: Mapping[s
     github_repo = _repository(call, body)
     ephemeral = bool(body.get("ephemeral"))
     selector = body.get("workspace")
+    if selector is None and not ephemeral and session_type == "browser":
+        raise invalid_field("/workspace", "a browser session needs a workspace, or ephemeral = true")
+    unnamed = selector is None and not ephemeral
     plan = PLANS[call.account.plan]
-    if selector is None and not ephemeral:
-        if session_type == "browser":
-            raise invalid_field("/workspace", "a browser session needs a workspace, or ephemeral = true")
-        ephemeral = not plan.allow_workspaces
     deadline = asyncio.get_running_loop().time() + _PATIENCE
     while True:
+        if unnamed:
+            ephemeral = not plan.allow_workspaces
         if not ephemeral:
             await storage.require_room(call)
         async with call.store.transaction() as tx:
-            workspace = None if ephemeral else await _workspace(call, tx, selector, session_type)
+            account = await usage.standing(tx, call.account.id, call.clock.now())
+            if account.plan is not plan:
+                # It has changed since the caller was admitted, and with it what a workspace without a name means.
+                plan = account.plan
+                continue
+            workspace = None if ephemeral else await _workspace(call, tx, account, selector, session_type)
             live = await sessions.of_workspace(tx, workspace["id"]) if workspace is not None else None
             if live is None:
-                row = await _insert(call, tx, session_type, workspace, body, github_repo)
+                row = await _insert(call, tx, account, session_type, workspace, body, github_repo)
                 break
         if live["status"] == RUNNING:
             [live] = await call.world.lifecycle.reconcile([live])
@@ -89,15 +95,17 @@ async def started(call: Acts, target: Target) -> Row:
 async def _insert(
     call: Acts,
     tx: Transaction,
+    account: usage.Standing,
     session_type: str,
     workspace: Row | None,
     body: Mapping[str, Any],
     github_repo: str | None,
 ) -> Row:
-    plan = PLANS[call.account.plan]
-    if plan.pricing_model == "usage_based" and call.account.wallet_micros_usd <= 0:
-        raise ApiError("payment_required", "the wallet of this account is empty; top it up to create sessions")
-    limit = call.world.plan_sessions(call.account.plan)
+    plan = account.plan
+    usage.require_money(account)
+    if workspace is not None:
+        creation.require_workspaces(plan)
+    limit = call.world.plan_sessions(plan.code)
     if await sessions.count_live(tx, call.account.id) >= limit:
         raise ApiError(
             "plan_limit_exceeded",
@@ -135,10 +143,13 @@ def _repository(call: Acts, body: Mapping[str, Any]) -> str | None:
         raise invalid_field("/github_repo", str(error)) from None
 
 
-async def _workspace(call: Acts, tx: Transaction, selector: str | None, session_type: str) -> Row:
+async def _workspace(
+    call: Acts, tx: Transaction, account: usage.Standing, selector: str | None, session_type: str
+) -> Row:
     name = DEFAULT_WORKSPACE if selector is None else selector
     found = await workspaces.find(tx, call.account.id, name)
     if found is None and selector is None:
+        usage.require_money(account)
         found = await _default_workspace(call, tx)
     if found is None:
         raise not_found("workspace", name)
@@ -150,7 +161,8 @@ async def _workspace(call: Acts, tx: Transaction, selector: str | None, session_
 
 
 async def _default_workspace(call: Acts, tx: Transaction) -> Row:
-    """Make the account's default sandbox workspace, on first need."""
+    """Make the account's default sandbox workspace, on first need. Raises ApiError `plan_limit_exceeded`."""
+    await creation.require_place(call, tx)
     workspace_id = new_id()
     await workspaces.insert(
         tx,

@@ -32,6 +32,7 @@ from chaser_emulator.storage import Storage
 from chaser_emulator.store import Store, identity
 from chaser_emulator.tokens import Tokens
 from chaser_emulator.vault import Vault
+from chaser_emulator.wallets import Wallets
 
 CLOCK_FACT = "clock"
 """The fact that says where a clock that was set or moved stands."""
@@ -115,6 +116,9 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
         stack.push_async_callback(terminals.close)
         meter = Meter(settings.rate_limit, dict(settings.rate_limits))
         storage = Storage(store, chosen)
+        wallets = Wallets(store, clock, lifecycle, storage, agenda, max_sessions=settings.max_sessions)
+        stack.push_async_callback(wallets.close)
+        agenda.add(wallets)
         vault = Vault(data_dir)
         tokens = Tokens(vault, clock)
         world = World(

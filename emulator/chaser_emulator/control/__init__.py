@@ -13,15 +13,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chaser_emulator import origins
 from chaser_emulator.admission import unauthorized
-from chaser_emulator.control import clock, pages, sign_in
+from chaser_emulator.control import checkout, clock, pages, sign_in, workflow_jobs
 from chaser_emulator.errors import ApiError
 from chaser_emulator.spec import Spec
 from chaser_emulator.world import World
 
+_MODULES = (checkout, clock, pages, sign_in, workflow_jobs)
+
 DELIVERY_HEADER = "x-chaser-delivery"
 """What every delivery of a webhook carries; none of them is let in here."""
 
-_FOR_EVERY_BROWSER = ("/style.css", "/checkout/")
+_FOR_EVERY_BROWSER = ("/style.css", "/checkout/", "/sign-in/")
 """Starts of the paths of pages to which the API sends people; whoever has such an address may use it, from anywhere."""
 
 
@@ -31,7 +33,7 @@ class Control:
     def __init__(self, world: World, spec: Spec) -> None:
         self._world = world
         self._error_status: Mapping[str, int] = spec.error_status
-        routes = [*clock.routes(world, spec), *pages.routes(world, spec), *sign_in.routes(world, spec)]
+        routes = [route for module in _MODULES for route in module.routes(world, spec)]
 
         async def refused(request: Request, error: Exception) -> Response:
             assert isinstance(error, ApiError)  # noqa: S101 - registered for nothing else

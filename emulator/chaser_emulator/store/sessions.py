@@ -72,6 +72,21 @@ async def count_live(reader: Reader, account_id: str) -> int:
     return int(row["n"]) if row else 0
 
 
+async def running(reader: Reader, account_id: str) -> set[str]:
+    """The ids of the account's sessions that run."""
+    rows = await reader.all(
+        "SELECT id FROM sessions WHERE account_id = ? AND ended_at IS NULL AND status = ?", account_id, RUNNING
+    )
+    return {row["id"] for row in rows}
+
+
+async def starting(reader: Reader, account_id: str) -> list[Row]:
+    """The account's sessions that do not run yet."""
+    return await reader.all(
+        "SELECT * FROM sessions WHERE account_id = ? AND ended_at IS NULL AND status = ?", account_id, STARTING
+    )
+
+
 async def all_live(reader: Reader) -> list[Row]:
     """Every session of every account that has not ended."""
     return await reader.all("SELECT * FROM sessions WHERE ended_at IS NULL")
