@@ -85,7 +85,7 @@ class Pipeline:
         except ApiError as error:
             response = await self._refuse(call, error)
         except sandbox.SandboxError as error:
-            response = await self._refuse(call, _of_sandbox(error))
+            response = await self._refuse(call, of_sandbox(error))
         except Exception:
             _log.exception("%s %s failed (%s)", request.method, request.url.path, call.request_id)
             response = await self._refuse(call, _internal_error())
@@ -128,7 +128,7 @@ class Pipeline:
             await self._tell(call, error)
             raise
         except sandbox.SandboxError as error:
-            refused = _of_sandbox(error)
+            refused = of_sandbox(error)
             await self._tell(call, refused)
             raise refused from error
         except Exception as error:
@@ -157,7 +157,7 @@ class Pipeline:
                 await websocket.send_denial_response(await self._refuse(call, error))
                 return
             except sandbox.SandboxError as error:
-                await websocket.send_denial_response(await self._refuse(call, _of_sandbox(error)))
+                await websocket.send_denial_response(await self._refuse(call, of_sandbox(error)))
                 return
             except Exception:
                 _log.exception("%s failed (%s)", request.url.path, call.request_id)
@@ -365,7 +365,7 @@ def _fail(operation: Operation, broken: str) -> NoReturn:
     raise _internal_error()
 
 
-def _of_sandbox(error: sandbox.SandboxError) -> ApiError:
+def of_sandbox(error: sandbox.SandboxError) -> ApiError:
     """What an engine raises, as the API says it."""
     text = str(error)
     match error:
@@ -377,7 +377,7 @@ def _of_sandbox(error: sandbox.SandboxError) -> ApiError:
             return invalid([Problem("body", "/user", text)])
         case sandbox.PathNotFound():
             return ApiError("not_found", text)
-        case sandbox.BadPath() | sandbox.NotAFile() | sandbox.NotWritable():
+        case sandbox.BadPath() | sandbox.NotAFile() | sandbox.NotAFolder() | sandbox.NotWritable():
             return ApiError("invalid_request", text)
         case sandbox.DiskFull():
             return ApiError("storage_limit_exceeded", text)

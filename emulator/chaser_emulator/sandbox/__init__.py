@@ -128,6 +128,23 @@ class FileDownload:
 
 
 @dataclass(frozen=True)
+class FileEntry:
+    """Something in a folder: its path below that folder, and the bytes of a file (None: it is no regular file)."""
+
+    path: str
+    kind: Literal["file", "directory", "symlink", "other"]
+    size: int | None
+
+
+@dataclass(frozen=True)
+class FileListing:
+    """What is in a folder, parents before what is in them; `truncated` when there is more than was asked for."""
+
+    entries: Sequence[FileEntry]
+    truncated: bool
+
+
+@dataclass(frozen=True)
 class EngineInfo:
     """What an engine says of itself at start, in `doctor` and in a self-test.
 
@@ -183,11 +200,20 @@ class Engine(Protocol):
         """Open a file of the sandbox. PathNotFound, NotAFile (folder, device, socket, fifo), BadPath."""
         ...
 
-    async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes]) -> int:
+    async def list_files(self, ref: str, path: str, *, recursive: bool, limit: int) -> FileListing:
+        """What is in a folder, and with `recursive` below it; links are shown and not followed.
+
+        Of more than `limit` entries those nearest to the folder are listed; what may not be read is left out.
+        PathNotFound, NotAFolder, BadPath.
+        """
+        ...
+
+    async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes], *, keep_mode: bool = False) -> int:
         """Store a file and answer its size: folders made, an old file replaced atomically, mode 0644, the own user.
 
-        When `content` raises, or the caller is cancelled, the old file is as it was and no partial file remains.
-        Raises BadPath, NotAFile (the path is a folder), NotWritable, DiskFull.
+        With `keep_mode` a file that replaces one has its mode. When `content` raises, or the caller is cancelled,
+        the old file is as it was and no partial file remains. Raises BadPath, NotAFile (the path is a folder),
+        NotWritable, DiskFull.
         """
         ...
 
@@ -270,6 +296,10 @@ class PathNotFound(SandboxError):
 
 class NotAFile(SandboxError):
     """It is there, but it is no regular file."""
+
+
+class NotAFolder(SandboxError):
+    """It is there, but it is no folder, or none that can be listed."""
 
 
 class NotWritable(SandboxError):

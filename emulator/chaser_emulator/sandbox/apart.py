@@ -14,6 +14,7 @@ from chaser_emulator.sandbox import (
     EngineInfo,
     EngineName,
     FileDownload,
+    FileListing,
     Process,
     SandboxError,
     SandboxSpec,
@@ -85,8 +86,11 @@ class BrowsersApart:
     async def read_file(self, ref: str, path: str) -> FileDownload:
         return await self._of(ref).read_file(ref, path)
 
-    async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes]) -> int:
-        return await self._of(ref).write_file(ref, path, content)
+    async def list_files(self, ref: str, path: str, *, recursive: bool, limit: int) -> FileListing:
+        return await self._of(ref).list_files(ref, path, recursive=recursive, limit=limit)
+
+    async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes], *, keep_mode: bool = False) -> int:
+        return await self._of(ref).write_file(ref, path, content, keep_mode=keep_mode)
 
     async def open_terminal(self, ref: str, spec: TerminalSpec) -> Terminal:
         return await self._of(ref).open_terminal(ref, spec)

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaser_emulator.sandbox import WORKSPACE_ROOT, BadPath, NotAFile
+from chaser_emulator.sandbox import WORKSPACE_ROOT, BadPath, NotAFile, NotAFolder
 
 _LINKS = 40  # as many as the kernel follows
+_KERNELS = ("proc", "sys", "dev")
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -46,7 +47,35 @@ class Spot:
 
 
 def locate(view: View, path: str) -> Spot:
-    """The place a path belongs to. `..` is resolved by name, as in a URL, and may not leave /workspace."""
+    """The place that the path of a file belongs to."""
+    stack = _names(path)
+    if path.split("/")[-1] in ("", ".", ".."):
+        raise NotAFile(f"{path} names a folder.")
+    for place in view.places:
+        at = place.at.strip("/").split("/")
+        if stack[: len(at)] == at:
+            if len(stack) == len(at):
+                raise NotAFile(f"{path} is a folder.")
+            return Spot(place, tuple(stack[len(at) :]), True, path)
+    if stack and stack[0] in _KERNELS:
+        raise NotAFile(f"{path} is no regular file.")
+    return Spot(Place("/", view.rest, view.rest), tuple(stack), False, path)
+
+
+def locate_folder(view: View, path: str) -> Spot:
+    """As `locate`, for a folder: it ends in a dot, so that `walk` goes into the folder itself."""
+    stack = _names(path)
+    for place in view.places:
+        at = place.at.strip("/").split("/")
+        if stack[: len(at)] == at:
+            return Spot(place, (*stack[len(at) :], "."), True, path)
+    if stack and stack[0] in _KERNELS:
+        raise NotAFolder(f"{path} is the kernel's, and is not listed.")
+    return Spot(Place("/", view.rest, view.rest), (*stack, "."), False, path)
+
+
+def _names(path: str) -> list[str]:
+    """The names on the way to a path. `..` is resolved by name, as in a URL, and may not leave /workspace."""
     if not path or "\0" in path:
         raise BadPath("A path is not empty and holds no NUL character.")
     names = path.split("/")
@@ -61,17 +90,7 @@ def locate(view: View, path: str) -> Spot:
             del stack[-1:]
         elif name not in ("", "."):
             stack.append(name)
-    if names[-1] in ("", ".", ".."):
-        raise NotAFile(f"{path} names a folder.")
-    for place in view.places:
-        at = place.at.strip("/").split("/")
-        if stack[: len(at)] == at:
-            if len(stack) == len(at):
-                raise NotAFile(f"{path} is a folder.")
-            return Spot(place, tuple(stack[len(at) :]), True, path)
-    if stack and stack[0] in ("proc", "sys", "dev"):
-        raise NotAFile(f"{path} is no regular file.")
-    return Spot(Place("/", view.rest, view.rest), tuple(stack), False, path)
+    return stack
 
 
 def walk(spot: Spot, *, create: bool = False) -> tuple[int, str]:

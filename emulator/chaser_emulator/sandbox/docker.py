@@ -26,6 +26,7 @@ from . import (
     EngineInfo,
     EngineName,
     FileDownload,
+    FileListing,
     Process,
     SandboxError,
     SandboxGone,
@@ -313,8 +314,11 @@ class DockerEngine:
     async def read_file(self, ref: str, path: str) -> FileDownload:
         return await self._within(ref, lambda container: container.read_file(path))
 
-    async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes]) -> int:
-        return await self._within(ref, lambda container: container.write_file(path, content))
+    async def list_files(self, ref: str, path: str, *, recursive: bool, limit: int) -> FileListing:
+        return await self._within(ref, lambda container: container.list_files(path, recursive, limit))
+
+    async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes], *, keep_mode: bool = False) -> int:
+        return await self._within(ref, lambda container: container.write_file(path, content, keep_mode))
 
     async def open_terminal(self, ref: str, spec: TerminalSpec) -> Terminal:
         return await self._within(ref, lambda container: container.open_terminal(spec))

@@ -17,7 +17,9 @@ from . import (
     CommandSpec,
     DiskFull,
     FileDownload,
+    FileListing,
     NotAFile,
+    NotAFolder,
     NotWritable,
     PathNotFound,
     PortClosed,
@@ -26,6 +28,7 @@ from . import (
     SandboxUnavailable,
     TerminalSpec,
     UnknownDirectory,
+    listing,
 )
 from .children import apart, shell_argv
 from .docker_exec import Endpoint
@@ -39,6 +42,7 @@ ROOT = "0"
 _NOT_FROM_LOGIN: Final = {"PWD", "OLDPWD", "SHLVL"}
 _LOGIN_PATIENCE: Final = 5.0
 _SPARE_SECONDS: Final = 5.0
+_LISTED: Final = 16 * 2**20  # bytes of what `stat` says that are looked at
 _TOKEN: Final = "CHASER_TERMINAL"  # noqa: S105 - its name
 """The variable by which the root's shell tells what to end when the emulator has died."""
 
@@ -398,10 +402,31 @@ class Container:
         size = int(reply[1])
         return FileDownload(size, _Chunks(process, size))
 
-    async def write_file(self, path: str, content: AsyncIterator[bytes]) -> int:
+    async def list_files(self, path: str, recursive: bool, limit: int) -> FileListing:
+        place, inside = _place(path)
+        code = f"( _chaser_list {shlex.join([place, inside, 'all' if recursive else ''])} ); _chaser_end $?"
+        process, reply = await self._run(code)
+        if reply[0] != "go":
+            raise _folder_error(reply, path)
+        found = b""
+        try:
+            async with asyncio.timeout(self._patience):
+                async for chunk in process.output():
+                    found += chunk
+                    if len(found) > _LISTED:
+                        break
+                else:
+                    return listing.of_stat(found, limit, whole=True)
+            return listing.of_stat(found, limit, whole=False)
+        except TimeoutError as error:
+            raise SandboxUnavailable(f"To list {path!r} takes too long.") from error
+        finally:
+            process.abandon()
+
+    async def write_file(self, path: str, content: AsyncIterator[bytes], keep_mode: bool) -> int:
         place, inside = _place(path)
         word = secrets.token_hex(16)
-        code = f"( _chaser_write {shlex.join([place, inside, word])} ); _chaser_end $?"
+        code = f"( _chaser_write {shlex.join([place, inside, word, 'keep' if keep_mode else ''])} ); _chaser_end $?"
         process, reply = await self._run(code, stdin=True)
         if reply[0] != "go":
             raise _file_error(reply, path, denied=NotWritable)
@@ -539,6 +564,17 @@ def _by_name(place: str) -> str:
     # A slash or dots at the end say that a folder is meant, and that stays said.
     folder = posixpath.basename(place) in ("", ".", "..")
     return posixpath.normpath("/" + place.lstrip("/")) + ("/" if folder else "")
+
+
+def _folder_error(reply: Reply, path: str) -> SandboxError:
+    match reply[1:2]:
+        case ("missing",):
+            return PathNotFound(f"There is no folder {path!r}.")
+        case ("kind",):
+            return NotAFolder(f"{path!r} is no folder.")
+        case ("denied",):
+            return NotAFolder(f"{path!r} may not be listed by the session's user.")
+    return _file_error(reply, path, denied=NotAFolder)
 
 
 def _file_error(reply: Reply, path: str, *, denied: type[SandboxError]) -> SandboxError:

@@ -37,7 +37,7 @@ async def read(view: View, path: str) -> FileDownload:
     return FileDownload(size=size, chunks=_Chunks(fd, size, path))
 
 
-async def write(view: View, path: str, content: AsyncIterator[bytes]) -> int:
+async def write(view: View, path: str, content: AsyncIterator[bytes], *, keep_mode: bool) -> int:
     """Store a file: collected beside the sandbox, then moved to its place in one step."""
     spot = locate(view, path)
     if not spot.writable:
@@ -54,7 +54,7 @@ async def write(view: View, path: str, content: AsyncIterator[bytes]) -> int:
                 size += await in_thread(_guard, path, _write_all, fd, bytes(waiting))
                 waiting.clear()
         size += await in_thread(_guard, path, _write_all, fd, bytes(waiting))
-        await in_thread(_guard, path, _commit, fd, staged, spot)
+        await in_thread(_guard, path, _commit, fd, staged, spot, keep_mode)
     except BaseException:
         staged.unlink(missing_ok=True)
         raise
@@ -118,20 +118,22 @@ def _check_target(spot: Spot) -> None:
     _guard(spot.path, check)
 
 
-def _refuse_special(name: str, folder: int, spot: Spot) -> None:
+def _refuse_special(name: str, folder: int, spot: Spot) -> int | None:
+    """The mode of the file that is there, if one is."""
     try:
         mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     except FileNotFoundError:
-        return
+        return None
     if not stat.S_ISREG(mode):
         raise NotAFile(f"{spot.path} is {'a folder' if stat.S_ISDIR(mode) else 'no regular file'}.")
+    return mode
 
 
-def _commit(fd: int, staged: Path, spot: Spot) -> None:
-    os.fchmod(fd, 0o644)
+def _commit(fd: int, staged: Path, spot: Spot, keep_mode: bool) -> None:
     folder, name = walk(spot, create=True)
     try:
-        _refuse_special(name, folder, spot)
+        old = _refuse_special(name, folder, spot)
+        os.fchmod(fd, 0o644 if old is None or not keep_mode else stat.S_IMODE(old))
         os.replace(staged, name, dst_dir_fd=folder)
     finally:
         os.close(folder)

@@ -25,6 +25,7 @@ from chaser_emulator.sandbox import (
     EngineInfo,
     EngineName,
     FileDownload,
+    FileListing,
     PathNotFound,
     SandboxError,
     SandboxGone,
@@ -38,6 +39,7 @@ from chaser_emulator.sandbox import (
     copies,
     environment,
     files,
+    listing,
     plain,
 )
 from chaser_emulator.sandbox.children import dialogue_argv, inheritable_fds, shell_argv
@@ -210,8 +212,12 @@ class LocalEngine:
                 raise SandboxGone("The sandbox has ended.") from None
             raise
 
-    async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes]) -> int:
-        return await files.write(self._get(ref).view, path, content)
+    async def list_files(self, ref: str, path: str, *, recursive: bool, limit: int) -> FileListing:
+        view = self._get(ref).view
+        return await files.in_thread(listing.read, view, path, recursive=recursive, limit=limit)
+
+    async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes], *, keep_mode: bool = False) -> int:
+        return await files.write(self._get(ref).view, path, content, keep_mode=keep_mode)
 
     async def ports(self, ref: str) -> list[int]:
         return await self._get(ref).ports.all()

@@ -21,7 +21,10 @@ from chaser_emulator.sandbox import (
     EngineInfo,
     EngineName,
     FileDownload,
+    FileEntry,
+    FileListing,
     NotAFile,
+    NotAFolder,
     NotWritable,
     PathNotFound,
     PortClosed,
@@ -35,6 +38,9 @@ from chaser_emulator.sandbox import (
 from chaser_emulator.sandbox.scripted_terminal import ScriptedTerminal
 
 CHUNK = 65_536
+
+_FOLDERS = (WORKSPACE_ROOT, "/", "/tmp", "/root")  # noqa: S108 - names
+"""What is there from the beginning."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +158,7 @@ class ScriptedEngine:
         if not cwd or "\0" in cwd:
             raise UnknownDirectory("A working directory is a path.")
         path = posixpath.normpath(posixpath.join(WORKSPACE_ROOT, cwd))
-        if path not in (WORKSPACE_ROOT, "/", "/tmp", "/root") and not _is_folder(sandbox, path):  # noqa: S108 - a name
+        if path not in _FOLDERS and not _is_folder(sandbox, path):
             raise UnknownDirectory(f"{cwd} is no directory of the sandbox.")
 
     async def read_file(self, ref: str, path: str) -> FileDownload:
@@ -165,7 +171,29 @@ class ScriptedEngine:
             raise PathNotFound(f"There is no file {path}.")
         return FileDownload(size=len(content), chunks=_pieces(content))
 
-    async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes]) -> int:
+    async def list_files(self, ref: str, path: str, *, recursive: bool, limit: int) -> FileListing:
+        sandbox = self._get(ref)
+        stack = _names(path)
+        place = "/" + "/".join(stack)
+        if place in sandbox.disk(place):
+            raise NotAFolder(f"{path} is no folder.")
+        if not (place in _FOLDERS or _is_folder(sandbox, place)):
+            raise PathNotFound(f"There is no folder {path}.")
+        found: dict[tuple[str, ...], int | None] = {}
+        for name, content in [*sandbox.workspace.items(), *sandbox.rest.items()]:
+            *above, last = name[1:].split("/")
+            if above[: len(stack)] == stack:
+                below = tuple(above[len(stack) :])
+                found |= {below[:depth]: None for depth in range(1, len(below) + 1)}
+                found[*below, last] = len(content)
+        kept = sorted((names for names in found if recursive or len(names) == 1), key=lambda names: (len(names), names))
+        entries = [
+            FileEntry("/".join(names), "directory" if found[names] is None else "file", found[names])
+            for names in sorted(kept[:limit])
+        ]
+        return FileListing(entries, truncated=len(kept) > limit)
+
+    async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes], *, keep_mode: bool = False) -> int:
         sandbox = self._get(ref)
         place = _resolve(path)
         files = sandbox.disk(place)
@@ -302,7 +330,15 @@ def _of_a_shell(command: CommandSpec) -> Rule:
 
 
 def _resolve(path: str) -> str:
-    """A path of the API as an absolute one without dots; it may not climb out of /workspace."""
+    """The path of a file as an absolute one without dots."""
+    stack = _names(path)
+    if path.split("/")[-1] in ("", ".", "..") or stack == [WORKSPACE_ROOT.strip("/")]:
+        raise NotAFile(f"{path} names a folder.")
+    return "/" + "/".join(stack)
+
+
+def _names(path: str) -> list[str]:
+    """The names on the way to a path of the API, without dots; it may not climb out of /workspace."""
     if not path or "\0" in path:
         raise BadPath("A path is not empty and holds no NUL character.")
     names = path.split("/")
@@ -317,9 +353,7 @@ def _resolve(path: str) -> str:
             del stack[-1:]
         elif name not in ("", "."):
             stack.append(name)
-    if names[-1] in ("", ".", "..") or stack == [home]:
-        raise NotAFile(f"{path} names a folder.")
-    return "/" + "/".join(stack)
+    return stack
 
 
 def _is_folder(sandbox: _Sandbox, path: str) -> bool:

@@ -183,7 +183,25 @@ _chaser_read() {
     head -c "$_chaser_size" <&5
 }
 
-# $1: path; $2: as above; $3: a random word. The content comes on descriptor 4, with the word at its end: when the word
+# $1: path of a folder; $2: as above; $3: not empty for all that is below it. What is there comes as `stat` tells it:
+# no name has a slash, so `/./` before each path tells where it starts.
+_chaser_list() {
+    if [ ! -d "$1" ]; then
+        _chaser_part_there "${1%/}"
+        _chaser_inside "$(readlink -f "$_chaser_there")" "$2"
+        [ -e "$1" ] && _chaser_say error kind || _chaser_say error missing
+        exit 1
+    fi
+    cd -- "$1" 2>/dev/null && [ -r . ] || _chaser_fail
+    _chaser_inside "$(pwd -P)" "$2"
+    _chaser_say go
+    case $3 in
+    '') find . ! -name . -prune -exec stat -c '%f %s /%n' {} + 2>/dev/null ;;
+    *) find . ! -name . -exec stat -c '%f %s /%n' {} + 2>/dev/null ;;
+    esac
+}
+
+# $1: path; $2: as above; $4: not empty to keep the mode of the file that is there; $3: a random word. The content comes on descriptor 4, with the word at its end: when the word
 # is missing, the sender has gone in the middle, and nothing may change.
 _chaser_write() {
     # When the emulator dies, this goes on until the half of a file is removed.
@@ -216,7 +234,9 @@ _chaser_write() {
         _chaser_say error cut
         exit 1
     fi
-    _chaser_text=$({ truncate -s "$_chaser_size" "$_chaser_part" && chmod 644 "$_chaser_part" &&
+    _chaser_mode=
+    [ -n "$4" ] && _chaser_mode=$(stat -c %a "$_chaser_target" 2>/dev/null)
+    _chaser_text=$({ truncate -s "$_chaser_size" "$_chaser_part" && chmod "${_chaser_mode:-644}" "$_chaser_part" &&
         mv -f "$_chaser_part" "$_chaser_target"; } 2>&1) || { rm -f "$_chaser_part"; _chaser_fail "$_chaser_text"; }
     _chaser_say size "$_chaser_size"
 }
