@@ -12,6 +12,7 @@ from chaser_emulator.work.endings import (
     workspace_bulk_delete,
     workspace_delete,
 )
+from chaser_emulator.work.runner import RUNNER, github_runner
 
 
 async def _pipeline(task: Task) -> object:
@@ -21,6 +22,7 @@ async def _pipeline(task: Task) -> object:
 KINDS: Mapping[str, Work] = {
     EXEC: sandbox_exec,
     PIPELINE: _pipeline,
+    RUNNER: github_runner,
     "session.terminate": session_terminate,
     "session.bulk_terminate": session_bulk_terminate,
     "workspace.delete": workspace_delete,
