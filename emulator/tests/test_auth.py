@@ -256,10 +256,10 @@ def test_a_token_chooses_among_the_accounts_of_its_user(visitor: httpx.Client, o
     refused(current(organization.id), 404, "not_found")
 
 
-def test_a_token_makes_keys_sessions_and_files_like_a_key(visitor: httpx.Client, emulator: Running) -> None:
+def test_a_token_makes_sessions_and_keys_and_runs_commands(visitor: httpx.Client, emulator: Running) -> None:
     headers = bearer(register(visitor)["access_token"])
     session = ok(visitor.post("/v1/sessions", json={"ephemeral": True}, headers=headers))
-    ok(visitor.post("/v1/exec", json={"session": session["id"], "command": "true"}, headers=headers))
+    ok(visitor.post(f"/v1/sessions/{session['id']}/exec", json={"command": "true"}, headers=headers))
     key = ok(visitor.post("/v1/keys", json={"name": "mine"}, headers=headers))["key"]
     with http_of(emulator, key) as client:
         assert [one["id"] for one in ok(client.get("/v1/sessions"))["sessions"]] == [session["id"]]
