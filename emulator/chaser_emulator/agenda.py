@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from chaser_emulator.clock import Clock
 from chaser_emulator.sandbox import SandboxError
@@ -40,10 +40,13 @@ class Fired:
 
 @dataclass(frozen=True)
 class Started:
-    """Something that fell due and is under way; `done` None means that it is over already."""
+    """Something that fell due and is under way; `done` None means that it is over already.
+
+    What a task answers is what else fell due, and was seen to, before it was over.
+    """
 
     fired: Fired
-    done: asyncio.Task[None] | None = None
+    done: asyncio.Task[None] | asyncio.Task[list[Fired]] | None = None
 
 
 class Duty(Protocol):
@@ -71,6 +74,7 @@ class Agenda:
         self._next: dict[Duty, datetime | None] = {}
         self._stale: set[Duty] = set()
         self._not_before: dict[Duty, float] = {}
+        self._under_way: set[asyncio.Task[Any]] = set()
         self._changed = asyncio.Event()
         self._performing = asyncio.Lock()
         store.listen(self._listen)
@@ -85,6 +89,11 @@ class Agenda:
         """Ask a duty again: a hand is free, or something in memory has changed."""
         self._stale.add(duty)
         self._changed.set()
+
+    def wait_for(self, task: asyncio.Task[Any]) -> None:
+        """Let a clock that is moved wait for this first: what follows from it may fall due on the way."""
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     def _listen(self, tables: frozenset[str]) -> None:
         for duty in self._duties:
@@ -153,6 +162,8 @@ class Agenda:
         async with self._performing:
             idle: set[Duty] = set()
             while True:
+                if self._under_way:
+                    await asyncio.wait(set(self._under_way), timeout=PATIENCE)
                 moments = [
                     (moment, duty) for duty in self._duties if duty not in idle and (moment := await duty.next())
                 ]
@@ -168,8 +179,12 @@ class Agenda:
                     continue
                 idle.clear()
                 fired += [one.fired for one in started]
-                if tasks := [one.done for one in started if one.done is not None]:
-                    await asyncio.wait(tasks, timeout=PATIENCE)
+                tasks: list[asyncio.Task[Any]] = [one.done for one in started if one.done is not None]
+                if tasks:
+                    done, _ = await asyncio.wait(tasks, timeout=PATIENCE)
+                    for task in tasks:
+                        if task in done and not task.cancelled() and task.exception() is None:
+                            fired += task.result() or []
             self._clock.move(to)
         await self.settle()
         return fired

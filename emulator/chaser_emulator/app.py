@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -37,11 +37,16 @@ class Emulator:
 
 
 @asynccontextmanager
-async def open_emulator(settings: Settings, engine: Engine | None = None) -> AsyncIterator[Emulator]:
-    """An emulator on its data, ready to serve until the block ends. `engine` takes the place of the settings' one."""
+async def open_emulator(
+    settings: Settings, engine: Engine | None = None, base_url: str | None = None, own_ports: Collection[int] = ()
+) -> AsyncIterator[Emulator]:
+    """An emulator on its data, ready to serve until the block ends. `engine` takes the place of the settings' one.
+
+    `base_url` is the address at which it will be served, `own_ports` are all ports of this machine at which it will.
+    """
     handlers.load()
     document = spec.load(HANDLERS)
-    async with open_world(settings, engine) as world:
+    async with open_world(settings, engine, base_url, own_ports) as world:
         pipeline = Pipeline(document, HANDLERS, REFUSALS, world)
         world.perform = pipeline.invoke
         routes = [*_routes(document, pipeline), Mount("/_emulator", Control(world, document))]

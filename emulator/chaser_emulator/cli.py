@@ -33,6 +33,7 @@ CONFIG = "chaser-emulator.toml"
 
 _PREFIX = "CHASER_EMULATOR"
 _KEY = re.compile(r"^[!-~]+$")
+_HOST = re.compile(r"^(?:[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$")
 _STRENGTH = [ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP, ParameterSource.ENVIRONMENT]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -200,6 +201,18 @@ def _serving(command: F) -> F:
             show_default=True,
             help="Seconds that a forwarded port may take for its first byte.",
         ),
+        _option(
+            "--webhook-localhost",
+            metavar="HOST",
+            help="Where webhooks to localhost go from inside a container, such as host.docker.internal.",
+        ),
+        _option(
+            "--webhook-timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            default=15,
+            show_default=True,
+            help="Seconds that the receiver of a webhook may take.",
+        ),
         _option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Written once it is ready."),
         _option(
             "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Lines of log."
@@ -232,6 +245,9 @@ def _settings(options: dict[str, Any]) -> Settings:
         if options[flag] is not None and not re.match(r"^https?://[^/\s]+\S*$", options[flag]):
             name = flag.replace("_", "-")
             raise click.UsageError(f"--{name} {options[flag]}: an http:// or https:// address is needed")
+    receiver = options["webhook_localhost"]
+    if receiver is not None and not _HOST.match(receiver):
+        raise click.UsageError(f"--webhook-localhost {receiver}: a name or an address is needed, without a port")
     names = {field.name for field in dataclasses.fields(Settings)} & set(options)
     chosen = {name: options[name] for name in names}
     chosen["github_token"] = _github_token(options["github_url"])

@@ -121,6 +121,11 @@ def new_vault_key() -> bytes:
     return base64.urlsafe_b64encode(secrets.token_bytes(32))
 
 
+def new_signing_secret() -> str:
+    """`whsec_` and 32 random bytes in base64 (H4)."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode("ascii")
+
+
 def new_token(size: int = 32) -> str:
     """So many random bytes in URL-safe base64 without padding: a state, a code, a PKCE verifier."""
     return secrets.token_urlsafe(size)

@@ -314,7 +314,8 @@ class Commands:
                 )
                 row = await rows.get(tx, session["id"], command_id)
                 if row is not None:
-                    data = command_info(row, running.size, running.truncated)
+                    output, partial = self.output(row)
+                    data = command_info(row, running.size, partial, output)
                     await events.emit(tx, self._clock, session["account_id"], "command.finished", command_id, data)
         finally:
             del self._running[command_id]

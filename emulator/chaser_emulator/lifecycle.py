@@ -413,7 +413,7 @@ class Lifecycle:
         return task
 
     async def _emit(self, tx: Transaction, kind: str, row: Row) -> None:
-        data = session_info(row, self.base_url, self.leases(row["id"]))
+        data = session_info(row, self.base_url, None if row["ended_at"] else self.leases(row["id"]))
         await events.emit(tx, self._clock, row["account_id"], kind, row["id"], data)
 
 

@@ -12,6 +12,8 @@ from chaser_emulator.shapes import (
     ApiKeyInfo,
     AuditEventInfo,
     CreateApiKeyResponse,
+    CustomerWebhookDeliveryInfo,
+    CustomerWebhookInfo,
     Endpoints,
     JobInfo,
     ServiceAccountInfo,
@@ -19,6 +21,7 @@ from chaser_emulator.shapes import (
     SessionInfo,
     SshKeyInfo,
     UserInfo,
+    WebhookEvent,
     WorkspaceInfo,
     WorkspaceSnapshotInfo,
 )
@@ -188,6 +191,58 @@ def ssh_key_info(row: Row) -> SshKeyInfo:
         fingerprint=row["fingerprint"],
         created_at=row["created_at"],
         last_used_at=row["last_used_at"],
+    )
+
+
+def webhook_info(row: Row) -> CustomerWebhookInfo:
+    """CustomerWebhookInfo of a row of `webhooks`."""
+    return present(
+        CustomerWebhookInfo,
+        id=row["id"],
+        url=row["url"],
+        description=row["description"],
+        events=json.loads(row["events"]),
+        signing_secret_preview=row["secret_preview"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def event_payload(row: Row) -> WebhookEvent:
+    """What a delivery carries, of its row joined with its event (H2)."""
+    return {
+        "id": row["event_id"],
+        "type": row["event_type"],
+        "created_at": row["event_created_at"],
+        "account_id": row["account_id"],
+        "resource_type": row["resource_type"],
+        "resource_id": row["resource_id"],
+        "data": json.loads(row["data"]),
+    }
+
+
+def delivery_info(row: Row) -> CustomerWebhookDeliveryInfo:
+    """CustomerWebhookDeliveryInfo of a row of `deliveries` joined with its event and webhook (H14)."""
+    return present(
+        CustomerWebhookDeliveryInfo,
+        id=row["id"],
+        webhook_id=row["webhook_id"],
+        event_id=row["event_id"],
+        event_type=row["event_type"],
+        resource_type=row["resource_type"],
+        resource_id=row["resource_id"],
+        target_url=row["target_url"],
+        status=row["status"],
+        attempts=row["attempts"],
+        last_http_status=row["last_http_status"],
+        last_error=row["last_error"],
+        payload=event_payload(row),
+        delivered_at=row["delivered_at"],
+        replayed_at=row["replayed_at"],
+        discarded_at=row["discarded_at"],
+        replayed_from_delivery_id=row["replayed_from_delivery_id"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
     )
 
 

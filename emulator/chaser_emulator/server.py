@@ -64,7 +64,12 @@ async def serve(settings: Settings, engine: Engine | None = None) -> AsyncIterat
             ssh_listener = stack.enter_context(
                 contextlib.closing(bind(settings.host, settings.ssh_port, flag="--ssh-port"))
             )
-        async with open_emulator(settings, engine) as emulator:
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        shown = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 - shown, not bound
+        url = f"http://{shown}:{listener.getsockname()[1]}"
+        seen = (settings.public_url or url).rstrip("/")
+        ports = [one.getsockname()[1] for one in (listener, ssh_listener) if one is not None]
+        async with open_emulator(settings, engine, seen, ports) as emulator:
             config = uvicorn.Config(
                 emulator.app,
                 lifespan="off",
@@ -89,10 +94,6 @@ async def serve(settings: Settings, engine: Engine | None = None) -> AsyncIterat
                 server.should_exit = True
                 stopped.set()
 
-            host = f"[{settings.host}]" if ":" in settings.host else settings.host
-            shown = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 - shown, not bound
-            url = f"http://{shown}:{listener.getsockname()[1]}"
-            emulator.world.lifecycle.base_url = (settings.public_url or url).rstrip("/")
             task = asyncio.create_task(server.serve(sockets=[listener]))
             try:
                 while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it

@@ -51,6 +51,10 @@ class Settings:
     """What opens private repositories there; it is in no argument, no workspace and no log."""
     forward_timeout: float = 60.0
     """Seconds that a server in a sandbox may take for the first byte of its answer to a forwarded request."""
+    webhook_localhost: str | None = None
+    """Where webhooks to this machine's own names go instead, when the emulator runs in a container."""
+    webhook_timeout: float = 15.0
+    """Seconds that the receiver of a webhook may take (H9)."""
     max_sessions: int | None = None
     """Live sessions an account may have, instead of its plan's number."""
     expiry_grace: float = 10.0

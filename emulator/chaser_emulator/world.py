@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,9 @@ from chaser_emulator.store import Store, identity
 from chaser_emulator.tokens import Tokens
 from chaser_emulator.vault import Vault
 from chaser_emulator.wallets import Wallets
+from chaser_emulator.webhooks.connecting import Dialer
+from chaser_emulator.webhooks.delivering import Delivering
+from chaser_emulator.webhooks.forgetting import Forgetting
 
 CLOCK_FACT = "clock"
 """The fact that says where a clock that was set or moved stands."""
@@ -78,10 +81,13 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncIterator[World]:
+async def open_world(
+    settings: Settings, engine: Engine | None = None, base_url: str | None = None, own_ports: Collection[int] = ()
+) -> AsyncIterator[World]:
     """Open a world on its data directory, put right what a crash left, and close it again.
 
-    `engine` takes the place of the one that the settings name. Raises StoreError and SandboxUnavailable.
+    `engine` takes the place of the one that the settings name; `base_url` and `own_ports` are where the world is to be
+    found once it is served. Raises StoreError and SandboxUnavailable.
     """
     async with AsyncExitStack() as stack:
         data_dir = _data_dir(settings, stack)
@@ -106,6 +112,9 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
         lifecycle = Lifecycle(
             store, chosen, clock, commands, disks, bootstrap, browsers, expiry_grace=settings.expiry_grace
         )
+        if base_url is not None:
+            # Before anything happens of which an event tells, with addresses in it.
+            lifecycle.base_url = base_url
         await lifecycle.recover()
         stack.push_async_callback(lifecycle.close, keep=settings.data_dir is not None)
         keeper = Keeper(store, chosen, clock, commands, disks, lifecycle, idle_timeout=settings.idle_timeout)
@@ -143,6 +152,10 @@ async def open_world(settings: Settings, engine: Engine | None = None) -> AsyncI
             tokens,
             Admission(tokens),
         )
+        dialer = Dialer(own_ports, settings.webhook_localhost)
+        delivering = Delivering(store, clock, vault, agenda, dialer, settings.webhook_timeout)
+        await stack.enter_async_context(delivering.at_work())
+        agenda.add(delivering, Forgetting(store, clock))
         world.jobs = Jobs(world)
         await world.jobs.recover()
         stack.push_async_callback(world.jobs.close)

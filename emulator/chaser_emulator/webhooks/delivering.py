@@ -1,0 +1,212 @@
+"""The duty that sends deliveries: each queue in its order, queues beside each other, hooks apart from each other.
+
+It starts from rows and writes what became of them, so that a crash loses none; one that was under way is sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from chaser_emulator.agenda import Agenda, Fired, Started
+from chaser_emulator.clock import Clock, moment, timestamp
+from chaser_emulator.resources import event_payload
+from chaser_emulator.store import Row, Store, deliveries, webhooks
+from chaser_emulator.store.deliveries import DELIVERED, FAILED, PENDING, Attempt
+from chaser_emulator.vault import Vault, VaultError
+from chaser_emulator.webhooks import signing
+from chaser_emulator.webhooks.connecting import Dialer
+from chaser_emulator.webhooks.recording import Recording
+from chaser_emulator.webhooks.schedule import next_attempt
+from chaser_emulator.webhooks.sending import PATIENCE, Outcome, Receiver
+
+_log = logging.getLogger(__name__)
+
+USER_AGENT = "chaser-webhooks"
+
+_HANDS = 16
+"""How many queues of one webhook are seen to at once. Webhooks share no hands, so none waits for another's receiver."""
+
+_RUN = 50
+"""How many deliveries of one queue go out before others of its webhook have their turn."""
+
+_AT_ONCE = datetime.min.replace(tzinfo=UTC)
+
+Queue = tuple[str, str] | int
+"""A kind of resource and its id; or the sequence of a replay, which stands in no queue but its own."""
+
+
+@dataclass
+class _Hook:
+    """A webhook that is not deleted, and which of its queues are being seen to. `secret` None: it cannot be read."""
+
+    id: str
+    receiver: Receiver
+    secret: str | None = field(repr=False)
+    busy: set[Queue] = field(default_factory=set)
+
+
+class Delivering:
+    """Sends the deliveries of a world. `patience` is how many seconds a receiver may take."""
+
+    def __init__(
+        self, store: Store, clock: Clock, vault: Vault, agenda: Agenda, dialer: Dialer, patience: float = PATIENCE
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._vault = vault
+        self._agenda = agenda
+        self._dialer = dialer
+        self._patience = patience
+        self._recording = Recording(store)
+        self._hooks: dict[str, _Hook] = {}
+        self._hooks_changed = True
+        self._runs: set[asyncio.Task[list[Fired]]] = set()
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Send until the block ends. What is under way then is given up, and sent after the next start."""
+        try:
+            yield
+        finally:
+            for run in self._runs:
+                run.cancel()
+            await asyncio.gather(*self._runs, return_exceptions=True)
+            await self._recording.close()
+            for hook in self._hooks.values():
+                hook.receiver.close()
+
+    # What the agenda asks
+
+    def concerned(self, tables: frozenset[str]) -> bool:
+        """Whether there may be something new to send. Without a webhook nothing is, so sessions cost nothing more."""
+        self._hooks_changed = self._hooks_changed or "webhooks" in tables
+        return self._hooks_changed or (bool(self._hooks) and not tables.isdisjoint(("outbox", "deliveries")))
+
+    async def next(self) -> datetime | None:
+        """When something is to be sent for which there is a hand."""
+        await self._know_hooks()
+        found = await self._startable()
+        return _moment(found[0]["next_attempt_at"]) if found else None
+
+    async def perform(self) -> list[Started]:
+        """Begin to send what is due, one delivery of each queue."""
+        now, started = timestamp(self._clock.now()), []
+        for row in await self._startable():
+            hook = self._hooks[row["webhook_id"]]
+            if row["next_attempt_at"] > now:
+                break
+            if len(hook.busy) < _HANDS:
+                hook.busy.add(_queue(row))
+                begun = self._fired(row["id"])
+                run = asyncio.create_task(self._run(hook, row["sequence"], _queue(row)))
+                self._runs.add(run)
+                run.add_done_callback(self._runs.discard)
+                self._agenda.wait_for(run)
+                started.append(Started(begun, run))
+        return started
+
+    def _fired(self, delivery_id: str) -> Fired:
+        return Fired("webhook.attempted", delivery_id, self._clock.now())
+
+    async def _know_hooks(self) -> None:
+        """Read which webhooks there are, where that may have changed."""
+        if not self._hooks_changed:
+            return
+        self._hooks_changed = False
+        live = {row["id"]: row for row in await webhooks.live(self._store)}
+        for gone in self._hooks.keys() - live.keys():
+            self._hooks.pop(gone).receiver.close()
+        for webhook_id in live.keys() - self._hooks.keys():
+            row = live[webhook_id]
+            receiver = Receiver(row["url"], self._dialer, self._patience)
+            self._hooks[webhook_id] = _Hook(webhook_id, receiver, self._opened(row["secret"]))
+
+    def _opened(self, sealed: str) -> str | None:
+        try:
+            return self._vault.open(sealed)
+        except VaultError:
+            return None
+
+    async def _startable(self) -> list[Row]:
+        """What is next of each queue that nobody sees to, of hooks with a free hand, earliest first."""
+        free = [hook.id for hook in self._hooks.values() if len(hook.busy) < _HANDS]
+        # Twice as many as can be in hand: those that are may be among them.
+        found = await deliveries.candidates(self._store, free, 2 * _HANDS) if free else []
+        return [row for row in found if _queue(row) not in self._hooks[row["webhook_id"]].busy]
+
+    # Sending
+
+    async def _run(self, hook: _Hook, sequence: int, queue: Queue) -> list[Fired]:
+        """Send a delivery and, while all goes well, what stands behind it in its queue; answers what that was."""
+        fired = []
+        try:
+            row = await deliveries.pending(self._store, sequence)
+            written = None
+            for number in range(_RUN):
+                if row is None:
+                    break
+                if number:
+                    fired.append(self._fired(row["id"]))
+                attempt = await self._attempt(hook, row)
+                written = self._recording.add(attempt)
+                if attempt.status != DELIVERED or row["replayed_from_delivery_id"] is not None:
+                    break
+                row = await deliveries.follower(self._store, row)
+            if written is not None:
+                await written
+        except sqlite3.Error:
+            _log.exception("a queue of deliveries could not be read; it is tried again")
+        finally:
+            hook.busy.discard(queue)
+            self._agenda.poke(self)
+        return fired
+
+    async def _attempt(self, hook: _Hook, row: Row) -> Attempt:
+        begun, real = self._clock.now(), asyncio.get_running_loop().time()
+        outcome = await self._send(hook, row, begun)
+        # When it ended on a clock that nobody moved meanwhile: what follows from it is not to be late.
+        passed = timedelta(seconds=asyncio.get_running_loop().time() - real)
+        ended = min(self._clock.now(), begun + passed)
+        again = next_attempt(row["attempts"] + 1, ended) if outcome.error is not None else None
+        delivered = outcome.error is None
+        return Attempt(
+            sequence=row["sequence"],
+            status=DELIVERED if delivered else PENDING if again is not None else FAILED,
+            next_attempt_at=timestamp(again) if again is not None else None,
+            last_http_status=outcome.status,
+            last_error=outcome.error,
+            delivered_at=timestamp(ended) if delivered else None,
+            updated_at=timestamp(ended),
+        )
+
+    async def _send(self, hook: _Hook, row: Row, at: datetime) -> Outcome:
+        if hook.secret is None:
+            return Outcome(None, "the signing secret cannot be read: the key of the vault is another")
+        body = json.dumps(event_payload(row), separators=(",", ":")).encode()
+        headers = {
+            "User-Agent": USER_AGENT,
+            "Accept": "*/*",
+            "Content-Type": "application/json",
+            signing.EVENT_HEADER: row["event_type"],
+            signing.DELIVERY_HEADER: row["id"],
+        }
+        return await hook.receiver.send(
+            headers | signing.headers(hook.secret, row["event_id"], int(at.timestamp()), body), body
+        )
+
+
+def _queue(row: Row) -> Queue:
+    if row["replayed_from_delivery_id"] is not None:
+        return int(row["sequence"])
+    return (row["resource_type"], row["resource_id"])
+
+
+def _moment(next_attempt_at: str) -> datetime:
+    return moment(next_attempt_at) if next_attempt_at else _AT_ONCE

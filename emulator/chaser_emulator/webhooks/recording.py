@@ -1,0 +1,58 @@
+"""How attempts ended, written down: what ends while a transaction is under way shares the next one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+
+from chaser_emulator.store import Store, deliveries
+from chaser_emulator.store.deliveries import Attempt
+
+_log = logging.getLogger(__name__)
+
+_PAUSE = 1.0
+"""Seconds before what could not be written is written again."""
+
+
+class Recording:
+    """The one who writes attempts into the rows of their deliveries."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: list[tuple[Attempt, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    def add(self, attempt: Attempt) -> asyncio.Future[None]:
+        """Write an attempt soon, after those that were added before; the answer is done once it is written."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((attempt, written))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        return written
+
+    async def close(self) -> None:
+        """Write what is left; what a full disk does not take is lost, and sent again after the next start."""
+        if self._writing is not None and not self._writing.done():
+            await asyncio.wait({self._writing}, timeout=_PAUSE)
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
+
+    async def _write(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            await self._to_the_end([attempt for attempt, _ in batch])
+            for _, written in batch:
+                if not written.done():
+                    written.set_result(None)
+
+    async def _to_the_end(self, attempts: list[Attempt]) -> None:
+        while True:
+            try:
+                async with self._store.transaction() as tx:
+                    await deliveries.record(tx, attempts)
+            except (sqlite3.Error, OSError):
+                _log.exception("what became of deliveries could not be written; it is tried again")
+                await asyncio.sleep(_PAUSE)
+            else:
+                return
