@@ -15,6 +15,9 @@ KEPT = timedelta(days=31)
 """How long ended usage is kept: a little longer than the longest window that is asked for."""
 
 _SECOND = 1_000_000
+_PARTS = 3600
+"""What a millionth of a dollar is counted in, so that seconds at the price of an hour are whole numbers."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _GRAIN = 10_000
 """Microseconds to which starts are rounded down: each look at a frozen clock moves it a little, and a test that lets an
@@ -50,15 +53,17 @@ async def standing(tx: Transaction, account_id: str, now: datetime) -> Standing:
     if not plan.from_wallet:
         return Standing(plan, balance)
     live = await segments.paying(tx, account_id)
-    dry = dry_at(live, balance)
+    dry = dry_at(live, balance, row["owed_parts"])
     until = micros(now) if dry is None else min(dry, micros(now))
-    due = sum(_due(segment, until) for segment in live)
-    if due > 0:
+    if due := sum(_due_parts(segment, until) for segment in live):
         await segments.note_charged(tx, account_id, until)
-        await billing.add_to_wallet(tx, account_id, -due)
-    if dry is not None and until == dry:
-        await segments.close_account(tx, account_id, dry)
-    return Standing(plan, max(0, balance - due))
+        charged, owed = divmod(due + int(row["owed_parts"]), _PARTS)
+        # The last second may cost a little more than there is; that is let go.
+        balance, owed = (balance - charged, owed) if until != dry else (0, 0)
+        await billing.set_wallet(tx, account_id, balance, owed)
+    if until == dry:
+        await segments.close_account(tx, account_id, until)
+    return Standing(plan, balance)
 
 
 async def opened(tx: Transaction, session: Row, now: datetime) -> None:
@@ -108,17 +113,17 @@ async def window(reader: Reader, account_id: str, length: timedelta, now: dateti
     return await segments.window(reader, account_id, _rounded(micros(now - length)), micros(now))
 
 
-def dry_at(live: Sequence[Row], balance: int) -> int | None:
-    """When these open segments have used up a wallet's balance; None: never.
+def dry_at(live: Sequence[Row], balance: int, owed_parts: int) -> int | None:
+    """When these open segments have used up a wallet's balance, of which a part may be owed already; None: never.
 
     With nothing in the wallet that is the first moment at which anything is due.
     """
     if not any(segment["price_micros_per_hour"] for segment in live):
         return None
-    needed = max(balance, 1)
+    needed = max(balance * _PARTS - owed_parts, 1)
 
     def enough(moment: int) -> bool:
-        return sum(_due(segment, moment) for segment in live) >= needed
+        return sum(_due_parts(segment, moment) for segment in live) >= needed
 
     # A sum of steps that only grows: double the reach until it is enough, then halve the doubt.
     start = min(int(segment["started_at"]) for segment in live)
@@ -132,10 +137,10 @@ def dry_at(live: Sequence[Row], balance: int) -> int | None:
     return high
 
 
-def _due(segment: Row, until: int) -> int:
-    """What is still to be charged for a segment up to a moment."""
-    seconds = max(0, until - int(segment["started_at"])) // _SECOND
-    return max(0, seconds * int(segment["price_micros_per_hour"]) // 3600 - int(segment["charged_micros"]))
+def _due_parts(segment: Row, until: int) -> int:
+    """What is still to be charged for a segment up to a moment, in 3,600ths of a millionth of a dollar."""
+    seconds = (until - int(segment["started_at"])) // _SECOND
+    return max(0, seconds - int(segment["charged_seconds"])) * int(segment["price_micros_per_hour"])
 
 
 def _rounded(value: int) -> int:

@@ -54,7 +54,7 @@ class Wallets:
         paying = sorted(await segments.all_paying(self._store), key=lambda row: str(row["account_id"]))
         for account_id, group in groupby(paying, key=lambda row: str(row["account_id"])):
             live = list(group)
-            moment = usage.dry_at(live, live[0]["wallet_micros_usd"])
+            moment = usage.dry_at(live, live[0]["wallet_micros_usd"], live[0]["owed_parts"])
             if moment is not None:
                 found[account_id] = moment
         found |= {row["account_id"]: row["dry_at"] or 0 for row in await segments.unpaid(self._store)}

@@ -15,11 +15,15 @@ async def account(reader: Reader, account_id: str) -> Row:
     return row
 
 
-async def add_to_wallet(tx: Transaction, account_id: str, micros: int) -> None:
-    """Add to what a wallet holds, or take from it; it never holds less than nothing."""
+async def set_wallet(tx: Transaction, account_id: str, micros: int, owed_parts: int) -> None:
+    """Say what a wallet holds, and how many 3,600ths of a millionth of a dollar of that are owed."""
     await tx.run(
-        "UPDATE accounts SET wallet_micros_usd = max(0, wallet_micros_usd + ?) WHERE id = ?", micros, account_id
+        "UPDATE accounts SET wallet_micros_usd = ?, owed_parts = ? WHERE id = ?", micros, owed_parts, account_id
     )
+
+
+async def add_to_wallet(tx: Transaction, account_id: str, micros: int) -> None:
+    await tx.run("UPDATE accounts SET wallet_micros_usd = wallet_micros_usd + ? WHERE id = ?", micros, account_id)
 
 
 async def set_plan(tx: Transaction, account_id: str, plan: str, subscription_id: str | None) -> None:

@@ -6,7 +6,7 @@ from chaser_emulator.clock import new_id
 from chaser_emulator.store import Reader, Row, Transaction
 
 # Whole seconds count; a segment whose end lies before its start, because the clock was set back, counts for nothing.
-_DUE = "max(0, {end} - {start}) / 1000000 * price_micros_per_hour / 3600"
+_SECONDS = "max(0, {end} - {start}) / 1000000"
 
 
 async def open_segment(
@@ -49,16 +49,16 @@ async def paying(reader: Reader, account_id: str) -> list[Row]:
 async def all_paying(reader: Reader) -> list[Row]:
     """The open segments for which a wallet pays, each with what that holds."""
     return await reader.all(
-        """SELECT usage.*, wallet_micros_usd FROM usage JOIN accounts ON accounts.id = usage.account_id
+        """SELECT usage.*, wallet_micros_usd, owed_parts FROM usage JOIN accounts ON accounts.id = usage.account_id
            WHERE ended_at IS NULL AND wallet"""
     )
 
 
 async def note_charged(tx: Transaction, account_id: str, until: int) -> None:
     """Note that the wallet has paid for all open segments up to a moment."""
-    due = _DUE.format(end="?", start="started_at")
+    seconds = _SECONDS.format(end="?", start="started_at")
     await tx.run(
-        f"""UPDATE usage SET charged_micros = max(charged_micros, {due})
+        f"""UPDATE usage SET charged_seconds = max(charged_seconds, {seconds})
             WHERE account_id = ? AND ended_at IS NULL AND wallet""",  # noqa: S608 - our own words
         until,
         account_id,
@@ -79,10 +79,10 @@ async def unpaid(reader: Reader) -> list[Row]:
 
 async def window(reader: Reader, account_id: str, start: int, end: int) -> tuple[int, int]:
     """The seconds of all sessions between two moments, and their price in millionths of a dollar."""
-    first, last = "max(started_at, ?1)", "min(coalesce(ended_at, ?2), ?2)"
+    seconds = _SECONDS.format(start="max(started_at, ?1)", end="min(coalesce(ended_at, ?2), ?2)")
     row = await reader.one(
-        f"""SELECT coalesce(sum(max(0, {last} - {first}) / 1000000), 0) AS seconds,
-                   coalesce(sum({_DUE.format(end=last, start=first)}), 0) AS amount
+        f"""SELECT coalesce(sum({seconds}), 0) AS seconds,
+                   coalesce(sum({seconds} * price_micros_per_hour), 0) / 3600 AS amount
             FROM usage WHERE account_id = ?3 AND (ended_at IS NULL OR ended_at > ?1)""",  # noqa: S608 - our own words
         start,
         end,

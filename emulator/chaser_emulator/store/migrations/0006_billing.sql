@@ -9,13 +9,15 @@ CREATE TABLE usage (
     ended_at INTEGER,
     price_micros_per_hour INTEGER NOT NULL,
     wallet INTEGER NOT NULL,
-    charged_micros INTEGER NOT NULL DEFAULT 0
+    charged_seconds INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE UNIQUE INDEX open_usage ON usage(session_id) WHERE ended_at IS NULL;
 CREATE INDEX open_usage_of_wallets ON usage(account_id) WHERE ended_at IS NULL AND wallet;
 CREATE INDEX usage_by_account ON usage(account_id, ended_at);
 CREATE INDEX usage_by_end ON usage(ended_at) WHERE ended_at IS NOT NULL;
 
+-- What is charged and is less than a millionth of a dollar, in 3,600ths of one: a price is one of 3,600 seconds.
+ALTER TABLE accounts ADD COLUMN owed_parts INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE accounts ADD COLUMN stripe_customer_id TEXT;
 ALTER TABLE accounts ADD COLUMN stripe_subscription_id TEXT;
 
