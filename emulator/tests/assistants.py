@@ -61,6 +61,23 @@ def decide(client: httpx.Client, assistant: Json, change: Json, decision: str) -
     return client.post(path_of(assistant, "config-change-requests", change["id"], decision))
 
 
+def use(client: httpx.Client, assistant: Json, quantity: float, kind: str = "tokens", **more: Any) -> Json:
+    """A new usage event."""
+    body = {"kind": kind, "quantity": quantity} | more
+    event: Json = ok(client.post(path_of(assistant, "usage-events"), json=body))["event"]
+    return event
+
+
+def used(client: httpx.Client, assistant: Json, **query: Any) -> Json:
+    """Events and totals."""
+    found: Json = ok(client.get(path_of(assistant, "usage-events"), params=query))
+    return found
+
+
+def totals(tokens: float = 0, tool_call: float = 0, session: float = 0) -> Json:
+    return {"tokens": tokens, "tool_call": tool_call, "session": session}
+
+
 @dataclass(frozen=True)
 class Shot:
     """One operation as a request; `body` None where it takes none."""
