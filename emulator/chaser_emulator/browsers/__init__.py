@@ -8,10 +8,14 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from chaser_emulator.browsers import chromium, devtools, relay
 from chaser_emulator.browsers.screen import Screen
 from chaser_emulator.sandbox import Engine, Process, SandboxError, SandboxUnavailable
+
+if TYPE_CHECKING:
+    from chaser_emulator.browsers.driving.drive import Drive
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +41,17 @@ class Browser:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     installing: asyncio.Lock = field(default_factory=asyncio.Lock)
     closing: bool = False
+    driving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by who drives it: one tool after the other."""
+    drive: Drive | None = None
+    aside: set[str] = field(default_factory=set)
+    """Pages that are a job's own, and nobody else's to drive."""
+
+    async def let_go(self) -> None:
+        """End what we hold open to it ourselves."""
+        drive, self.drive = self.drive, None
+        if drive is not None:
+            await drive.close()
 
 
 Ended = Callable[[str | None], Awaitable[None]]
@@ -52,6 +67,8 @@ class Browsers:
         self._running: dict[str, Browser] = {}
         self._relays: dict[str, relay.Relay] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.on_demand: dict[tuple[str, str], str] = {}
+        """The session that was started last for a caller (account, principal) who named none."""
 
     def get(self, session_id: str) -> Browser | None:
         return self._running.get(session_id)
@@ -82,6 +99,7 @@ class Browsers:
             await self._let_go(session_id)
             return
         browser.closing = True
+        await browser.let_go()
         with contextlib.suppress(SandboxError, OSError, TimeoutError, devtools.Failed):
             async with asyncio.timeout(CLOSE_SECONDS):
                 async with devtools.conversation(browser.place, f"browser/{browser.guid}") as talk:
@@ -133,6 +151,7 @@ class Browsers:
         if browser.closing or self._running.get(browser.session_id) is not browser:
             return
         del self._running[browser.session_id]
+        await browser.let_go()
         await self._let_go(browser.session_id)
         # A client may close the browser by its protocol; that is no failure.
         await ended(None if code == 0 else chromium.why_it_ended(code, browser.tail))

@@ -27,7 +27,11 @@ _ANSWER_LIMIT = 2**26
 _HOST = "localhost"
 """Chromium answers to addresses and to this name only."""
 
+_CLOSED = "the browser closed the connection"
+
 Json = dict[str, Any]
+Heard = Callable[[str, Json], None]
+"""Told of what comes unasked: a method of the protocol, and what belongs to it."""
 
 
 class Failed(Exception):
@@ -36,6 +40,10 @@ class Failed(Exception):
 
 class NoTarget(Failed):
     """It has no such target."""
+
+
+class NoAnswer(Failed):
+    """It took longer than the caller would wait."""
 
 
 class Refused(Failed):
@@ -131,40 +139,68 @@ async def socket_to(place: Place, path: str) -> AsyncIterator[ClientConnection]:
 
 
 class Conversation:
-    """Questions and answers of the protocol on one socket; what comes unasked goes to `heard`."""
+    """Questions and answers of the protocol on one socket; what comes unasked goes to `heard`.
 
-    def __init__(self, socket: ClientConnection, heard: Callable[[str, Json], None]) -> None:
+    What belongs to a page that is attached on the same socket (a flat session) goes to its own ear in `sessions`.
+    """
+
+    def __init__(self, socket: ClientConnection, heard: Heard) -> None:
         self._socket = socket
         self._heard = heard
-        self._waiting: dict[int, asyncio.Future[Json]] = {}
+        self._waiting: dict[int, tuple[str | None, asyncio.Future[Json]]] = {}
         self._last = 0
+        self.sessions: dict[str, Heard] = {}
+        self.over = asyncio.Event()
 
     async def ask(self, method: str, **params: Any) -> Json:
         """The result of one command. Raises Refused with Chromium's own words, and Failed."""
-        self._last += 1
-        number = self._last
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        return await self.call(method, params)
+
+    async def call(self, method: str, params: Json, *, session: str | None = None, patience: float = _PATIENCE) -> Json:
+        """The same, of an attached page, with `patience` in seconds. Raises NoAnswer when that is over."""
+        number = self._next()
+        answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = (session, answer)
         try:
-            await self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
-            async with asyncio.timeout(_PATIENCE):
-                result: Json = await answer
-            return result
-        except ConnectionClosed:
-            raise Failed("the browser closed the connection") from None
+            async with asyncio.timeout(patience):
+                await self._send(number, method, params, session)
+                return await answer
         except TimeoutError:
-            raise Failed(f"the browser did not answer to {method}") from None
+            raise NoAnswer(f"the browser did not answer to {method}") from None
         finally:
             self._waiting.pop(number, None)
+
+    async def post(self, method: str, params: Json, *, session: str | None = None) -> None:
+        """Send a command whose answer nobody waits for. Raises Failed."""
+        await self._send(self._next(), method, params, session)
+
+    def hang_up(self, session: str, reason: str) -> None:
+        """A page is gone or cannot answer: let go of who waits for it."""
+        for asked, answer in self._waiting.values():
+            if asked == session and not answer.done():
+                answer.set_exception(Failed(reason))
+
+    def _next(self) -> int:
+        self._last += 1
+        return self._last
+
+    async def _send(self, number: int, method: str, params: Json, session: str | None) -> None:
+        message = {"id": number, "method": method, "params": params}
+        try:
+            await self._socket.send(json.dumps(message if session is None else message | {"sessionId": session}))
+        except ConnectionClosed:
+            raise Failed(_CLOSED) from None
 
     async def listen(self) -> None:
         """Read until the browser closes the socket."""
         try:
             async for frame in self._socket:
                 message: Json = json.loads(frame)
-                waiting = self._waiting.get(message.get("id", 0))
+                _, waiting = self._waiting.get(message.get("id", 0), (None, None))
                 if waiting is None:
                     if "method" in message:
-                        self._heard(message["method"], message.get("params", {}))
+                        ear = self.sessions.get(message.get("sessionId", ""), self._heard)
+                        ear(message["method"], message.get("params", {}))
                 elif not waiting.done():
                     if "error" in message:
                         waiting.set_exception(Refused(str(message["error"].get("message", "refused"))))
@@ -173,14 +209,15 @@ class Conversation:
         except ConnectionClosed:
             pass
         finally:
-            for waiting in self._waiting.values():
+            self.over.set()
+            for _, waiting in self._waiting.values():
                 if not waiting.done():
-                    waiting.set_exception(Failed("the browser closed the connection"))
+                    waiting.set_exception(Failed(_CLOSED))
 
 
 @asynccontextmanager
 async def conversation(
-    place: Place, path: str, heard: Callable[[str, Json], None] = lambda _method, _params: None
+    place: Place, path: str, heard: Heard = lambda _method, _params: None
 ) -> AsyncIterator[Conversation]:
     """A conversation with the browser or a page. Raises as `socket_to` does."""
     async with socket_to(place, path) as socket:

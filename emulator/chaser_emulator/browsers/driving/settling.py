@@ -1,0 +1,162 @@
+"""Going to an address, and waiting like a person does for what a page makes of something."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from chaser_emulator.browsers.devtools import Json, Refused
+from chaser_emulator.browsers.driving import NotDone, scripts
+from chaser_emulator.browsers.driving.pages import Mark, Page
+
+QUIET_MS = 50
+"""Nothing in a document has changed for so long: it is taken to be finished with what was done."""
+
+_LONGEST = 3.0
+"""Seconds to wait for quiet: some pages never are."""
+
+_LOADING = 10.0
+"""Seconds to wait for a page that an action leads to."""
+
+_ASKED = ("document", "fetch", "script", "xhr")
+_COMMIT = 3.0
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """Where a navigation has led to, and the HTTP status there, where there is one."""
+
+    url: str
+    status: int | None
+
+
+async def go(page: Page, url: str, seconds: float) -> Arrived:
+    """Go to an address, and wait until it has loaded. Raises NotDone when it cannot be reached, or takes too long."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    await _free(page)
+    before = len(page.downloads)
+    try:
+        told = await _navigate(page, url, seconds)
+    except Refused as error:
+        raise NotDone(f"{url} is no address that the browser can go to: {error}") from None
+    if told.get("isDownload") or len(page.downloads) > before:
+        raise NotDone(f"{url} is a download, not a page; the page stays where it was")
+    loader = told.get("loaderId")
+    if failure := told.get("errorText"):
+        if loader:
+            await page.until(lambda: page.loader == loader, _COMMIT)
+        if failure == "net::ERR_ABORTED" and not page.downloads[before:]:
+            raise NotDone(f"{url} gave nothing to show (net::ERR_ABORTED): no content, a download, or another address")
+        raise NotDone(f"could not go to {url}: {failure}")
+    if loader:
+        seen = page.documents
+        await page.until(lambda: page.loader == loader or page.documents > seen, end - loop.time())
+        await loaded(page, end - loop.time(), seconds)
+    return _arrived(page)
+
+
+async def _navigate(page: Page, url: str, seconds: float) -> Json:
+    """`Page.navigate`, which answers once the server has; a page that is late is stopped."""
+    try:
+        return await page.ask("Page.navigate", within=seconds, url=url)
+    except NotDone:
+        if not page.busy:
+            raise
+        page.busy = False
+        await page.talk.post("Page.stopLoading", {}, session=page.session)
+        raise NotDone(f"{url} did not answer within {seconds * 1000:.0f} ms") from None
+
+
+async def step(page: Page, by: int, seconds: float) -> Arrived:
+    """Go back (-1) or forward (1). Raises NotDone, also where there is nothing to go to."""
+    await _free(page)
+    history = await page.ask("Page.getNavigationHistory")
+    index = history["currentIndex"] + by
+    if not 0 <= index < len(history["entries"]):
+        raise NotDone(f"there is no page to go {'back' if by < 0 else 'forward'} to")
+    documents, moves = page.documents, page.moves
+    await page.ask("Page.navigateToHistoryEntry", entryId=history["entries"][index]["id"])
+    return await _changed(page, documents, moves, seconds)
+
+
+async def reload(page: Page, seconds: float, *, ignore_cache: bool = False) -> Arrived:
+    """Load the page again. Raises NotDone."""
+    await _free(page)
+    documents = page.documents
+    await page.ask("Page.reload", ignoreCache=ignore_cache)
+    return await _changed(page, documents, None, seconds)
+
+
+async def _changed(page: Page, documents: int, moves: int | None, seconds: float) -> Arrived:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    if not await page.until(lambda: page.documents > documents or (moves is not None and page.moves > moves), seconds):
+        await page.talk.post("Page.stopLoading", {}, session=page.session)
+        raise NotDone(f"the page did not answer within {seconds * 1000:.0f} ms")
+    if page.documents > documents:
+        await loaded(page, end - loop.time(), seconds)
+    if page.unreachable is not None:
+        raise NotDone(f"could not go to {page.unreachable}: {page.network.why_failed(page.unreachable) or 'failed'}")
+    return _arrived(page)
+
+
+async def loaded(page: Page, left: float, seconds: float) -> None:
+    """Wait until the document, or another that it goes on to, has loaded. Raises NotDone when that takes too long."""
+    if not await page.until(lambda: page.at_rest, max(left, 0)):
+        raise NotDone(
+            f"{page.url} has not finished loading after {seconds * 1000:.0f} ms; what has come can be used already"
+        )
+    await settle(page, page.mark())
+
+
+async def settle(page: Page, mark: Mark, *, longest: float = _LONGEST) -> None:
+    """Wait for what has been set off since `mark`: another page, answers that scripts wait for, changes. Never fails
+    for a page that does not come to rest."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + longest
+    while not page.closed and not page.crashed:
+        if not page.at_rest:
+            await page.until(lambda: page.at_rest or page.closed, _LOADING)
+            if not page.at_rest:
+                return
+            end = max(end, loop.time() + QUIET_MS / 1000)
+        documents = page.documents
+        await _calm(page, max(end - loop.time(), QUIET_MS / 1000))
+        if page.documents != documents or not page.at_rest:
+            continue
+        if loop.time() >= end or not page.network.pending_since(mark.requests, _ASKED):
+            return
+        await page.until(lambda: not page.network.pending_since(mark.requests, _ASKED), end - loop.time())
+
+
+async def _calm(page: Page, seconds: float) -> None:
+    """Wait for a document to be quiet."""
+    try:
+        world = await page.world(page.session, page.target)
+        await page.ask(
+            "Runtime.evaluate",
+            within=seconds + 1,
+            expression=f"({scripts.CALM})({QUIET_MS}, {seconds * 1000:.0f})",
+            contextId=world,
+            awaitPromise=True,
+            returnByValue=True,
+        )
+    except Refused:
+        # The document went away under the script.
+        page.forget_world(page.session, page.target)
+        await asyncio.sleep(QUIET_MS / 1000)
+    except NotDone:
+        return
+
+
+async def _free(page: Page) -> None:
+    """Make a page that crashed, or that a script keeps busy, able to go elsewhere."""
+    page.crashed = False
+    if page.busy:
+        await page.talk.post("Runtime.terminateExecution", {}, session=page.session)
+        page.busy = False
+
+
+def _arrived(page: Page) -> Arrived:
+    return Arrived(page.url, page.network.status_of(page.url.partition("#")[0]))
