@@ -220,6 +220,20 @@ def test_the_page_fits_and_keeps_its_policy(
 # What the pages refuse
 
 
+def test_a_script_of_a_page_of_the_same_origin_chooses_for_nobody(browser: Browser, emulator: Running) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    # As a preview of a sandbox by its path is one.
+    page.goto(f"{emulator.url}/api-docs/openapi.json")
+    started = page.evaluate("fetch('/auth/google/login').then((answer) => answer.status)")
+    sent = page.evaluate(
+        """fetch('/_emulator/sign-in/google', {method: 'POST', body: new URLSearchParams({email: 'a@example.com'})})
+            .then((answer) => answer.status)"""
+    )
+    assert (started, sent) == (403, 403)
+    context.close()
+
+
 def altered(url: str, **query: str) -> str:
     return f"{url.partition('?')[0]}?{urlencode(query_of(url) | query)}"
 

@@ -34,6 +34,9 @@ def routes(world: World, spec: Spec) -> list[Route]:
         provider = request.path_params["provider"]
         if provider not in PROVIDERS:
             raise ApiError("not_found", f"there is no sign-in page for {provider[:64]!r}")
+        if request.headers.get("sec-fetch-mode", "navigate") != "navigate":
+            # A preview of a sandbox by path is a page of this very origin, whose scripts could choose for the person.
+            raise ApiError("forbidden", "header Sec-Fetch-Mode: people open this page, scripts do not")
         if request.method == "POST":
             return await choose(request, provider, await _form(request))
         return await show(request, provider)
