@@ -34,7 +34,7 @@ def page(
     text = _templates().get_template(template).render(values, style=_way_up(request) + "style.css")
     sources = ["'self'", *sorted({_source(address) for address in leads_to if address})]
     policy = (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'; "
         f"form-action {' '.join(sources)}"
     )
     headers = {
