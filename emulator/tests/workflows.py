@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 from bases import bare
+from chaser_emulator.meter import Limits
 from chaser_emulator.server import Running
 from emulators import EngineChoice, emulator_on, http_of
 from people import ok
@@ -90,5 +91,8 @@ def runs_on(engine: EngineChoice, folder: Path, **settings: Any) -> Iterator[Run
     require("git")
     base = folder / "base"
     base.mkdir()
-    with emulator_on(engine, github_url=str(base), **settings) as emulator, http_of(emulator) as client:
+    with (
+        emulator_on(engine, github_url=str(base), rate_limit=Limits(enabled=False), **settings) as emulator,
+        http_of(emulator) as client,
+    ):
         yield Runs(emulator, client, base)
