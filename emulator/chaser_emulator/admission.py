@@ -41,7 +41,6 @@ class Account:
     kind: str
     name: str
     plan: str
-    wallet_micros_usd: int
     role: str | None
     created_at: str
 
@@ -176,7 +175,6 @@ async def select_account(store: Reader, principal: Principal, selector: str | No
         kind=found["kind"],
         name=found["name"],
         plan=found["plan"],
-        wallet_micros_usd=found["wallet_micros_usd"],
         role=found["role"],
         created_at=found["created_at"],
     )
