@@ -185,3 +185,16 @@ def test_of_many_uses_at_once_one_sets_off_the_alert(client: httpx.Client, emula
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: use(client, made, 10), range(40)))
     assert len(alerts(emulator, made)) == 1
+
+
+def test_an_alert_is_on_its_way_to_the_webhooks_that_want_it(client: httpx.Client) -> None:
+    # Nobody listens there; that an attempt fails changes nothing about what is sent.
+    url = "http://127.0.0.1:9/hooks"
+    wanting = ok(client.post("/v1/webhooks", json={"url": url, "events": ["assistant.*"]}))["webhook"]
+    ok(client.post("/v1/webhooks", json={"url": url, "events": ["job.*"]}))
+    made = create(client, "spender", alerts=[bound(100)])
+    use(client, made, 101)
+    [sent] = ok(client.get("/v1/webhooks/deliveries"))["deliveries"]
+    assert (sent["webhook_id"], sent["event_type"]) == (wanting["id"], "assistant.alert")
+    assert (sent["resource_type"], sent["resource_id"]) == ("assistant", made["id"])
+    assert sent["payload"]["data"] == made
