@@ -1,8 +1,11 @@
-"""Paths of requests: each segment decoded on its own, so that `%2F` inside an id does not become a separator."""
+"""Paths of requests, whose segments are decoded one by one so that `%2F` is no separator, and of files in sandboxes."""
 
 from __future__ import annotations
 
+import posixpath
 from urllib.parse import unquote
+
+from chaser_emulator.sandbox import WORKSPACE_ROOT
 
 
 def routed(raw: bytes) -> str:
@@ -14,3 +17,8 @@ def routed(raw: bytes) -> str:
 def decode_segment(segment: str) -> str:
     """What one segment of a `routed` path stood for."""
     return segment.replace("%2F", "/").replace("%25", "%")
+
+
+def in_sandbox(path: str) -> str:
+    """The path of a file as the sandbox sees it (X29)."""
+    return posixpath.normpath("/" + posixpath.join(WORKSPACE_ROOT, path).lstrip("/"))

@@ -934,10 +934,45 @@ class McpContent(TypedDict):
     mimeType: NotRequired[str]
 
 
-class McpToolResult(TypedDict):
-    content: list[McpContent]
-    structuredContent: NotRequired[dict[str, Any]]
-    isError: bool
+class McpFileRead(TypedDict):
+    kind: Literal["read_file"]
+    session_id: str
+    ephemeral: bool
+    workspace: NotRequired[str]
+    workspace_id: NotRequired[str]
+    path: str
+    content: str
+    size: int
+    start_line: int
+    end_line: int
+    total_lines: int
+
+
+class McpFileWritten(TypedDict):
+    kind: Literal["write_file"]
+    session_id: str
+    ephemeral: bool
+    workspace: NotRequired[str]
+    workspace_id: NotRequired[str]
+    path: str
+    size: int
+
+
+class McpFileEdited(TypedDict):
+    kind: Literal["apply_edit"]
+    session_id: str
+    ephemeral: bool
+    workspace: NotRequired[str]
+    workspace_id: NotRequired[str]
+    path: str
+    size: int
+    line: int
+
+
+class McpFolderEntry(TypedDict):
+    path: str
+    type: Literal["file", "directory", "symlink", "other"]
+    size: NotRequired[int]
 
 
 ServiceAccountName: TypeAlias = str
@@ -1451,6 +1486,25 @@ class JsonRpcError(TypedDict):
     code: Literal[-32700, -32600, -32601, -32602, -32603]
     message: str
     data: NotRequired[Error]
+
+
+class McpFolderListing(TypedDict):
+    kind: Literal["list_files"]
+    session_id: str
+    ephemeral: bool
+    workspace: NotRequired[str]
+    workspace_id: NotRequired[str]
+    path: str
+    entries: list[McpFolderEntry]
+    truncated: bool
+
+
+class McpToolResult(TypedDict):
+    content: list[McpContent]
+    structuredContent: NotRequired[
+        SandboxExecResponse | McpFileRead | McpFileWritten | McpFileEdited | McpFolderListing | dict[str, Any]
+    ]
+    isError: bool
 
 
 class CreateWorkspaceSnapshotRequest(TypedDict):

@@ -88,9 +88,9 @@ class Operation:
         return next(status for status in self.responses if status < 400)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spec:
-    """The whole document, its operations by id, and the status of each error code."""
+    """The whole document, its operations by id, and the status of each error code. It is equal to itself alone."""
 
     document: Node
     operations: Mapping[str, Operation]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from starlette.requests import ClientDisconnect
-
 from chaser_emulator import lookup, selftest
+from chaser_emulator.attention import until_left
 from chaser_emulator.commands import DEFAULT_TIMEOUT_MS, Outcome, run
 from chaser_emulator.operations import Call, operation
 from chaser_emulator.resources import present
@@ -73,7 +72,7 @@ async def _foreground(call: Call, row: Row, workspace: Row | None) -> SandboxExe
     seconds = (DEFAULT_TIMEOUT_MS if timeout_ms is None else timeout_ms) / 1000
     with call.world.lifecycle.lease(row["id"]):
         try:
-            outcome = await _until_left(
+            outcome = await until_left(
                 call, run(call.engine, row["ref"], _spec(call, row, stdin=bool(stdin)), stdin=stdin, timeout=seconds)
             )
         except SandboxGone:
@@ -81,23 +80,6 @@ async def _foreground(call: Call, row: Row, workspace: Row | None) -> SandboxExe
             raise
     await _audit(call, row, {"exit_code": outcome.exit_code, "status": outcome.status})
     return _answer(call, row, workspace, outcome)
-
-
-async def _until_left(call: Call, work: Coroutine[Any, Any, Outcome]) -> Outcome:
-    """Await the command, unless the client leaves before it: then it is killed."""
-    running = asyncio.create_task(work)
-    watching = asyncio.create_task(call.left())
-    try:
-        await asyncio.wait({running, watching}, return_when=asyncio.FIRST_COMPLETED)
-        if not running.done():
-            running.cancel()
-            await asyncio.wait({running})
-            raise ClientDisconnect
-        return running.result()
-    finally:
-        running.cancel()
-        watching.cancel()
-        await asyncio.gather(running, watching, return_exceptions=True)
 
 
 async def _background(

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from chaser_emulator import lookup, uploads
 from chaser_emulator.operations import Call, Reply, operation
-from chaser_emulator.sandbox import WORKSPACE_ROOT, FileDownload
+from chaser_emulator.paths import in_sandbox
+from chaser_emulator.sandbox import FileDownload
 from chaser_emulator.shapes import SessionFileUploadResponse
 from chaser_emulator.store import Row
 
@@ -27,7 +28,7 @@ async def upload_session_file(call: Call) -> SessionFileUploadResponse:
     with call.world.lifecycle.use(row["id"]):
         async with lookup.attentive(call, row):
             size = await call.engine.write_file(row["ref"], path, uploads.chunks(part))
-    return {"path": _absolute(path), "size": size}
+    return {"path": in_sandbox(path), "size": size}
 
 
 @operation("download-session-file")
@@ -44,7 +45,7 @@ async def download_session_file(call: Call) -> Reply:
         raise uploads.too_large("a file")
     headers = {
         "Content-Length": str(download.size),
-        "Content-Disposition": _attachment(posixpath.basename(_absolute(path))),
+        "Content-Disposition": _attachment(posixpath.basename(in_sandbox(path))),
     }
     return Reply(chunks=chunks, media_type="application/octet-stream", headers=headers)
 
@@ -63,11 +64,6 @@ async def _sent(call: Call, row: Row, download: FileDownload) -> AsyncGenerator[
         close = getattr(download.chunks, "aclose", None)
         if close is not None:
             await close()
-
-
-def _absolute(path: str) -> str:
-    """A path as the sandbox sees it (X29)."""
-    return posixpath.normpath("/" + posixpath.join(WORKSPACE_ROOT, path).lstrip("/"))
 
 
 def _attachment(name: str) -> str:
