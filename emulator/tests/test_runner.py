@@ -87,7 +87,7 @@ def test_steps_tell_those_after_them_by_files(real_runs: Runs) -> None:
         - run: echo "$PLAIN|$LINES|${{ env.PLAIN }}"; tool; echo "GITHUB_REPOSITORY=other" >> "$GITHUB_ENV"
         - run: echo "${{ steps.first.outputs.one }}${{ steps.FIRST.outputs['two'] }}[${{ steps.first.outputs.no }}]"
           env: {PLAIN: mine}
-        - run: echo "$PLAIN ${{ env.plain }}"; wc -c < "$GITHUB_OUTPUT"; echo "$GITHUB_REPOSITORY"
+        - run: echo "$PLAIN [${{ env.plain }}]"; wc -c < "$GITHUB_OUTPUT"; echo "$GITHUB_REPOSITORY"
         """,
     )
     assert job["status"] == "completed", job
@@ -96,7 +96,7 @@ def test_steps_tell_those_after_them_by_files(real_runs: Runs) -> None:
         "unset none\n",
         "a=b<<c|x=1\n\ny|a=b<<c\nnear\n",
         "1b[]\n",
-        f"a=b<<c a=b<<c\n0\n{repository}\n",
+        f"a=b<<c []\n0\n{repository}\n",
     ]
 
 

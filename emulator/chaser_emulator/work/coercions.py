@@ -106,8 +106,14 @@ def less(left: Any, right: Any) -> bool:
     return bool(pair[0] < pair[1])
 
 
+class Exact(dict[str, Any]):
+    """An object whose names do not ignore case, as the variables of Linux."""
+
+
 def member(value: Any, key: Any) -> Any:
     """A part of an object or an array, None where there is none; names ignore case."""
+    if isinstance(value, Exact):
+        return value.get(text_of(key))
     if isinstance(value, dict):
         wanted = text_of(key).lower()
         return next((part for name, part in value.items() if str(name).lower() == wanted), None)

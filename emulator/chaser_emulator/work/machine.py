@@ -108,6 +108,8 @@ async def _end(who: Acting, opening: asyncio.Task[Target]) -> None:
 
 async def prepared(who: Acting, session: Row) -> Machine:
     """Get a running sandbox ready for scripts. Raises WorkflowError and SandboxError."""
+    if who.engine.name == "scripted":
+        raise WorkflowError("workflow jobs need sandboxes where commands really run: --sandbox local or docker")
     place, path, bash, arch, workspace = (await _ran(who, session, _LOOK)).splitlines()[-5:]
     known = _ARCHITECTURES.get(arch, arch.upper())
     return Machine(who, session, place, path, bash or None, known, workspace)

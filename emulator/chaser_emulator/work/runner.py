@@ -141,7 +141,7 @@ async def _github(task: Task, registered: Row, selector: Selector, machine: Mach
         "repository": selector.repository,
         "repository_owner": selector.owner,
         "run_attempt": "1",
-        "run_id": str(task.input.get("run_id", registered["id"])),
+        "run_id": str(int(task.input.get("run_id", registered["id"]))),
         "run_number": "1",
         "server_url": server,
         "sha": sha,

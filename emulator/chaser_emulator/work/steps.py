@@ -12,7 +12,7 @@ from chaser_emulator.errors import ApiError
 from chaser_emulator.sandbox import SandboxError
 from chaser_emulator.shapes import GithubRunnerStepResult
 from chaser_emulator.work import Task, file_commands
-from chaser_emulator.work.coercions import ExpressionError, number_of, truth_of
+from chaser_emulator.work.coercions import Exact, ExpressionError, number_of, truth_of
 from chaser_emulator.work.expressions import Scope
 from chaser_emulator.work.machine import Machine
 from chaser_emulator.work.templates import Template
@@ -67,7 +67,7 @@ class Run:
         contexts = {
             "github": dict(self.github),
             "matrix": dict(self.job.matrix),
-            "env": dict(env),
+            "env": Exact(env),
             "job": {"status": self.status},
             "runner": self.runner(),
             "steps": self.steps,
