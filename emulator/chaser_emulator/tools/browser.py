@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -149,7 +150,7 @@ async def _perform(drive: Drive, row: Row, tool: str, given: Mapping[str, Any]) 
         except NotDone:
             # The browser has ended; that is said already.
             pages = []
-        done.sections = {"Pages": "\n".join(_line(one) for one in pages)} | done.sections
+        done.sections["Pages"] = "\n".join(_line(one) for one in pages)
     _meanwhile(drive, done)
     structured = {
         "session_id": row["id"],
@@ -174,15 +175,19 @@ def _meanwhile(drive: Drive, done: Done) -> None:
         downloads, page.downloads = downloads + page.downloads, []
     if dialogs:
         done.told["dialogs"] = dialogs
-        lines = [f"{one['type']}: {one['message']} ({one['answer']})" for one in dialogs]
-        done.sections = {"Dialogs": "\n".join(lines)} | done.sections
+        lines = Counter(f"{one['type']}: {one['message']} ({one['answer']})" for one in dialogs)
+        done.sections["Dialogs"] = "\n".join(
+            f"{line} × {count}" if count > 1 else line for line, count in lines.items()
+        )
     if downloads:
         done.told["downloads"] = downloads
-        done.sections = {"Downloads": "\n".join(downloads)} | done.sections
+        done.sections["Downloads"] = "\n".join(downloads)
 
 
 def _content(row: Row, tool: str, done: Done) -> list[Mapping[str, Any]]:
-    sections = [f"## {title}\n{text}" if title else text for title, text in done.sections.items()]
+    # Short ones first: a snapshot can be long.
+    titles = sorted(done.sections, key=lambda title: title.startswith("Latest"))
+    sections = [f"## {title}\n{done.sections[title]}" for title in titles]
     where = f"session_id: {row['id']}" + (f", workspace_id: {row['workspace_id']}" if row["workspace_id"] else "")
     text = "\n\n".join([f"# {tool}\n{done.message}", *sections, where])
     content: list[Mapping[str, Any]] = [{"type": "text", "text": text}]

@@ -114,6 +114,8 @@ def _why_not(node: Node, found: Json) -> str:
     if "options" in found:
         options = ", ".join(f'"{one}"' for one in found["options"]) or "none"
         return f"{node} has no such option; there are: {options}"
+    if "barred" in found:
+        return f'{node} has the option "{found["barred"]}", but that is disabled'
     if "accepted" in found:
         return f"{node} takes {found['accepted']}"
     if "refused" in found:

@@ -166,4 +166,6 @@ async def turn(browser: Browser) -> AsyncIterator[Drive]:
                 browser.drive = None
                 await drive.close()
                 raise
+        for page in drive.pages:
+            page.answered = 0
         yield drive

@@ -17,7 +17,18 @@ LONGEST = 400_000
 _PATIENCE = 15.0
 _FRAMES = 100
 _NEVER = {"InlineTextBox", "LineBreak"}
-_PLAIN = {"generic", "none", "paragraph", "presentation", "GenericContainer", "Section", "strong", "emphasis", "code"}
+_PLAIN = {
+    "generic",
+    "none",
+    "paragraph",
+    "presentation",
+    "GenericContainer",
+    "LabelText",
+    "Section",
+    "strong",
+    "emphasis",
+    "code",
+}
 """Roles that say nothing by themselves: what is in them stands for itself."""
 
 _FRAME_ROLES = {"Iframe", "IframePresentational"}
@@ -144,14 +155,15 @@ def _matters(told: Json, role: str) -> bool:
 
 
 def _says_it_all(told: Json, children: list[tuple[_Tree, str]]) -> bool:
-    """Whether a name repeats the text inside, which is then not said again."""
-    name = "".join(_value(told, "name").split())
-    if not name:
+    """Whether a name or a value repeats the text inside, which is then not said again."""
+    said = ["".join(_value(told, part).split()) for part in ("name", "value")]
+    if not any(said):
         return False
     parts = [tree.nodes.get(key, {}) for tree, key in children]
     if any(part.get("ignored") or _value(part, "role") != "StaticText" for part in parts):
         return False
-    return "".join("".join(_value(part, "name").split()) for part in parts) in name
+    inside = "".join("".join(_value(part, "name").split()) for part in parts)
+    return any(inside in one for one in said if one)
 
 
 def _said(told: Json, verbose: bool) -> Iterator[str]:

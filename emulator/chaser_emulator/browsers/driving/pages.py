@@ -19,7 +19,13 @@ PATIENCE = 8.0
 GROUP = "driving"
 """Objects of a page that are held on to until the end of a tool."""
 
+DIALOGS = 100
+"""How many dialogs of a page are answered for one tool. One that goes on has to be killed: it hears nothing else."""
+
 _KEPT = 50
+_BUSY = 2.0
+"""Seconds for a page that has already been silent for longer."""
+
 _FRAMES = [{"type": "iframe"}]
 _ENABLE: tuple[tuple[str, Json], ...] = (
     ("Page.enable", {}),
@@ -84,6 +90,7 @@ class Page:
         self.documents = 0
         self.moves = 0
         self.crashed = False
+        self.answered = 0
         self.closed = False
         self.busy = False
         self._worlds: dict[tuple[str, str], int] = {}
@@ -95,6 +102,8 @@ class Page:
     async def ask(self, method: str, *, within: float = PATIENCE, session: str | None = None, **params: Any) -> Json:
         """The result of a command to the page, or to a part of it. Raises NotDone, and Refused in Chromium's words."""
         await asyncio.wait({self._ready}, timeout=PATIENCE)
+        if self.busy:
+            within = min(within, _BUSY)
         self.require_open()
         try:
             answer = await self.talk.call(method, params, session=session or self.session, patience=within)
@@ -117,7 +126,8 @@ class Page:
         if self.closed:
             raise NotDone("the page has been closed")
         if self.crashed:
-            raise NotDone("the page has crashed; go to an address with navigate_page, or close it with close_page")
+            why = f"opened {DIALOGS} dialogs in a row and was stopped" if self.answered >= DIALOGS else "has crashed"
+            raise NotDone(f"the page {why}; go to an address with navigate_page, or close it with close_page")
 
     async def until(self, true: Callable[[], bool], seconds: float) -> bool:
         """Wait for something to become true of the page; answers whether it has. Raises NotDone when the page ends."""
@@ -235,7 +245,8 @@ class Page:
                     self.starting = str(params.get("loaderId", "?"))
             case "Page.frameNavigated" if "parentId" not in params["frame"]:
                 frame = params["frame"]
-                self.loader, self.url, self.starting = frame["loaderId"], frame["url"], ""
+                self.loader, self.starting = frame["loaderId"], ""
+                self.url = frame["url"] + frame.get("urlFragment", "")
                 self.unreachable = frame.get("unreachableUrl")
                 self.documents += 1
                 self.nodes = {}
@@ -266,6 +277,10 @@ class Page:
         answer: Json = {"accept": True}
         if kind == "prompt":
             answer["promptText"] = str(params.get("defaultPrompt", ""))
+        self.answered += 1
         with contextlib.suppress(Failed):
-            await self.talk.call("Page.handleJavaScriptDialog", answer, session=session, patience=PATIENCE)
+            if self.answered >= DIALOGS:
+                await self.talk.post("Page.crash", {}, session=self.session)
+                return
+            await self.talk.post("Page.handleJavaScriptDialog", answer, session=session)
         self.dialogs = [*self.dialogs, {"type": kind, "message": message[:2000], "answer": "accepted"}][-_KEPT:]

@@ -1,11 +1,11 @@
 """Scripts that are run beside a page's own, on an element as `this`; each answers JSON."""
 
 PLACE = """function (seen) {
-  const element = this.nodeType === Node.ELEMENT_NODE ? this : this.parentElement;
+  const element = this.nodeType === Node.ELEMENT_NODE ? this : this.documentElement || this.parentElement;
   if (!this.isConnected || !element) return {gone: true};
   if (element.matches(':disabled')) return {disabled: true};
   let rects;
-  if (this === element) rects = [...element.getClientRects()];
+  if (this.nodeType !== Node.TEXT_NODE) rects = [...element.getClientRects()];
   else { const range = document.createRange(); range.selectNodeContents(this); rects = [...range.getClientRects()]; }
   const clip = (rect) => {
     const left = Math.max(rect.left, 0), top = Math.max(rect.top, 0);
@@ -46,14 +46,14 @@ PLACE = """function (seen) {
 """Where to point at an element: `{x, y}` in its frame, or why nowhere. `seen`: only where nothing else is above it."""
 
 BOX = """function () {
-  const element = this.nodeType === Node.ELEMENT_NODE ? this : this.parentElement;
+  const element = this.nodeType === Node.ELEMENT_NODE ? this : this.documentElement || this.parentElement;
   if (!this.isConnected || !element) return {gone: true};
   const box = element.getBoundingClientRect();
   return {x: box.x, y: box.y, width: box.width, height: box.height};
 }"""
 
 FILL = """function (value) {
-  let element = this.nodeType === Node.ELEMENT_NODE ? this : this.parentElement;
+  let element = this.nodeType === Node.ELEMENT_NODE ? this : this.documentElement || this.parentElement;
   if (!this.isConnected || !element) return {gone: true};
   if (element.localName === 'label' && element.control) element = element.control;
   if (element.localName === 'option') element = element.closest('select') || element;
@@ -68,7 +68,7 @@ FILL = """function (value) {
     const option = options.find((one) => one.value === value)
       || options.find((one) => [plain(one.label), plain(one.text)].includes(plain(value)));
     if (!option) return {options: options.slice(0, 50).map((one) => plain(one.label))};
-    if (option.disabled || option.parentElement.disabled) return {disabled: true};
+    if (option.disabled || option.parentElement.disabled) return {barred: plain(option.label)};
     element.focus();
     if (element.multiple) for (const one of options) one.selected = one === option;
     else element.selectedIndex = option.index;
@@ -81,7 +81,8 @@ FILL = """function (value) {
     if (type === 'radio' && value === 'false' && now) return {accepted: '"true"; choose another one instead'};
     return {click: now !== (value === 'true')};
   }
-  if (['button', 'submit', 'reset', 'image', 'file', 'hidden'].includes(type)) return {kind: 'an input for ' + type};
+  if (['button', 'submit', 'reset', 'image', 'file', 'hidden'].includes(type))
+    return {kind: name === 'input' ? 'an input for ' + type : '<' + name + '>'};
   if (element.readOnly) return {readonly: true};
   if (['color', 'date', 'datetime-local', 'month', 'range', 'time', 'week'].includes(type)) {
     const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set;
@@ -114,7 +115,7 @@ FILL = """function (value) {
 """Fill in a form's element, or make it ready to be typed into (`type`) or clicked (`click`)."""
 
 READ = """function () {
-  let element = this.nodeType === Node.ELEMENT_NODE ? this : this.parentElement;
+  let element = this.nodeType === Node.ELEMENT_NODE ? this : this.documentElement || this.parentElement;
   if (element.localName === 'label' && element.control) element = element.control;
   if (element.type === 'password') return {length: element.value.length, same: null};
   return {now: 'value' in element ? element.value : element.innerText};

@@ -13,13 +13,16 @@ QUIET_MS = 50
 """Nothing in a document has changed for so long: it is taken to be finished with what was done."""
 
 _LONGEST = 3.0
-"""Seconds to wait for quiet: some pages never are."""
+"""Seconds to wait for what an action has asked of the network."""
 
 _LOADING = 10.0
 """Seconds to wait for a page that an action leads to."""
 
 _ASKED = ("document", "fetch", "script", "xhr")
 _COMMIT = 3.0
+_EVENT = 0.5
+_CALM = 1.0
+"""Seconds to wait for a document to be quiet: some never are."""
 
 
 @dataclass(frozen=True)
@@ -35,22 +38,25 @@ async def go(page: Page, url: str, seconds: float) -> Arrived:
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     await _free(page)
-    before = len(page.downloads)
+    before, moves, seen = len(page.downloads), page.moves, page.documents
     try:
         told = await _navigate(page, url, seconds)
     except Refused as error:
-        raise NotDone(f"{url} is no address that the browser can go to: {error}") from None
-    if told.get("isDownload") or len(page.downloads) > before:
-        raise NotDone(f"{url} is a download, not a page; the page stays where it was")
+        raise NotDone(f"the browser cannot go to {url}: {error}") from None
+    if told.get("isDownload"):
+        await page.until(lambda: len(page.downloads) > before, _EVENT)
+        raise NotDone(f"the address {url} is a download, not a page; the page stays where it was")
     loader = told.get("loaderId")
     if failure := told.get("errorText"):
-        if loader:
-            await page.until(lambda: page.loader == loader, _COMMIT)
-        if failure == "net::ERR_ABORTED" and not page.downloads[before:]:
-            raise NotDone(f"{url} gave nothing to show (net::ERR_ABORTED): no content, a download, or another address")
+        if failure == "net::ERR_ABORTED":
+            raise NotDone(f"the address {url} gave nothing to show ({failure}); the page stays where it was")
+        # The browser shows a page of its own about it.
+        await page.until(lambda: page.loader == loader, _COMMIT)
         raise NotDone(f"could not go to {url}: {failure}")
-    if loader:
-        seen = page.documents
+    if loader is None:
+        # A place in the same document.
+        await page.until(lambda: page.moves > moves, _EVENT)
+    else:
         await page.until(lambda: page.loader == loader or page.documents > seen, end - loop.time())
         await loaded(page, end - loop.time(), seconds)
     return _arrived(page)
@@ -65,7 +71,7 @@ async def _navigate(page: Page, url: str, seconds: float) -> Json:
             raise
         page.busy = False
         await page.talk.post("Page.stopLoading", {}, session=page.session)
-        raise NotDone(f"{url} did not answer within {seconds * 1000:.0f} ms") from None
+        raise NotDone(f"the server did not answer within {seconds * 1000:.0f} ms: {url}") from None
 
 
 async def step(page: Page, by: int, seconds: float) -> Arrived:
@@ -105,7 +111,8 @@ async def loaded(page: Page, left: float, seconds: float) -> None:
     """Wait until the document, or another that it goes on to, has loaded. Raises NotDone when that takes too long."""
     if not await page.until(lambda: page.at_rest, max(left, 0)):
         raise NotDone(
-            f"{page.url} has not finished loading after {seconds * 1000:.0f} ms; what has come can be used already"
+            f"the page has not finished loading after {seconds * 1000:.0f} ms; it is at {page.url}, and what has come "
+            "can be used already"
         )
     await settle(page, page.mark())
 
@@ -122,7 +129,7 @@ async def settle(page: Page, mark: Mark, *, longest: float = _LONGEST) -> None:
                 return
             end = max(end, loop.time() + QUIET_MS / 1000)
         documents = page.documents
-        await _calm(page, max(end - loop.time(), QUIET_MS / 1000))
+        await _calm(page, min(max(end - loop.time(), QUIET_MS / 1000), _CALM))
         if page.documents != documents or not page.at_rest:
             continue
         if loop.time() >= end or not page.network.pending_since(mark.requests, _ASKED):

@@ -159,9 +159,9 @@ async def evaluate_script(drive: Drive, arguments: Mapping[str, Any]) -> Done:
     mark, before = page.mark(), _place(page)
     value = await looking.evaluate(page, arguments["function"], nodes, _seconds(arguments, SCRIPT_MS))
     await settling.settle(page, mark)
-    done = await _acted(drive, page, before, "The function returned:", arguments)
+    done = await _acted(drive, page, before, "Ran the function.", arguments)
     done.told["value"] = value
-    done.sections = {"": f"```json\n{json.dumps(value, ensure_ascii=False, indent=2)}\n```"} | done.sections
+    done.sections["Returned"] = f"```json\n{json.dumps(value, ensure_ascii=False, indent=2)}\n```"
     return done
 
 
