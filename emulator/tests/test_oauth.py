@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import json
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +22,7 @@ from click.testing import CliRunner
 from emulators import emulator_on, http_of
 from people import Organization, ok, refused
 from sign_ins import address, bearer, choose, nobody, query_of, register, sign_in, start
+from test_readme import block
 
 TEN_MINUTES = 600
 PROVIDERS = ("google", "github")
@@ -110,6 +113,15 @@ def test_a_sign_in_with_a_redirect_uri_ends_there_with_the_token_in_the_fragment
     assert (set(told), told["token_type"]) == ({"access_token", "token_type", "expires_in"}, "Bearer")
     assert told["expires_in"] == "86400"
     ok(visitor.get("/v1/accounts", headers=bearer(told["access_token"])))
+
+
+def test_the_example_of_the_readme_signs_in_without_a_browser(emulator: Running) -> None:
+    example = block("sh", "auth/google/login").replace("http://localhost:8000", emulator.url)
+    ran = subprocess.run(["bash", "-euc", example], capture_output=True, text=True, check=True)
+    assert json.loads(ran.stdout)["user"]["email"] == "ada@example.com"
+    turned_down = example.replace("email=ada@example.com", "cancel=yes")
+    ran = subprocess.run(["bash", "-euc", turned_down], capture_output=True, text=True, check=True)
+    assert json.loads(ran.stdout)["code"] == "unauthorized"
 
 
 # What does not belong together

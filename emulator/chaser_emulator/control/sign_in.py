@@ -38,7 +38,8 @@ def routes(world: World, spec: Spec) -> list[Route]:
             # A preview of a sandbox by path is a page of this very origin, whose scripts could choose for the person.
             raise ApiError("forbidden", "header Sec-Fetch-Mode: people open this page, scripts do not")
         if request.method == "POST":
-            return await choose(request, provider, await _form(request))
+            # A program may send no more than an address to the address that it was led to.
+            return await choose(request, provider, {**request.query_params, **await _form(request)})
         return await show(request, provider)
 
     async def under_way(provider: str, state: str) -> Row | None:
