@@ -54,6 +54,7 @@ _KEYWORDS = frozenset(
         "x-provenance",
         "x-ruling",
         "x-code",
+        "x-accepted",
         "x-scopes",
         "x-summaries",
     ]

@@ -83,7 +83,7 @@ class Validator:
         codes: list[str] = []
         for error in compiled.validator.iter_errors(value):
             pointer = name if name else pointer_of(error)
-            problems.append(Problem(location, pointer, explain(error)))
+            problems.append(Problem(location, pointer, compiled.words(error) or explain(error)))
             codes.append(compiled.code(error))
             if len(problems) == _SHOWN:
                 break
@@ -104,6 +104,18 @@ class _Compiled:
         self.schema = schema
         self.root = {"allOf": [schema], "components": spec.document["components"]}
         self.validator = jsonschema_rs.Draft202012Validator(self.root, validate_formats=True)
+
+    def words(self, error: jsonschema_rs.ValidationError) -> str | None:
+        """What the document says that this part accepts, where its `x-accepted` says it better than a pattern does."""
+        if type(error.kind).__name__ not in ("AnyOf", "OneOfNotValid", "Pattern"):
+            return None
+        node: Any = self.root
+        words = None
+        for part in error.schema_path:
+            if isinstance(node, dict):
+                words = node.get("x-accepted", words)
+            node = node[part]
+        return f"must be {words}" if words is not None else None
 
     def code(self, error: jsonschema_rs.ValidationError) -> str:
         """The error code that the document gives to breaking this part: its `x-code`, else the usual one."""

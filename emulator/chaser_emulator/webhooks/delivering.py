@@ -171,9 +171,9 @@ class Delivering:
     async def _attempt(self, hook: _Hook, row: Row) -> Attempt:
         begun, real = self._clock.now(), asyncio.get_running_loop().time()
         outcome = await self._send(hook, row, begun)
-        # When it ended on a clock that nobody moved meanwhile: what follows from it is not to be late.
-        passed = timedelta(seconds=asyncio.get_running_loop().time() - real)
-        ended = min(self._clock.now(), begun + passed)
+        # When it ended on a clock that nobody moved meanwhile: what follows from it is not to be late by that.
+        passed = asyncio.get_running_loop().time() - real if self._clock.mode == "real" else 0
+        ended = min(self._clock.now(), begun + timedelta(seconds=passed))
         again = next_attempt(row["attempts"] + 1, ended) if outcome.error is not None else None
         delivered = outcome.error is None
         return Attempt(
