@@ -105,7 +105,7 @@ def commands(ctx: click.Context) -> None:
     shared = {name: value for name, value in values.items() if name not in ("port", "data_dir", "ready_file")}
     place = {name: value for name, value in values.items() if name == "data_dir"}
     ctx.default_map = {"serve": values, "doctor": values, "exec": shared}
-    ctx.default_map |= dict.fromkeys(("env", "wait", "stop", "reset"), place)
+    ctx.default_map |= dict.fromkeys(("env", "mcp", "wait", "stop", "reset"), place)
 
 
 def _option(flag: str, **attributes: Any) -> Callable[[F], F]:
@@ -414,6 +414,38 @@ def env(data_dir: Path) -> None:
 
     note = _find(data_dir)
     click.echo(exports(note["url"], note["api_key"]))
+
+
+@commands.command()
+@_data_dir
+def mcp(data_dir: Path) -> None:
+    """Be a local MCP server: relay JSON-RPC from stdin to the emulator, and its answers to stdout.
+
+    That is the one that CHASER_API_URL and CHASER_API_KEY name, else the one that runs.
+    """
+    from urllib.parse import urlsplit
+
+    from chaser_emulator import mcp_bridge
+
+    url, key = mcp_bridge.environment()
+    if url is not None and not re.match(r"^https?://[^/]", url):
+        raise click.UsageError(f"CHASER_API_URL {url}: an http:// or https:// address is needed")
+    if key is not None and not _KEY.match(key):
+        raise click.UsageError("CHASER_API_KEY: a key is one word of printable ASCII characters")
+
+    def find() -> mcp_bridge.Place:
+        if url is not None and key is not None:
+            return mcp_bridge.Place(url, key)
+        note = whereabouts.find(data_dir)
+        if url not in (None, note["url"]):
+            raise whereabouts.NotRunningError(f"CHASER_API_KEY is not set, and {url} wants one")
+        return mcp_bridge.Place(note["url"], key or note["api_key"])
+
+    try:
+        find()
+    except whereabouts.NotRunningError as error:
+        mcp_bridge.note(f"{error} (it may start later)")
+    mcp_bridge.run(find, proxied=url is not None and not _is_loopback(urlsplit(url).hostname or ""))
 
 
 @commands.command()

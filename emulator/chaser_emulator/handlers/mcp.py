@@ -15,7 +15,6 @@ from chaser_emulator.pipeline import of_sandbox
 from chaser_emulator.sandbox import SandboxError
 from chaser_emulator.shapes import McpInitializeResult
 from chaser_emulator.tools import BadArguments, Result, Tool
-from chaser_emulator.tools.table import table_of
 
 NO_JSON, NO_REQUEST, NO_METHOD, BAD_PARAMS, FAILED = -32700, -32600, -32601, -32602, -32603
 
@@ -52,7 +51,7 @@ async def mcp_handler(call: Call) -> Reply | dict[str, Any]:
         case "tools/list":
             if params.get("cursor") is not None:
                 return _error(call, BAD_PARAMS, "cursor: all tools are on one page, so there is none to go on from")
-            return _result(call, {"tools": [tool.shown() for tool in table_of(call.spec).values()]})
+            return _result(call, {"tools": [tool.shown() for tool in _tools(call).values()]})
         case "tools/call":
             return await _call_tool(call, params)
     return _error(
@@ -90,12 +89,19 @@ def _initialize(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     return _result(call, answer)
 
 
+def _tools(call: Call) -> Mapping[str, Tool]:
+    # Imported on use: a start need not wait for what drives browsers and reads XML.
+    from chaser_emulator.tools.table import table_of
+
+    return table_of(call.spec)
+
+
 async def _call_tool(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     """Perform a tool. What it refuses is a result too: models read results, and few of their programs show errors."""
     name, sent = params.get("name"), params.get("arguments")
     if not isinstance(name, str):
         return _error(call, BAD_PARAMS, "name: must be the name of a tool; tools/list has them")
-    tool = table_of(call.spec).get(name)
+    tool = _tools(call).get(name)
     if tool is None:
         return _error(
             call, BAD_PARAMS, f"name: there is no tool {name!r}; terminal and browser are the ones to start with"

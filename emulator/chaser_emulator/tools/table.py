@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+from chaser_emulator.browsers.driving import table as driving
 from chaser_emulator.keywords import DocumentError
 from chaser_emulator.spec import Spec
 from chaser_emulator.tools import Tool, browser, hold, platform, require_known, schemas, terminal
@@ -42,10 +43,20 @@ def _browser(spec: Spec, validator: Validator) -> Tool:
     return Tool(
         name="browser",
         title="Browser",
-        description=_BROWSER,
+        description=_BROWSER + _offered(),
         input_schema=schemas.arguments(takes["properties"], takes["required"]),
         output_schema=browser.BROWSER_OUTPUT,
         annotations={"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": True},
         check=check,
         run=browser.browser,
     )
+
+
+def _offered() -> str:
+    """What a browser can be told, one line each, with what it takes (a question mark: or not)."""
+    lines = []
+    for name, one in driving.TOOLS.items():
+        needed = one.schema["required"]
+        takes = ", ".join(f"{argument}{'' if argument in needed else '?'}" for argument in one.schema["properties"])
+        lines.append(f"\n- {name}({takes}): {one.says}")
+    return "".join(lines)
