@@ -203,7 +203,7 @@ class Conversation:
                         ear(message["method"], message.get("params", {}))
                 elif not waiting.done():
                     if "error" in message:
-                        waiting.set_exception(Refused(str(message["error"].get("message", "refused"))))
+                        waiting.set_exception(Refused(_refusal(message["error"])))
                     else:
                         waiting.set_result(message.get("result", {}))
         except ConnectionClosed:
@@ -228,6 +228,11 @@ async def conversation(
         finally:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
+
+
+def _refusal(error: Json) -> str:
+    text, more = str(error.get("message", "refused")), error.get("data")
+    return f"{text}: {more}" if isinstance(more, str) and more else text
 
 
 def _sockets(base: str) -> str:

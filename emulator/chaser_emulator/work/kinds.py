@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chaser_emulator.work import Task, Work
+from chaser_emulator.work.browsing import browser_action, browser_scrape
 from chaser_emulator.work.commands import EXEC, PIPELINE, pipeline_run, sandbox_exec
 from chaser_emulator.work.endings import (
     session_bulk_terminate,
@@ -23,6 +24,8 @@ KINDS: Mapping[str, Work] = {
     EXEC: sandbox_exec,
     PIPELINE: _pipeline,
     RUNNER: github_runner,
+    "browser.action": browser_action,
+    "browser.scrape": browser_scrape,
     "session.terminate": session_terminate,
     "session.bulk_terminate": session_bulk_terminate,
     "workspace.delete": workspace_delete,

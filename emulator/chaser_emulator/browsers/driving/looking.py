@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
-from chaser_emulator.browsers.devtools import Json, Refused
+from chaser_emulator.browsers.devtools import Failed, Json, NoAnswer, Refused
 from chaser_emulator.browsers.driving import NotDone, elements, outline, scripts
 from chaser_emulator.browsers.driving.pages import GROUP, Node, Page
 from chaser_emulator.browsers.driving.watching import told_exception
@@ -17,7 +18,7 @@ _TALLEST = 16_384
 """Pixels: Chromium draws no picture beyond."""
 
 _ANSWER = 2**20
-_PROBE = 2.0
+_PROBE = 1.0
 _LOOK = 0.1
 
 
@@ -90,6 +91,9 @@ async def evaluate(page: Page, function: str, args: Sequence[Node | Any], second
         )
     except Refused as error:
         raise NotDone(_refused(str(error))) from None
+    except asyncio.CancelledError:
+        await asyncio.shield(stop(page, session))
+        raise
     except NotDone:
         if not page.busy:
             raise
@@ -122,15 +126,27 @@ def _refused(text: str) -> str:
 
 
 async def _stopped(page: Page, session: str, seconds: float) -> str:
-    """Find out why a function did not end, and stop it if it is what keeps the page busy."""
+    """Say why a function did not end, once it has."""
     within = f"within {seconds * 1000:.0f} ms"
-    try:
-        await page.ask("Runtime.evaluate", within=_PROBE, session=session, expression="0")
-    except (NotDone, Refused):
-        await page.talk.post("Runtime.terminateExecution", {}, session=session)
-        page.busy = False
+    if await stop(page, session):
         return f"the function did not end {within}, and was stopped"
     return f"the promise of the function was not settled {within}"
+
+
+async def stop(page: Page, session: str) -> bool:
+    """Stop a script that keeps a page busy; answers whether one did.
+
+    A page that is idle is left alone: it would lose the script that it runs next.
+    """
+    with suppress(Failed):
+        try:
+            await page.talk.call("Runtime.evaluate", {"expression": "0"}, session=session, patience=_PROBE)
+        except NoAnswer:
+            await page.talk.post("Runtime.terminateExecution", {}, session=session)
+            page.busy = False
+            return True
+    page.busy = False
+    return False
 
 
 async def wait_for(page: Page, wanted: Sequence[str], seconds: float) -> str:

@@ -91,6 +91,8 @@ class Page:
         self.moves = 0
         self.crashed = False
         self.answered = 0
+        self.asking = False
+        self.leave_dialogs = False
         self.closed = False
         self.busy = False
         self._worlds: dict[tuple[str, str], int] = {}
@@ -101,7 +103,7 @@ class Page:
 
     async def ask(self, method: str, *, within: float = PATIENCE, session: str | None = None, **params: Any) -> Json:
         """The result of a command to the page, or to a part of it. Raises NotDone, and Refused in Chromium's words."""
-        await asyncio.wait({self._ready}, timeout=PATIENCE)
+        await self.prepared()
         if self.busy:
             within = min(within, _BUSY)
         self.require_open()
@@ -120,6 +122,10 @@ class Page:
             raise NotDone(f"{error}") from None
         self.busy = False
         return answer
+
+    async def prepared(self) -> None:
+        """Wait until the browser tells what happens on the page."""
+        await asyncio.wait({self._ready}, timeout=PATIENCE)
 
     def require_open(self) -> None:
         """Raise NotDone for a page that is gone, or can do nothing but go elsewhere."""
@@ -224,7 +230,11 @@ class Page:
             case "Runtime.executionContextsCleared":
                 self._worlds = {key: world for key, world in self._worlds.items() if key[0] != session}
             case "Page.javascriptDialogOpening":
-                self._spawn(self._answer(session, params))
+                self.asking = True
+                if not self.leave_dialogs:
+                    self._spawn(self._answer(session, params))
+            case "Page.javascriptDialogClosed":
+                self.asking = False
             case "Page.downloadWillBegin":
                 self.downloads = [*self.downloads, str(params.get("suggestedFilename") or params.get("url"))][-_KEPT:]
             case "Target.attachedToTarget":
@@ -234,6 +244,8 @@ class Page:
                 self.parts.pop(gone, None)
                 self.talk.sessions.pop(gone, None)
                 self.talk.hang_up(gone, "the frame is gone")
+            case "Inspector.detached" if session == self.session:
+                self.end()
             case "Inspector.targetCrashed" if session == self.session:
                 self.crashed = True
                 self.talk.hang_up(session, "the page has crashed")
