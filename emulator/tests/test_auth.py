@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
 import logging
+import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -369,6 +371,21 @@ def test_a_token_outlives_a_restart_on_the_same_data_and_no_other(tmp_path: Path
         ok(visitor.post("/auth/login", json={"email": email, "password": PASSWORD}))
     with emulator_on("scripted", data_dir=tmp_path / "two") as two, nobody(two) as visitor:
         refused(visitor.get("/auth/me", headers=headers), 401, "unauthorized")
+
+
+def test_a_token_of_a_user_who_is_gone_is_none(tmp_path: Path) -> None:
+    with emulator_on("scripted", data_dir=tmp_path) as one, nobody(one) as visitor:
+        made = register(visitor)
+        headers = bearer(made["access_token"])
+        ok(visitor.get("/v1/accounts", headers=headers))
+    with contextlib.closing(sqlite3.connect(tmp_path / "chaser.db")) as database, database:
+        database.execute("PRAGMA foreign_keys = ON")
+        database.execute("DELETE FROM users WHERE id = ?", (made["user"]["id"],))
+    with emulator_on("scripted", data_dir=tmp_path) as one, nobody(one) as visitor:
+        for path in ("/v1/accounts", "/auth/me"):
+            refused(visitor.get(path, headers=headers), 401, "unauthorized")
+        # And the address is free again.
+        register(visitor, made["user"]["email"])
 
 
 def test_no_secret_is_kept_or_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
