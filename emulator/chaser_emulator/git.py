@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chaser_emulator.errors import ApiError
-from chaser_emulator.sandbox import DiskFull
+from chaser_emulator.sandbox import DiskFull, files
 
 _MOST = 2**20
 """Bytes kept of what a git says, on each stream; a server can make it say much."""
@@ -190,9 +190,9 @@ class Git:
 async def caller(work: Path, *, about: str) -> Git:
     """Git at work in a folder, which reaches others as its user's own git does. Raises ApiError without a git."""
     home = work / "home"
-    await asyncio.to_thread(home.mkdir)
+    await files.in_thread(home.mkdir)
     # Where a command is told nothing by its caller, as that which serves a repository from a folder.
-    await asyncio.to_thread((home / ".gitconfig").write_text, "[safe]\n\tdirectory = *\n")
+    await files.in_thread((home / ".gitconfig").write_text, "[safe]\n\tdirectory = *\n")
     try:
         process = await asyncio.create_subprocess_exec(
             *("git", "config", "--global", "-z", "--get-regexp", _TAKEN_OVER),

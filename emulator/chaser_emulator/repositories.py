@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import os
 import re
-import tempfile
+import secrets
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -135,9 +134,11 @@ class Repositories:
         pointers, and no hook or filter runs. Raises ApiError `not_found`, `sandbox_unavailable` (no git, or the base
         cannot be reached), `bad_gateway`, `gateway_timeout`; DiskFull.
         """
-        await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
-        work = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._folder))
+        # Named before it is made: whoever is cancelled meanwhile must know what to remove.
+        work = self._folder / f"clone-{secrets.token_hex(8)}"
         try:
+            await files.in_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+            await files.in_thread(work.mkdir, mode=0o700)
             yield await self._clone(selector, work)
         finally:
             await files.in_thread(files.remove_tree, work)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import images
 import pytest
 from bases import commit, git
 from emulators import REAL
 from imports import clean
 from people import ok
+from requirements import require
 from workflows import Runs, of_steps, outputs, runs_on, statuses
 
 
@@ -98,6 +101,42 @@ def test_steps_tell_those_after_them_by_files(real_runs: Runs) -> None:
         "1b[]\n",
         f"a=b<<c []\n0\n{repository}\n",
     ]
+
+
+def test_an_image_without_bash_and_root_will_do(tmp_path: Path) -> None:
+    require("docker")
+    with runs_on("docker", tmp_path, image=images.busybox_as_ubuntu()) as runs:
+        job = runs.steps(
+            """
+            - run: id -un; echo "A=1" >> "$GITHUB_ENV"; echo "$RUNNER_TEMP" >> "$GITHUB_PATH"
+            - run: echo "$A"; test "${PATH%%:*}" = "$RUNNER_TEMP" && touch new
+            - {run: echo, shell: bash}
+            """
+        )
+        assert outputs(job) == ["ubuntu\n", "1\n"]
+        assert job["error"] == "step 'echo': the sandbox has no bash"
+        assert clean(runs.emulator)
+
+
+def test_what_a_step_does_to_its_files_is_its_own_failure(runs: Runs) -> None:
+    job = runs.steps(
+        """
+        - run: rm "$GITHUB_ENV" "$GITHUB_OUTPUT" "$GITHUB_PATH"
+        - run: ln -sf /etc/passwd "$GITHUB_ENV"
+        - {if: always(), run: rm "$GITHUB_PATH"; mkfifo "$GITHUB_PATH"}
+        - {if: always(), run: head -c 2000000 /dev/zero > "$GITHUB_OUTPUT"}
+        - {if: always(), env: {PATH: /nowhere}, run: 'echo "$PATH"'}
+        """
+    )
+    assert statuses(job) == ["completed", "failed", "failed", "failed", "completed"]
+    assert outputs(job)[-1] == "/nowhere\n"
+
+
+def test_many_jobs_run_side_by_side_and_apart(runs: Runs) -> None:
+    repository = runs.repository(of_steps("- run: ls | wc -l; touch $GITHUB_RUN_ID; ls"))
+    registered = runs.register(repository)
+    queued = [runs.queue(repository, registered, run_id=number) for number in range(1, 9)]
+    assert [outputs(runs.final(job)) for job in queued] == [[f"0\n{number}\n"] for number in range(1, 9)]
 
 
 def test_what_a_failed_step_wrote_to_its_files_counts(runs: Runs) -> None:

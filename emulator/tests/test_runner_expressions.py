@@ -125,7 +125,7 @@ def test_values_are_those_of_github(runs: Runs) -> None:
         ("if: '  ${{ false }}  '", False),
         ("if: startsWith(github.ref, 'refs/heads/')", True),
         ("if: runner.os == 'windows' || env.MODE == 'FAST'", True),
-        ("if: >-\n    always() &&\n    env.mode != 'fast'", False),
+        ("if: >-\n    always() &&\n    env.MODE != 'fast'", False),
     ],
 )
 def test_a_condition_decides(runs: Runs, condition: str, runs_it: bool) -> None:

@@ -60,7 +60,7 @@ class Machine:
         """Write a script, and empty files beside it. Raises WorkflowError."""
         # By a command: where there is no isolation, files from outside go to the workspace and the host's /tmp alone.
         words = " ".join(f"&& : >{shlex.quote(one)}" for one in empty)
-        await _ran(self.who, self.session, f"cat >{shlex.quote(path)} {words}", text)
+        await _ran(self.who, self.session, f"cat >{shlex.quote(path)} {words}", text, cwd="/")
 
     async def commit(self, ref: str | None) -> tuple[str, str]:
         """What is checked out, as (commit, full name of the branch or tag); empty is what is not known."""
@@ -115,9 +115,9 @@ async def prepared(who: Acting, session: Row) -> Machine:
     return Machine(who, session, place, path, bash or None, known, workspace)
 
 
-async def _ran(who: Acting, session: Row, command: str, stdin: str | None = None) -> str:
+async def _ran(who: Acting, session: Row, command: str, stdin: str | None = None, *, cwd: str = WORKSPACE_ROOT) -> str:
     """Run a small command of ours, which is no command of the account's."""
-    spec = CommandSpec(command, stdin=stdin is not None)
+    spec = CommandSpec(command, cwd=cwd, stdin=stdin is not None)
     with who.world.lifecycle.use(session["id"]):
         outcome = await run(who.engine, session["ref"], spec, stdin=stdin, timeout=_SECONDS)
     if outcome.exit_code != 0:

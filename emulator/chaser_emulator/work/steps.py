@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaser_emulator.errors import ApiError
-from chaser_emulator.sandbox import SandboxError
+from chaser_emulator.sandbox import PathNotFound, SandboxError
 from chaser_emulator.shapes import GithubRunnerStepResult
 from chaser_emulator.work import Task, file_commands
 from chaser_emulator.work.coercions import Exact, ExpressionError, number_of, truth_of
@@ -193,7 +193,12 @@ class Run:
 
     async def _read(self, files: Mapping[str, str]) -> dict[str, str]:
         """Take what a step has written to its files; answers its outputs. Raises WorkflowError and SandboxError."""
-        data = {name: await self.machine.read(files[name]) for name in ("ENV", "OUTPUT", "PATH")}
+        data = {}
+        for name in ("ENV", "OUTPUT", "PATH"):
+            try:
+                data[name] = await self.machine.read(files[name])
+            except PathNotFound:  # a step may remove what it does not write to
+                data[name] = b""
         variables = file_commands.pairs(data["ENV"], "GITHUB_ENV")
         for name, _ in variables:
             if not file_commands.may_be_set(name):
