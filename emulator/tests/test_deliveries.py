@@ -492,3 +492,39 @@ def test_a_thousand_pending_deliveries_are_sent_once_each(client: httpx.Client) 
         until(lambda: len(receiver.got) == 1000, 60)
         assert len({got.headers["x-chaser-delivery"] for got in receiver.got}) == 1000
         hook.settled(200)
+
+
+# Whose events, and over what
+
+
+def test_jobs_and_billing_are_told_of_as_they_are_read(client: httpx.Client) -> None:
+    with receiving() as receiver, hooked(client, receiver.url, "job.*", "billing.*") as hook:
+        wanted = {"kind": "sandbox.exec", "input": {"command": "echo", "ephemeral": True}}
+        job = ok(client.post("/v1/jobs", json=wanted))
+        until(lambda: len(receiver.got) == 3)
+        ended = ok(client.get(f"/v1/jobs/{job['id']}"))
+        assert receiver.types() == ["job.queued", "job.started", f"job.{ended['status']}"]
+        assert receiver.got[0].event["data"] == job
+        assert receiver.got[1].event["data"]["status"] == "running"
+        assert receiver.got[2].event["data"] == ended
+        told = ok(client.post("/v1/billing/account", json={"plan_code": "pro"}))
+        event = receiver.wait(4)[3].event
+        assert (event["type"], event["resource_type"]) == ("billing.updated", "billing")
+        assert event["data"] == told
+        hook.settled(4)
+
+
+def test_a_receiver_may_listen_on_ipv6_alone(client: httpx.Client) -> None:
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+        listener.settimeout(30)
+        port = listener.getsockname()[1]
+        for host in ("[::1]", "localhost"):
+            with hooked(client, f"http://{host}:{port}/") as hook:
+                workspace(client)
+                connection, _ = listener.accept()
+                with connection:
+                    assert f"\r\nHost: {host}:{port}\r\n".encode() in connection.recv(65536)
+                    connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+                    hook.settled(1)
