@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -252,6 +253,24 @@ def test_what_is_no_press_of_a_button_pays_nothing(payer: httpx.Client) -> None:
 
 
 _BAD = "invalid_request"
+
+
+def test_whoever_has_the_address_may_pay_from_another_machine_and_do_nothing_else() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("198.51.100.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("this machine has no address but its own")
+        address = probe.getsockname()[0]
+    with emulator_on("scripted", host="0.0.0.0", api_key="sk_of_my_own") as one, http_of(one) as client:
+        port = one.url.rpartition(":")[2]
+        elsewhere = f"http://{address}:{port}/_emulator"
+        url = f"{elsewhere}/checkout/{checkout(client)}"
+        assert httpx.get(url, headers=_HTML).status_code == 200
+        assert httpx.get(f"{elsewhere}/style.css").status_code == 200
+        assert press(url, "paid", Origin=f"http://{address}:{port}").status_code == 303
+        assert wallet(client) == 10_000_000
+        refused(httpx.get(f"{elsewhere}/clock"), 401, "unauthorized")
 
 
 def test_a_checkout_outlasts_a_restart(tmp_path: Path) -> None:

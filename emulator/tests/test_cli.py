@@ -114,6 +114,8 @@ def test_the_running_one_is_found_waited_for_and_stopped(tmp_path: Path) -> None
         (["--host", "0.0.0.0", "--api-key", ""], 2, "--api-key"),
         (["--api-key", "two words"], 2, "--api-key"),
         (["--public-url", "chaser.test"], 2, "--public-url"),
+        (["--checkout-success-url", "chaser.test"], 2, "--checkout-success-url"),
+        (["--checkout-cancel-url", "ftp://chaser.test"], 2, "--checkout-cancel-url"),
         (["--port", "99999"], 2, "--port"),
         (["--sandbox", "cloud"], 2, "docker"),
         (["--ephemeral", "--data-dir", "d"], 2, "exclude each other"),
