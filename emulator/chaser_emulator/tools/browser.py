@@ -117,7 +117,9 @@ async def browser(call: Call, arguments: Mapping[str, Any]) -> Result:
     this caller without a workspace, as long as it runs. Raises ApiError for arguments that a tool does not take, before
     anything is started for them, and for a browser that cannot be had.
     """
-    tool, given = arguments["tool"], arguments.get("arguments") or {}
+    tool = arguments["tool"]
+    # Null is how some programs say that there is no such argument.
+    given = {name: value for name, value in (arguments.get("arguments") or {}).items() if value is not None}
     if tool not in table.TOOLS:
         raise invalid_field("/tool", f"is no tool for browsers; there are {', '.join(table.TOOLS)}")
     table.check(tool, given)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chaser_emulator.work import Task, Work
-from chaser_emulator.work.browsing import browser_action, browser_scrape
 from chaser_emulator.work.commands import EXEC, PIPELINE, pipeline_run, sandbox_exec
 from chaser_emulator.work.endings import (
     session_bulk_terminate,
@@ -20,12 +19,25 @@ async def _pipeline(task: Task) -> object:
     return await pipeline_run(task, KINDS)
 
 
+async def _action(task: Task) -> object:
+    # On use, as is the next: a start need not wait for what drives browsers.
+    from chaser_emulator.work.browsing import browser_action
+
+    return await browser_action(task)
+
+
+async def _scrape(task: Task) -> object:
+    from chaser_emulator.work.browsing import browser_scrape
+
+    return await browser_scrape(task)
+
+
 KINDS: Mapping[str, Work] = {
     EXEC: sandbox_exec,
     PIPELINE: _pipeline,
     RUNNER: github_runner,
-    "browser.action": browser_action,
-    "browser.scrape": browser_scrape,
+    "browser.action": _action,
+    "browser.scrape": _scrape,
     "session.terminate": session_terminate,
     "session.bulk_terminate": session_bulk_terminate,
     "workspace.delete": workspace_delete,

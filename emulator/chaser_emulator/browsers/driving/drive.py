@@ -41,7 +41,7 @@ class Drive:
     @property
     def pages(self) -> list[Page]:
         """The open pages in their order, without those that a job has opened for itself."""
-        return [page for page in self._pages if page.target not in self._browser.aside]
+        return [page for page in self._pages if not page.closed and page.target not in self._browser.aside]
 
     @property
     def over(self) -> bool:
