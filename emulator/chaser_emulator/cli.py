@@ -33,7 +33,7 @@ CONFIG = "chaser-emulator.toml"
 
 _PREFIX = "CHASER_EMULATOR"
 _KEY = re.compile(r"^[!-~]+$")
-_HOST = re.compile(r"^(?:[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$")
+_HOST = re.compile(r"^[A-Za-z0-9_.-]+$")
 _STRENGTH = [ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP, ParameterSource.ENVIRONMENT]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -246,7 +246,7 @@ def _settings(options: dict[str, Any]) -> Settings:
             name = flag.replace("_", "-")
             raise click.UsageError(f"--{name} {options[flag]}: an http:// or https:// address is needed")
     receiver = options["webhook_localhost"]
-    if receiver is not None and not _HOST.match(receiver):
+    if receiver is not None and not _HOST.match(receiver) and not _is_ipv6(receiver):
         raise click.UsageError(f"--webhook-localhost {receiver}: a name or an address is needed, without a port")
     names = {field.name for field in dataclasses.fields(Settings)} & set(options)
     chosen = {name: options[name] for name in names}
@@ -329,6 +329,14 @@ def _strength(name: str) -> int:
     """How close to the command an option was said: by default, in the file, in the environment, as a flag."""
     source = click.get_current_context().get_parameter_source(name)
     return _STRENGTH.index(source) if source in _STRENGTH else len(_STRENGTH)
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:

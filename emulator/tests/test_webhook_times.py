@@ -266,7 +266,7 @@ def test_a_lost_key_of_the_vault_is_told_and_sends_nothing_unsigned(tmp_path: Pa
             ok(client.get("/v1/webhooks"))
 
 
-@pytest.mark.parametrize("value", ["host:8000", "http://host", "host/path", "two words", ""])
+@pytest.mark.parametrize("value", ["host:8000", "cafe:8000", "http://host", "host/path", "two words", ""])
 def test_where_localhost_is_must_be_a_host(tmp_path: Path, value: str) -> None:
     command = [sys.executable, "-m", "chaser_emulator.cli", "--ephemeral", "--webhook-localhost", value]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=30, check=False)

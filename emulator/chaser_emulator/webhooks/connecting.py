@@ -124,12 +124,14 @@ class Dialer:
         # Before any of them is tried, and those that are tried are these: a name that is asked again may answer anew.
         if place.port in self._own_ports and any(_is_here(address) for address in addresses):
             raise Unreachable("the address is the emulator's own, which webhooks do not reach")
+        # In a thread at first: it reads all authorities there are.
+        tls = await asyncio.to_thread(_tls) if place.secure else None
         connection = await _connect(addresses)
         try:
             _, stream = await asyncio.get_running_loop().create_connection(
                 Stream,
                 sock=connection,
-                ssl=_tls() if place.secure else None,
+                ssl=tls,
                 server_hostname=place.host if place.secure else None,
             )
         except OSError as error:
