@@ -105,13 +105,6 @@ def resolve(document: Node, node: Node) -> Node:
     return node
 
 
-def mark_not_emulated(document: Node, operation_ids: frozenset[str]) -> None:
-    """Declare a 501 for each of these operations."""
-    for path, _method, operation in operations(document):
-        if operation["operationId"] in operation_ids:
-            _add_refusals(document, path, operation, ["not_emulated"])
-
-
 def served_from(document: Node, url: str) -> Node:
     """The document as a server at `url` gives it: its own address first."""
     others = [server for server in document["servers"] if server["url"] != url]

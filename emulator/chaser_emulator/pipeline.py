@@ -76,7 +76,7 @@ class Pipeline:
         try:
             await self._admit(call, limits)
             form = await self._read(call)
-            handler = self._handlers.get(operation.id, _not_emulated)
+            handler = self._handlers[operation.id]
             result = await handler(call)
             response = self._reply(operation, result)
         except ClientDisconnect:
@@ -121,7 +121,7 @@ class Pipeline:
             if operation.body is not None:
                 call.body = {} if body is None and not operation.body.required else body
                 self._validator.body(operation.body.content[_JSON], call.body)
-            result = await self._handlers.get(operation.id, _not_emulated)(call)
+            result = await self._handlers[operation.id](call)
             reply = result if isinstance(result, Reply) else Reply(result)
             self._check(operation, reply)
         except ApiError as error:
@@ -151,7 +151,7 @@ class Pipeline:
                 origins.require_own(request, self.world.settings)
                 await self._admit(call, {})
                 await self._read(call)
-                upgrade = await self._handlers.get(operation.id, _not_emulated)(call)
+                upgrade = await self._handlers[operation.id](call)
                 await stack.enter_async_context(upgrade.held)
             except ApiError as error:
                 await websocket.send_denial_response(await self._refuse(call, error))
@@ -350,10 +350,6 @@ class _Stream(StreamingResponse):
 def _text(value: Any) -> str:
     """A value as a query has it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-async def _not_emulated(call: Call) -> NoReturn:
-    raise ApiError("not_emulated", f"{call.operation.id} is not emulated yet")
 
 
 def _internal_error() -> ApiError:

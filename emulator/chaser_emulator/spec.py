@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from chaser_emulator.assembly import Node, assemble, mark_not_emulated, operations, resolve, secured
+from chaser_emulator.assembly import Node, assemble, operations, resolve, secured
 from chaser_emulator.keywords import DocumentError
 
 Location = Literal["path", "query", "header"]
@@ -106,18 +106,19 @@ class Spec:
         return cast("Mapping[str, str]", self.document["components"]["schemas"][schema]["x-scopes"])
 
 
-def load(emulated: Iterable[str] | None = None) -> Spec:
+def load(handled: Iterable[str] | None = None) -> Spec:
     """Assemble and compile the document. Raises DocumentError for anything that nobody would act on.
 
-    `emulated` are the operations that have a handler (None: all); the others get a 501, and a name that the document
-    does not have stops the start.
+    `handled` are the operations that have a handler (None: all). One without a handler stops the start, as does a
+    handler without an operation.
     """
     document = assemble()
     names = {node["operationId"] for _path, _method, node in operations(document)}
-    known = names if emulated is None else frozenset(emulated)
+    known = names if handled is None else frozenset(handled)
     if unknown := known - names:
         raise DocumentError(f"handlers without an operation: {sorted(unknown)}")
-    mark_not_emulated(document, frozenset(names - known))
+    if missing := names - known:
+        raise DocumentError(f"operations without a handler: {sorted(missing)}")
     compiled = [_operation(document, path, method, node) for path, method, node in operations(document)]
     by_id = {operation.id: operation for operation in compiled}
     if len(by_id) != len(compiled):

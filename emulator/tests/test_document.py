@@ -102,19 +102,18 @@ def test_the_document_is_valid_openapi(document: Node) -> None:
     assert [str(error) for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
 
 
-def test_a_server_names_itself_first_and_declares_what_it_cannot_do_yet() -> None:
-    everything = set(spec.load().operations)
-    partial = spec.load(emulated=everything - {"list-accounts"})
-    served = assembly.served_from(partial.document, "http://localhost:8000")
+def test_a_server_names_itself_first(document: Node) -> None:
+    served = assembly.served_from(document, "http://localhost:8000")
     assert [server["url"] for server in served["servers"]] == ["http://localhost:8000", "https://api.chaser.sh"]
-    assert "501" in served["paths"]["/v1/accounts"]["get"]["responses"]
-    assert "501" not in served["paths"]["/v1/keys"]["get"]["responses"]
     assert [str(error) for error in OpenAPIV31SpecValidator(served).iter_errors()] == []
 
 
-def test_a_handler_without_an_operation_stops_the_start() -> None:
-    with pytest.raises(keywords.DocumentError, match="make-coffee"):
-        spec.load(emulated={"list-accounts", "make-coffee"})
+def test_a_handler_without_an_operation_and_an_operation_without_a_handler_stop_the_start() -> None:
+    everything = set(spec.load().operations)
+    with pytest.raises(keywords.DocumentError, match=r"without an operation.*make-coffee"):
+        spec.load(handled=everything | {"make-coffee"})
+    with pytest.raises(keywords.DocumentError, match=r"without a handler.*list-accounts"):
+        spec.load(handled=everything - {"list-accounts"})
 
 
 def test_every_schema_has_an_example(document: Node) -> None:
@@ -258,8 +257,8 @@ def test_every_error_code_can_occur(document: Node) -> None:
         for media in response.get("content", {}).values()
         for code in media["schema"].get("properties", {}).get("code", {}).get("enum", [])
     }
-    # A wrong method meets no operation, and none is without an emulation in the document itself.
-    assert set(document["x-error-codes"]) - used == {"method_not_allowed", "not_emulated"}
+    # A wrong method meets no operation.
+    assert set(document["x-error-codes"]) - used == {"method_not_allowed"}
 
 
 def test_answers_have_no_field_that_the_document_does_not_name(document: Node) -> None:

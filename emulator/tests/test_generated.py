@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from chaser_emulator import assembly, handlers, shapes, spec
-from chaser_emulator.operations import HANDLERS
+from chaser_emulator import assembly, shapes, spec
 
 ROOT = Path(__file__).resolve().parents[2]
 GENERATED = ("README.md", "emulator/ASSUMPTIONS.md", "emulator/chaser_emulator/shapes.py")
@@ -32,7 +31,7 @@ def test_each_stale_file_is_named_and_left_alone(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     readme = (tmp_path / "README.md").read_text("utf-8")
-    (tmp_path / "README.md").write_text(readme.replace("| works |", "| not emulated |", 1), "utf-8")
+    (tmp_path / "README.md").write_text(readme.replace("| none |", "| all |", 1), "utf-8")
     (tmp_path / "emulator" / "ASSUMPTIONS.md").unlink()
     changed = (tmp_path / "README.md").read_bytes()
     done = check(tmp_path)
@@ -71,9 +70,7 @@ def test_every_ruling_is_told_where_it_is_used() -> None:
 
 
 @pytest.mark.parametrize("operation_id", ["create-session", "list-audit-events"])
-def test_the_readme_says_what_works(operation_id: str) -> None:
-    handlers.load()
+def test_the_readme_lists_an_operation(operation_id: str) -> None:
     operation = spec.load().operations[operation_id]
-    state = "works" if operation_id in HANDLERS else "not emulated"
-    row = f"| {operation_id} | `{operation.method} {operation.path}` | {operation.scope} | {state} |"
+    row = f"| {operation_id} | `{operation.method} {operation.path}` | {operation.scope} |"
     assert row in (ROOT / "README.md").read_text("utf-8")
