@@ -133,12 +133,6 @@ async def take(tx: Transaction, provider: str, state: str, at: str) -> Row | Non
     )
 
 
-async def is_enabled(reader: Reader, service_account_id: str) -> bool:
-    """Whether a service account may do anything."""
-    row = await reader.one("SELECT disabled FROM service_accounts WHERE id = ?", service_account_id)
-    return row is not None and not row["disabled"]
-
-
 async def connect_codex(tx: Transaction, owner: Owner, *, email: str, token: str, at: str, expires_at: str) -> None:
     """Keep a Codex login in the place of an earlier one. `token` is sealed."""
     await tx.run(
