@@ -36,6 +36,9 @@ _HANDS = 16
 _RUN = 50
 """How many deliveries of one queue go out before others of its webhook have their turn."""
 
+_PAUSE = 1.0
+"""Seconds before what could not be read is read again."""
+
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 Queue = tuple[str, str] | int
@@ -120,7 +123,11 @@ class Delivering:
         if not self._hooks_changed:
             return
         self._hooks_changed = False
-        live = {row["id"]: row for row in await webhooks.live(self._store)}
+        try:
+            live = {row["id"]: row for row in await webhooks.live(self._store)}
+        except sqlite3.Error:
+            self._hooks_changed = True
+            raise
         for gone in self._hooks.keys() - live.keys():
             self._hooks.pop(gone).receiver.close()
         for webhook_id in live.keys() - self._hooks.keys():
@@ -163,6 +170,7 @@ class Delivering:
                 await written
         except sqlite3.Error:
             _log.exception("a queue of deliveries could not be read; it is tried again")
+            await asyncio.sleep(_PAUSE)
         finally:
             hook.busy.discard(queue)
             self._agenda.poke(self)
@@ -170,7 +178,12 @@ class Delivering:
 
     async def _attempt(self, hook: _Hook, row: Row) -> Attempt:
         begun, real = self._clock.now(), asyncio.get_running_loop().time()
-        outcome = await self._send(hook, row, begun)
+        try:
+            outcome = await self._send(hook, row, begun)
+        except Exception:
+            # An attempt as any other that failed: the same would happen at once again.
+            _log.exception("delivery %s could not be sent", row["id"])
+            outcome = Outcome(None, "the emulator failed; its log says why")
         # When it ended on a clock that nobody moved meanwhile: what follows from it is not to be late by that.
         passed = asyncio.get_running_loop().time() - real if self._clock.mode == "real" else 0
         ended = min(self._clock.now(), begun + timedelta(seconds=passed))
