@@ -26,9 +26,11 @@ _SECONDS = 60.0
 _LOOK = """set -e
 place=$(mktemp -d)
 mkdir "$place/temp" "$place/tools" "$place/scripts"
-printf '%s\\n' "$place" "$PATH" "$(command -v bash || :)" "$(uname -m)" "$(pwd)"
+printf '%s\\n' "$place" "$PATH" "$(command -v bash || :)" "$(uname -s)" "$(uname -m)" "$(pwd)"
 """
 
+# As GitHub calls them.
+_SYSTEMS = {"Darwin": "macOS"}
 _ARCHITECTURES = {"x86_64": "X64", "amd64": "X64", "aarch64": "ARM64", "arm64": "ARM64", "armv7l": "ARM", "i686": "X86"}
 
 
@@ -41,6 +43,7 @@ class Machine:
     place: str
     path: str
     bash: str | None
+    os: str
     arch: str
     workspace: str
 
@@ -110,9 +113,9 @@ async def prepared(who: Acting, session: Row) -> Machine:
     """Get a running sandbox ready for scripts. Raises WorkflowError and SandboxError."""
     if who.engine.name == "scripted":
         raise WorkflowError("workflow jobs need sandboxes where commands really run: --sandbox local or docker")
-    place, path, bash, arch, workspace = (await _ran(who, session, _LOOK)).splitlines()[-5:]
+    place, path, bash, system, arch, workspace = (await _ran(who, session, _LOOK)).splitlines()[-6:]
     known = _ARCHITECTURES.get(arch, arch.upper())
-    return Machine(who, session, place, path, bash or None, known, workspace)
+    return Machine(who, session, place, path, bash or None, _SYSTEMS.get(system, system), known, workspace)
 
 
 async def _ran(who: Acting, session: Row, command: str, stdin: str | None = None, *, cwd: str = WORKSPACE_ROOT) -> str:

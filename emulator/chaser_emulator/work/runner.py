@@ -100,7 +100,8 @@ async def _begun(task: Task, registered: Row, selector: Selector, target: Target
 
 def _labels(task: Task, machine: Machine) -> Collection[str]:
     """What this runner calls itself, beside everything that begins with `chaser-`."""
-    return [LABEL, "self-hosted", "linux", machine.arch.lower(), *(one.lower() for one in task.input.get("labels", []))]
+    own = [LABEL, "self-hosted", machine.os, machine.arch]
+    return [one.lower() for one in [*own, *task.input.get("labels", [])]]
 
 
 def _require_labels(job: Job, scope: Scope, labels: Collection[str], where: str) -> None:

@@ -53,7 +53,7 @@ class Run:
         """The context `runner`."""
         place = self.machine.place
         return {
-            "os": "Linux",
+            "os": self.machine.os,
             "arch": self.machine.arch,
             "name": "chaser",
             "environment": "self-hosted",
@@ -94,7 +94,7 @@ class Run:
 
     def _skip_from(self, number: int) -> None:
         for step in self.job.steps[number:]:
-            self.results.append({"name": self._name(step, self.env), "kind": _kind(step), "status": "skipped"})
+            self.results.append({"name": self._name(step, self.env), "kind": step.kind, "status": "skipped"})
 
     async def _step(self, number: int, step: Step) -> None:
         env = dict(self.env)
@@ -140,7 +140,7 @@ class Run:
         if step.id is not None:
             self.steps[step.id] = {"outputs": outputs, "outcome": outcome, "conclusion": conclusion}
         status = {"success": "completed", "failure": "failed"}.get(outcome, outcome)
-        told: Any = {"name": name, "kind": _kind(step), "status": status, **shown}
+        told: Any = {"name": name, "kind": step.kind, "status": status, **shown}
         self.results.append(told if error is None else told | {"error": error})
 
     def _name(self, step: Step, env: Mapping[str, str]) -> str:
@@ -210,10 +210,6 @@ class Run:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _kind(step: Step) -> Any:
-    return "uses" if step.run is None else "run"
 
 
 def _of_answer(answer: Mapping[str, Any], *, over: bool) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from chaser_emulator.work import combinations
 from chaser_emulator.work.coercions import ExpressionError, truth_of
@@ -14,7 +14,7 @@ from chaser_emulator.work.templates import Condition, Template, condition, templ
 from chaser_emulator.work.workflow_yaml import WorkflowError, load
 
 GITHUB = (
-    *("action", "actor", "api_url", "base_ref", "event_name", "graphql_url", "head_ref", "job", "ref", "ref_name"),
+    *("actor", "api_url", "base_ref", "event_name", "graphql_url", "head_ref", "job", "ref", "ref_name"),
     *("ref_type", "repository", "repository_owner", "run_attempt", "run_id", "run_number", "sha", "server_url"),
     *("triggering_actor", "workflow", "workspace"),
 )
@@ -52,7 +52,7 @@ class Step:
     where: str
     id: str | None
     name: Template
-    kind: str
+    kind: Literal["run", "uses"]
     condition: Condition
     env: Mapping[str, Template]
     continue_on_error: Template
@@ -184,7 +184,7 @@ def _step(value: Any, where: str, defaults: Mapping[str, Template]) -> Step:
         raise WorkflowError(f"{where} has both run and uses")
     if "run" not in step and "uses" not in step:
         raise WorkflowError(f"{where} has neither run nor uses")
-    kind = "run" if "run" in step else "uses"
+    kind: Literal["run", "uses"] = "run" if "run" in step else "uses"
     _known_keys(step, (*_STEP_KEYS, *(_RUN_KEYS if kind == "run" else _USES_KEYS)), where)
     if kind == "uses":
         _require_checkout(step, where)
