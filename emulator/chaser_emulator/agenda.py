@@ -125,9 +125,14 @@ class Agenda:
 
     async def _round(self) -> float:
         """Perform what is due; answers in how many seconds something is next."""
-        stale, self._stale = self._stale, set()
-        for duty in stale:
-            self._next[duty] = await duty.next()
+        while self._stale:
+            # Taken out first: it may become stale again while it is asked.
+            duty = self._stale.pop()
+            try:
+                self._next[duty] = await duty.next()
+            except BaseException:
+                self._stale.add(duty)
+                raise
         real = asyncio.get_running_loop().time()
         wait = _LONGEST
         for duty in self._duties:
@@ -174,8 +179,10 @@ class Agenda:
                 self._clock.move(moment)
                 started = await duty.perform()
                 if not started:
-                    # It says that something is due and finds nothing to do: nothing but another change can help.
-                    idle.add(duty)
+                    again = await duty.next()
+                    if again is not None and again <= moment:
+                        # It says that something is due and finds nothing to do: nothing but another change can help.
+                        idle.add(duty)
                     continue
                 idle.clear()
                 fired += [one.fired for one in started]
