@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -10,13 +11,14 @@ from typing import Any
 import jsonschema_rs
 
 from chaser_emulator.browsers.devtools import Json
-from chaser_emulator.browsers.driving import tools
+from chaser_emulator.browsers.driving import keys, tools
 from chaser_emulator.browsers.driving.drive import Drive
 from chaser_emulator.browsers.driving.tools import Done
 from chaser_emulator.errors import Problem, invalid
 from chaser_emulator.explain import explain, pointer_of
 
 LONGEST_MS = 300_000
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 @dataclass(frozen=True)
@@ -181,8 +183,29 @@ def check(name: str, arguments: Mapping[str, Any]) -> None:
         problems += _navigation(arguments)
     if not problems and name == "take_screenshot" and "uid" in arguments and arguments.get("fullPage"):
         problems.append(Problem("body", "/arguments/fullPage", "does not go with uid; send one of them"))
+    if not problems and "url" in arguments:
+        problems += _address(arguments["url"].strip())
+    if not problems and name == "press_key":
+        problems += _key(arguments["key"])
     if problems:
         raise invalid(problems)
+
+
+def _address(url: str) -> list[Problem]:
+    if not _ADDRESS.match(url):
+        return [Problem("body", "/arguments/url", "has no scheme; write an address such as https://example.com")]
+    if url.lower().startswith("javascript:"):
+        return [Problem("body", "/arguments/url", "is a script; run it with evaluate_script")]
+    return []
+
+
+def _key(combination: str) -> list[Problem]:
+    try:
+        keys.parse(combination)
+    except keys.NoSuchKey as error:
+        says = f"names no key: {str(error)!r}; write a key such as Enter, Tab, a or F5, or several as Control+Shift+A"
+        return [Problem("body", "/arguments/key", says)]
+    return []
 
 
 def _navigation(arguments: Mapping[str, Any]) -> list[Problem]:
