@@ -33,10 +33,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 HANDS = 16
-"""How many jobs run at once."""
+"""How many jobs of one account run at once; those of other accounts do not wait for them."""
 
 _CRASHED = "the emulator ended while this job ran; retry it to run it again"
 _STOPPED = "the emulator stopped while this job ran; retry it to run it again"
+
+_FAILED = "the emulator failed; its log says why, under the id of this job"
 
 _STOP_GRACE = 1.5
 """Seconds that running jobs get to come to an end when the emulator stops."""
@@ -48,6 +50,7 @@ _PAUSE = 1.0
 class _Hand:
     """A job under way: its work, and the end of it, which is known once the row says it (None: it said so before)."""
 
+    account_id: str
     work: asyncio.Task[Any]
     ended: asyncio.Future[Row | None]
     carrying: asyncio.Task[None] = field(init=False)
@@ -79,26 +82,38 @@ class Jobs:
 
     async def next(self) -> datetime | None:
         """When a job may run; None also while no hand is free."""
-        if self._closing or len(self._hands) >= HANDS:
+        if self._closing:
             return None
-        waiting, due = await rows.first_due(self._store)
-        if waiting:
-            return self._clock.now()
-        return None if due is None else moment(due)
+        moments = []
+        for queue in await rows.waiting(self._store):
+            if self._free(queue["account_id"]) > 0:
+                if queue["at_once"]:
+                    return self._clock.now()
+                moments.append(moment(queue["due"]))
+        return min(moments, default=None)
 
     async def perform(self) -> list[Started]:
         """Start the jobs whose turn it is, as many as there are hands free."""
         if self._closing:
             return []
+        taken: list[Row] = []
         async with self._store.transaction() as tx:
-            taken = await rows.start(tx, self._clock.timestamp(), at_most=HANDS - len(self._hands))
+            now = self._clock.timestamp()
+            for queue in await rows.waiting(tx):
+                if (free := self._free(queue["account_id"])) > 0:
+                    taken += await rows.start(tx, queue["account_id"], now, at_most=free)
             for row in taken:
                 await self._emit(tx, "started", row)
         # In one go with the commit: who finds a job running must find the hand that works on it.
         return [self._take_up(row) for row in taken]
 
+    def _free(self, account_id: str) -> int:
+        """How many hands an account has that do nothing."""
+        return HANDS - sum(hand.account_id == account_id for hand in self._hands.values())
+
     def _take_up(self, row: Row) -> Started:
-        hand = _Hand(asyncio.create_task(self._work(row)), asyncio.get_running_loop().create_future())
+        work, loop = self._work(row), asyncio.get_running_loop()
+        hand = _Hand(row["account_id"], loop.create_task(work), loop.create_future())
         hand.carrying = asyncio.create_task(self._carry(row, hand))
         self._hands[row["id"]] = hand
         return Started(Fired("job.started", row["id"], moment(row["updated_at"])), hand.carrying)
@@ -128,10 +143,15 @@ class Jobs:
     async def _carry(self, row: Row, hand: _Hand) -> None:
         """Wait for the end of a job's work, whatever it is, and write it down."""
         await asyncio.wait({hand.work})
-        status, result, error = _outcome(row, hand)
+        try:
+            status, result, error = _outcome(row, hand)
+            kept, reason = _text(result), None if error is None else _whole(error)
+        except (ValueError, TypeError, RecursionError):
+            _log.exception("what came of job %s is no JSON", row["id"])
+            status, kept, reason = FAILED, None, _FAILED
         while True:
             try:
-                ended = await self._end(row["id"], status, result, error)
+                ended = await self._end(row["id"], status, kept, reason)
                 break
             except sqlite3.Error:
                 _log.exception("the end of job %s could not be written; it is tried again", row["id"])
@@ -140,10 +160,9 @@ class Jobs:
         hand.ended.set_result(ended)
         self._world.agenda.poke(self)
 
-    async def _end(self, job_id: str, status: str, result: Any, error: str | None) -> Row | None:
-        kept = None if result is None else json.dumps(result)
+    async def _end(self, job_id: str, status: str, result: str | None, error: str | None) -> Row | None:
         async with self._store.transaction() as tx:
-            row = await rows.finish(tx, job_id, status, self._clock.timestamp(), result=kept, error=error)
+            row = await rows.finish(tx, job_id, status, self._clock.timestamp(), result=result, error=error)
             if row is not None:
                 await self._emit(tx, status, row)
         return row
@@ -226,7 +245,17 @@ def _outcome(row: Row, hand: _Hand) -> tuple[str, Any, str | None]:
         case SandboxError():
             return FAILED, None, str(failure) or "the sandbox failed"
     _log.error("job %s failed", row["id"], exc_info=failure)
-    return FAILED, None, "the emulator failed; its log says why, under the id of this job"
+    return FAILED, None, _FAILED
+
+
+def _text(result: Any) -> str | None:
+    """A result as JSON text. Raises ValueError, TypeError or RecursionError for what is no JSON."""
+    return None if result is None else _whole(json.dumps(result, ensure_ascii=False, allow_nan=False))
+
+
+def _whole(text: str) -> str:
+    """A text in which the halves of surrogate pairs, which pages can answer, are U+FFFD: nothing else could show it."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def principal_text(principal: Principal) -> str:

@@ -182,11 +182,16 @@ def test_a_thousand_jobs_drain_in_their_order_and_none_is_lost_or_done_twice() -
         assert [row["resource_id"] for row in rows if row["type"] == "job.started"] == made
 
 
-def test_no_more_than_sixteen_run_at_once_and_a_free_hand_takes_the_next(client: httpx.Client) -> None:
-    with emulator_on("scripted", max_sessions=100) as emulator, http_of(emulator) as client:
+def test_sixteen_of_an_account_run_at_once_and_other_accounts_do_not_wait_for_them() -> None:
+    with (
+        emulator_on("scripted", max_sessions=100) as emulator,
+        http_of(emulator) as client,
+        http_of(emulator, stranger(emulator)) as other,
+    ):
         made = [queue(client, "sandbox.exec", {"ephemeral": True, "command": "sleep 98765"}) for _ in range(18)]
         until(lambda: count(client, status="running") == 16)
         assert [get(client, job)["status"] for job in made[-2:]] == ["queued", "queued"]
+        assert done(other, "sandbox.exec", {"ephemeral": True, "command": "echo hi"})["status"] == "completed"
         ok(client.post(f"/v1/jobs/{made[3]['id']}/cancel"))
         until(lambda: get(client, made[16])["status"] == "running")
         assert get(client, made[17])["status"] == "queued"

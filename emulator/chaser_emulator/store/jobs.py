@@ -49,27 +49,36 @@ async def page(
     return rows, row["total"]
 
 
-async def first_due(reader: Reader) -> tuple[bool, str | None]:
-    """(whether a job waits for nothing but a hand, and when the first of the others may be run)."""
-    [row] = await reader.all(
-        """SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'queued' AND due_at IS NULL) AS waiting,
-                  (SELECT min(due_at) FROM jobs WHERE status = 'queued') AS due"""
+async def waiting(reader: Reader) -> list[Row]:
+    """Each account with a queue: whether a job in it waits `at_once`, and when the first of the others is `due`."""
+    # From one account to the next by the index, however long their queues are.
+    return await reader.all(
+        """WITH RECURSIVE queue(account_id) AS (
+               SELECT min(account_id) FROM jobs WHERE status = 'queued'
+               UNION ALL
+               SELECT (SELECT min(account_id) FROM jobs WHERE status = 'queued' AND account_id > queue.account_id)
+               FROM queue WHERE queue.account_id IS NOT NULL)
+           SELECT account_id,
+                  EXISTS (SELECT 1 FROM jobs WHERE status = 'queued' AND account_id = queue.account_id
+                          AND due_at IS NULL) AS at_once,
+                  (SELECT min(due_at) FROM jobs WHERE status = 'queued' AND account_id = queue.account_id) AS due
+           FROM queue WHERE account_id IS NOT NULL"""
     )
-    return bool(row["waiting"]), row["due"]
 
 
-async def start(tx: Transaction, now: str, *, at_most: int) -> list[Row]:
-    """Take the jobs whose turn it is out of the queue, in their order; they run from now on."""
+async def start(tx: Transaction, account_id: str, now: str, *, at_most: int) -> list[Row]:
+    """Take the jobs of an account whose turn it is out of its queue, in their order; they run from now on."""
     chosen = await tx.all(
-        """SELECT id, turn FROM (SELECT id, queued_at AS turn FROM jobs WHERE status = 'queued' AND due_at IS NULL
-                           ORDER BY queued_at LIMIT ?)
+        """SELECT id, turn FROM (SELECT id, queued_at AS turn FROM jobs
+                                 WHERE status = 'queued' AND account_id = ?1 AND due_at IS NULL
+                                 ORDER BY queued_at LIMIT ?3)
            UNION ALL
-           SELECT id, turn FROM (SELECT id, due_at AS turn FROM jobs WHERE status = 'queued' AND due_at <= ?
-                           ORDER BY due_at, queued_at LIMIT ?)
-           ORDER BY turn LIMIT ?""",
-        at_most,
+           SELECT id, turn FROM (SELECT id, due_at AS turn FROM jobs
+                                 WHERE status = 'queued' AND account_id = ?1 AND due_at <= ?2
+                                 ORDER BY due_at, queued_at LIMIT ?3)
+           ORDER BY turn LIMIT ?3""",
+        account_id,
         now,
-        at_most,
         at_most,
     )
     return [

@@ -21,5 +21,5 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_by_account ON jobs(account_id, created_at DESC, id DESC);
 CREATE INDEX jobs_by_status ON jobs(account_id, status, created_at DESC, id DESC);
 CREATE INDEX jobs_by_kind ON jobs(account_id, kind, created_at DESC, id DESC);
-CREATE INDEX jobs_waiting ON jobs(due_at, queued_at) WHERE status = 'queued';
+CREATE INDEX jobs_waiting ON jobs(account_id, due_at, queued_at) WHERE status = 'queued';
 CREATE INDEX jobs_under_way ON jobs(id) WHERE status = 'running';
