@@ -24,7 +24,7 @@ from chaser_emulator.webhooks import signing
 from chaser_emulator.webhooks.connecting import Dialer
 from chaser_emulator.webhooks.recording import Recording
 from chaser_emulator.webhooks.schedule import next_attempt
-from chaser_emulator.webhooks.sending import PATIENCE, Outcome, Receiver
+from chaser_emulator.webhooks.sending import Outcome, Receiver
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Delivering:
     """Sends the deliveries of a world. `patience` is how many seconds a receiver may take."""
 
     def __init__(
-        self, store: Store, clock: Clock, vault: Vault, agenda: Agenda, dialer: Dialer, patience: float = PATIENCE
+        self, store: Store, clock: Clock, vault: Vault, agenda: Agenda, dialer: Dialer, patience: float
     ) -> None:
         self._store = store
         self._clock = clock

@@ -11,9 +11,6 @@ import h11
 
 from chaser_emulator.webhooks.connecting import Dialer, Stream, Unreachable, place_of
 
-PATIENCE = 15.0
-"""Seconds for an attempt, from the lookup of the name to the last byte of the answer's head (H9)."""
-
 _LARGEST_HEAD = 65_536
 _MOST_INTERIM = 20
 
@@ -54,9 +51,12 @@ class _Connection:
 
 
 class Receiver:
-    """The address of one webhook, and the connections to it that wait for the next delivery."""
+    """The address of one webhook, and the connections to it that wait for the next delivery.
 
-    def __init__(self, url: str, dialer: Dialer, patience: float = PATIENCE) -> None:
+    `patience` is in seconds, from the lookup of the name to the last byte of the answer's head (H9).
+    """
+
+    def __init__(self, url: str, dialer: Dialer, patience: float) -> None:
         self._place = place_of(url)
         self._dialer = dialer
         self._patience = patience
