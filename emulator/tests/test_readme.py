@@ -63,6 +63,15 @@ def test_the_example_of_a_terminal_follows_on_that_of_the_client(local: Running,
     assert "40 120" in done.stdout
 
 
+def test_the_example_of_mcp_calls_a_tool(local: Running, tmp_path: Path) -> None:
+    example = block("sh", "/v1/mcp").replace(ADDRESS, local.url)
+    done = subprocess.run(["bash", "-euc", example], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert json.loads(done.stdout)["result"]["structuredContent"]["output"] == "hello\n"
+    [server] = json.loads(block("json", "mcpServers"))["mcpServers"].values()
+    assert server["command"] == "chaser-emulator"
+    assert server["args"][0] in commands.commands
+
+
 def test_its_make_targets_are_there_and_listed_by_make_help() -> None:
     named = re.findall(r"^make ([a-z]+)", block("sh", "make run"), re.M)
     assert named == ["run", "test"]
