@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -375,6 +376,33 @@ def test_jobs_are_held_to_the_plan_too(emulator: Running) -> None:
         assert "wallet" in ok(client.get(f"/v1/jobs/{job}"))["error"]
 
 
+def test_tools_are_held_to_the_plan_too(emulator: Running) -> None:
+    def text(client: httpx.Client, tool: str, **arguments: Any) -> str:
+        params = {"name": tool, "arguments": arguments}
+        asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        result = ok(client.post("/v1/mcp", json=asked, headers={"Accept": "application/json"}))["result"]
+        assert result["isError"]
+        return str(result["content"][0]["text"])
+
+    with http_of(emulator, stranger(emulator, plan="usage_based")) as client:
+        for tool in ("chaser_create_sandbox_session", "chaser_create_browser_session"):
+            assert "payment_required" in text(client, tool, ephemeral=True)
+        assert "payment_required" in text(client, "terminal", command="true")
+        assert ok(client.get("/v1/workspaces")) == []
+    with http_of(emulator, stranger(emulator, plan="free")) as client:
+        create(client)
+        assert "plan_limit_exceeded" in text(client, "chaser_create_sandbox_session", ephemeral=True)
+        assert "plan_limit_exceeded" in text(client, "terminal", command="true")
+        assert "plan_limit_exceeded" in text(client, "chaser_create_workspace", session_type="sandbox")
+
+
+def test_homes_of_assistants_are_held_to_the_plan_too(emulator: Running) -> None:
+    with http_of(emulator, person(emulator, plan="free").key) as client:
+        refused(client.post("/v1/assistants", json={"name": "helper"}), 403, "plan_limit_exceeded")
+        plan(client, pricing_model="usage_based")
+        ok(client.post("/v1/assistants", json={"name": "helper"}))
+
+
 def test_two_creations_at_once_both_fit_or_only_one(emulator: Running) -> None:
     with http_of(emulator, stranger(emulator, plan="free")) as client, ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: client.post("/v1/sessions", json={"ephemeral": True}), range(8)))
@@ -415,6 +443,72 @@ def test_usage_and_wallet_outlast_a_restart(tmp_path: Path) -> None:
         advance(client, _HOUR)
         assert used(client) == (_HOUR, 50_000)
         assert wallet(client) == 9_950_000
+
+
+def test_what_outlives_a_restart_goes_on_being_metered(tmp_path: Path) -> None:
+    with emulator_on("docker", data_dir=tmp_path) as one, http_of(one) as client:
+        freeze(client)
+        plan(client, pricing_model="usage_based")
+        top_up(client)
+        ok(client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "kept"}))
+        session = create(client, workspace="kept")
+        advance(client, _HOUR)
+    with emulator_on("docker", data_dir=tmp_path) as one, http_of(one) as client:
+        assert status(client, session) == "running"
+        advance(client, _HOUR)
+        assert (wallet(client), used(client)) == (9_900_000, (2 * _HOUR, 100_000))
+        end(client, session)
+        advance(client, _HOUR)
+        assert (wallet(client), used(client)) == (9_900_000, (2 * _HOUR, 100_000))
+        ok(client.delete("/v1/workspaces/kept"))
+
+
+@pytest.mark.parametrize("seed", [2, 3, 6, 7])
+def test_the_books_balance_whatever_happens(emulator: Running, seed: int) -> None:
+    """Sessions, top-ups, plans and hours at random, against the sum that anybody can do: seconds times price."""
+    chance = random.Random(seed)
+    with http_of(emulator, stranger(emulator, plan="pro")) as client:
+        freeze(client)
+        born: dict[str, int] = {}
+        # The wallet in 3,600ths of a millionth of a dollar, of which a second costs 50,000.
+        paying, now, money, seconds, dry = False, 0, 0, 0, 0
+        for _ in range(120):
+            match chance.choice(["create", "create", "create", "end", "top up", "plan", "wait", "wait", "wait"]):
+                case "create":
+                    made = client.post("/v1/sessions", json={"ephemeral": True})
+                    assert made.status_code == (402 if paying and money <= 0 else 403 if len(born) == 20 else 200)
+                    if made.status_code == 200:
+                        born[made.json()["id"]] = now
+                case "end" if born:
+                    session = chance.choice(sorted(born))
+                    end(client, session)
+                    del born[session]
+                case "top up" if chance.random() < 0.2:
+                    top_up(client)
+                    money += 10_000_000 * 3600
+                case "plan" if chance.random() < 0.4:
+                    paying = not paying
+                    plan(client, pricing_model="usage_based" if paying else "subscription")
+                case "wait":
+                    wait = chance.choice([1, 59, 3600, 40_000])
+                    for session in [one for one, start in born.items() if now + wait - start >= 24 * _HOUR]:
+                        end(client, session)
+                        del born[session]
+                    fired = advance(client, wait)
+                    now += wait
+                    price = 50_000 * len(born)
+                    # With nothing in the wallet the first second is the one that cannot be paid.
+                    lasts = max(-(-money // price), 1) if paying and born else wait + 1
+                    seconds += min(lasts, wait) * len(born)
+                    money = money - wait * price if paying and lasts > wait else 0 if paying and born else money
+                    assert [one["what"] for one in fired] == ["wallet.empty"] * (lasts <= wait)
+                    if lasts <= wait:
+                        born.clear()
+                        dry += 1
+            assert {one["id"] for one in ok(client.get("/v1/sessions"))["sessions"]} == set(born)
+            assert wallet(client) == -(-money // 3600)
+            assert used(client, "usage_last_30d") == (seconds, seconds * 50_000 // 3600)
+        assert dry, "choose other seeds: in none of these hours did a wallet run dry"
 
 
 def test_storage_is_that_of_the_workspaces(tmp_path: Path) -> None:
