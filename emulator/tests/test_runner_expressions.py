@@ -140,6 +140,7 @@ def test_a_condition_decides(runs: Runs, condition: str, runs_it: bool) -> None:
         ("fromJSON('\"\\ud800\"')", "fromJSON: "),
         ("format('{1}', 'a')", "format: '{1}' names {1}, and 1 values follow"),
         ("format('{', 'a')", "has a brace"),
+        ("format('{0}{0}', " * 40 + "'x'" + ")" * 40, "a text of more than 10485760 characters"),
     ],
 )
 def test_an_expression_that_cannot_be_worked_out_fails_its_step(runs: Runs, expression: str, said: str) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_LARGEST = 10 * 2**20
 _PLACE = re.compile(r"\{\{|\}\}|\{(\d{1,9})\}|[{}]")
 
 
@@ -129,22 +130,40 @@ def _contains(where: Any, what: Any) -> bool:
     return not isinstance(where, dict) and text_of(what).upper() in text_of(where).upper()
 
 
+def joined(parts: Iterable[str]) -> str:
+    """Texts as one. Raises ExpressionError where that is larger than any expression may be on GitHub."""
+    taken, size = [], 0
+    for part in parts:
+        size += len(part)
+        if size > _LARGEST:
+            raise ExpressionError(f"an expression makes a text of more than {_LARGEST} characters")
+        taken.append(part)
+    return "".join(taken)
+
+
 def _format(pattern: Any, *values: Any) -> str:
+    text, at, parts = text_of(pattern), 0, []
+    shown = repr(text[:100])
+
     def filled(match: re.Match[str]) -> str:
         if match[0] in ("{{", "}}"):
             return match[0][0]
         if match[1] is None:
-            raise ExpressionError(f"format: {text_of(pattern)!r} has a brace that neither is doubled nor names a value")
+            raise ExpressionError(f"format: {shown} has a brace that neither is doubled nor names a value")
         if int(match[1]) >= len(values):
-            raise ExpressionError(f"format: {text_of(pattern)!r} names {match[0]}, and {len(values)} values follow")
+            raise ExpressionError(f"format: {shown} names {match[0]}, and {len(values)} values follow")
         return text_of(values[int(match[1])])
 
-    return _PLACE.sub(filled, text_of(pattern))
+    for match in _PLACE.finditer(text):
+        parts += [text[at : match.start()], filled(match)]
+        at = match.end()
+    return joined([*parts, text[at:]])
 
 
 def _join(values: Any, separator: Any = ",") -> str:
     many = values if isinstance(values, list) else [values]
-    return text_of(separator).join(text_of(one) for one in many)
+    between = text_of(separator)
+    return joined(text_of(one) if place == 0 else between + text_of(one) for place, one in enumerate(many))
 
 
 def _to_json(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from chaser_emulator.work.coercions import ExpressionError, text_of, truth_of
+from chaser_emulator.work.coercions import ExpressionError, joined, text_of, truth_of
 from chaser_emulator.work.expressions import Known, Node, Scope, check, evaluate, parse
 
 _LONGEST = 21_000
@@ -25,7 +25,7 @@ class Template:
         if len(self.parts) == 1:
             [only] = self.parts
             return evaluate(only, scope) if isinstance(only, Node) else only
-        return "".join(text_of(evaluate(one, scope)) if isinstance(one, Node) else one for one in self.parts)
+        return joined(text_of(evaluate(one, scope)) if isinstance(one, Node) else one for one in self.parts)
 
     def text(self, scope: Scope) -> str:
         return text_of(self.value(scope))
