@@ -185,6 +185,11 @@ def _serving(command: F) -> F:
             metavar="URL",
             help="Where a sign-in may lead beside this machine: an address, or an origin for all below it (repeat).",
         ),
+        _option(
+            "--open-registration",
+            is_flag=True,
+            help="Let people on other machines register without the emulator's key.",
+        ),
         _option("--checkout-success-url", metavar="URL", help="Where a checkout leads once it is paid."),
         _option("--checkout-cancel-url", metavar="URL", help="Where a checkout leads when it is cancelled."),
         _option(

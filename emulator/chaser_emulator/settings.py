@@ -63,3 +63,5 @@ class Settings:
     """Seconds after which a session that nobody uses ends; None: never (S25)."""
     warm: int = 0
     """Containers of the default image that are kept ready for sessions to come; docker alone has them."""
+    open_registration: bool = False
+    """Whether people on other machines may register without the emulator's key."""

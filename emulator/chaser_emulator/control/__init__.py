@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chaser_emulator import origins
+from chaser_emulator import callers, origins
 from chaser_emulator.admission import unauthorized
 from chaser_emulator.control import checkout, clock, pages, sign_in, workflow_jobs
 from chaser_emulator.errors import ApiError
@@ -24,7 +22,7 @@ DELIVERY_HEADER = "x-chaser-delivery"
 """What every delivery of a webhook carries; none of them is let in here."""
 
 _FOR_EVERY_BROWSER = ("/style.css", "/checkout/", "/sign-in/")
-"""Starts of the paths of pages to which the API sends people; whoever has such an address may use it, from anywhere."""
+"""Starts of the paths of pages to which the API sends people, from anywhere; these look themselves at who comes."""
 
 
 class Control:
@@ -66,22 +64,11 @@ class Control:
             raise ApiError("forbidden", "webhooks do not reach the control plane")
         origins.require_own(connection, self._world.settings)
         path = connection.scope["path"].removeprefix(connection.scope.get("root_path", ""))
-        if path.startswith(_FOR_EVERY_BROWSER) or _is_this_machine(connection):
+        if path.startswith(_FOR_EVERY_BROWSER) or callers.is_this_machine(connection):
             return
-        if not _has_key(connection.headers, self._world.settings.api_key):
+        if not callers.shows_key(connection, self._world.settings.api_key):
             raise unauthorized()
 
     def _refusal(self, connection: HTTPConnection, error: ApiError) -> Response:
         body = error.body(connection.state.request_id)
         return JSONResponse(body, self._error_status[error.code], error.headers)
-
-
-def _is_this_machine(connection: HTTPConnection) -> bool:
-    try:
-        return connection.client is None or ipaddress.ip_address(connection.client.host).is_loopback
-    except ValueError:
-        return False
-
-
-def _has_key(headers: Headers, key: str) -> bool:
-    return headers.get("authorization", "") == f"Bearer {key}"

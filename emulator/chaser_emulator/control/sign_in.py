@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from chaser_emulator import uploads
+from chaser_emulator import callers, uploads
 from chaser_emulator.clock import new_token
 from chaser_emulator.control.pages import page
 from chaser_emulator.errors import ApiError
@@ -62,7 +62,9 @@ def routes(world: World, spec: Spec) -> list[Route]:
     async def offer(
         request: Request, provider: str, state: str, code_challenge: str, typed: str = "", problem: str = ""
     ) -> Response:
-        users = await logins.known_users(world.store, _LISTED + 1)
+        # From elsewhere anybody could be the first user, to whom all belongs, and see who else is here.
+        near = callers.is_this_machine(request)
+        users = await logins.known_users(world.store, _LISTED + 1) if near else []
         return page(
             request,
             "sign_in.html",
@@ -73,6 +75,7 @@ def routes(world: World, spec: Spec) -> list[Route]:
             action=provider,
             state=state,
             code_challenge=code_challenge,
+            ask_key=not near,
             users=users[:_LISTED],
             more=len(users) > _LISTED,
             typed=typed,
@@ -89,6 +92,9 @@ def routes(world: World, spec: Spec) -> list[Route]:
         if len(email) > 254 or address.fullmatch(email) is None:
             problem = "This is no e-mail address." if email else "An e-mail address is needed."
             return await offer(request, provider, state, form["code_challenge"], email[:254], problem)
+        if not callers.is_this_machine(request) and not callers.is_key(form.get("key", ""), world.settings.api_key):
+            problem = "From another machine the emulator's own API key is needed."
+            return await offer(request, provider, state, form["code_challenge"], email, problem)
         code = new_token()
         async with world.store.transaction() as tx:
             await logins.chosen(tx, state, email=email, code=code, code_challenge=form["code_challenge"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from chaser_emulator import logins, redirects
+from chaser_emulator import callers, logins, redirects
 from chaser_emulator.errors import ApiError
 from chaser_emulator.logins import PATIENCE, signed_in
 from chaser_emulator.operations import Call, Reply, operation
@@ -25,6 +25,7 @@ async def register(call: Call) -> Reply:
     An address is taken once somebody has signed in with it or holds a key for it. That covers the emulator's first
     user: whoever could register their address would own everything, without a credential.
     """
+    _require_near(call)
     email, name = call.body["email"], (call.body.get("name") or "").strip()
     hashed = await call.world.passwords.hash(call.body["password"])
     async with call.store.transaction() as tx:
@@ -41,6 +42,19 @@ async def register(call: Call) -> Reply:
         user = await accounts.user_by_email(tx, email)
         assert user is not None  # noqa: S101 - made or found just above
     return Reply(signed_in(call, user), headers=_UNKEPT)
+
+
+def _require_near(call: Call) -> None:
+    """Raise ApiError `forbidden` for a stranger on another machine: whoever is registered can run commands here."""
+    settings = call.world.settings
+    if settings.open_registration or callers.is_this_machine(call.request):
+        return
+    if not callers.shows_key(call.request, settings.api_key):
+        raise ApiError(
+            "forbidden",
+            "registering from another machine needs the emulator's own API key (Authorization: Bearer sk_…), "
+            "unless it is started with --open-registration",
+        )
 
 
 @operation("login")
