@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import uuid
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,35 +14,14 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from people import ok
+from receivers import Receiver, receiving
 from test_exec import until
-
-
-class Receiver:
-    """Keeps the bodies of the webhooks that it is sent."""
-
-    def __init__(self) -> None:
-        bodies = self.bodies = list[str]()
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                bodies.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    one = Receiver()
-    yield one
-    one.server.shutdown()
-    one.server.server_close()
+    with receiving() as one:
+        yield one
 
 
 def secret(name: str) -> str:
@@ -160,9 +137,11 @@ def test_no_secret_is_told_logged_or_kept_in_the_clear(tmp_path: Path, receiver:
     finally:
         process.terminate()
         process.wait(10)
-    assert len(receiver.bodies) >= 5
+    assert len(receiver.got) >= 5
     assert "session.exec" in seen.texts["the audit log"]
-    seen.texts["what the receiver got"] = "\n".join(receiver.bodies)
+    seen.texts["what the receiver got"] = "\n".join(
+        f"{one.line} {one.headers} {one.body.decode()}" for one in receiver.got
+    )
     seen.texts["the log"] = log.read_text()
     for file in (tmp_path / "data").glob("chaser.db*"):
         seen.texts[file.name] = file.read_bytes().decode("latin-1")

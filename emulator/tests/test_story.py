@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -15,40 +13,17 @@ from chaser_emulator.meter import Limits
 from chaser_emulator.server import Running
 from emulators import emulator_on, http_of
 from people import ok, refused
+from receivers import Receiver, answer, receiving
 
 START = moment("2026-03-01T00:00:00Z")
 SOON = timedelta(seconds=2)
 """How far looks may have moved the frozen clock by the end."""
 
 
-class Receiver:
-    """A receiver of webhooks that answers 500 as often as it is told, and then 204."""
-
-    def __init__(self) -> None:
-        self.failures = 0
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.failures -= 1
-                self.send_response(500 if receiver.failures >= 0 else 204)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    one = Receiver()
-    yield one
-    one.server.shutdown()
-    one.server.server_close()
+    with receiving() as one:
+        yield one
 
 
 @pytest.fixture
@@ -111,7 +86,7 @@ def test_thirty_days_pass_with_every_date_right(ada: Player, receiver: Receiver)
     assert [(what, one) for what, one, _ in expired] == [("session.expired", free["id"])]
     assert near(expired[0][2], START + timedelta(hours=1))
     ok(client.post("/v1/webhooks", json={"url": receiver.url, "events": ["billing.*"]}))
-    receiver.failures = 3
+    receiver.then = [answer(500)] * 3
     subscribed_at = START + timedelta(hours=2)
     ada.pay(mode="subscription", plan_code="pro")
     assert (ada.billing()["plan_code"], ada.billing()["limits"]["max_concurrency"]) == ("pro", 20)
