@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shlex
 import signal
@@ -156,7 +157,9 @@ async def halt(resident: Resident) -> None:
     """Kill the sandbox's init, with which the kernel ends all others, and wait until they are gone."""
     if not resident.ended.done():
         # Not by the lifeline: our child would then end before the init does, and nobody would wait for the rest.
-        os.kill(resident.init, signal.SIGKILL)
+        # It may have ended by itself just now; its monitor is about to tell.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(resident.init, signal.SIGKILL)
         done, _ = await asyncio.wait({resident.ended}, timeout=5)
         if not done:
             _kill(resident.monitor, resident.ended)
