@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ _ANSWER_LIMIT = 2**26
 _HOST = "localhost"
 """Chromium answers to addresses and to this name only."""
 
+_HALVES = re.compile(r"\\u[dD][89a-fA-F]")
+_NO_SESSION = -32001
 _CLOSED = "the browser closed the connection"
 
 Json = dict[str, Any]
@@ -195,7 +198,7 @@ class Conversation:
         """Read until the browser closes the socket."""
         try:
             async for frame in self._socket:
-                message: Json = json.loads(frame)
+                message = _message(frame)
                 _, waiting = self._waiting.get(message.get("id", 0), (None, None))
                 if waiting is None:
                     if "method" in message:
@@ -203,7 +206,7 @@ class Conversation:
                         ear(message["method"], message.get("params", {}))
                 elif not waiting.done():
                     if "error" in message:
-                        waiting.set_exception(Refused(_refusal(message["error"])))
+                        waiting.set_exception(_refusal(message["error"]))
                     else:
                         waiting.set_result(message.get("result", {}))
         except ConnectionClosed:
@@ -230,9 +233,23 @@ async def conversation(
             await asyncio.gather(listening, return_exceptions=True)
 
 
-def _refusal(error: Json) -> str:
+def _message(frame: str | bytes) -> Json:
+    """What a frame says. Half a surrogate pair, which scripts can make, is no character that anybody could send on."""
+    try:
+        message: Json = json.loads(frame)
+    except RecursionError:
+        return {"method": "", "params": {}}
+    if _HALVES.search(frame if isinstance(frame, str) else frame.decode(errors="replace")):
+        text = json.dumps(message, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        message = json.loads(text)
+    return message
+
+
+def _refusal(error: Json) -> Failed:
+    if error.get("code") == _NO_SESSION:
+        return Failed("the page has been closed")
     text, more = str(error.get("message", "refused")), error.get("data")
-    return f"{text}: {more}" if isinstance(more, str) and more else text
+    return Refused(f"{text}: {more}" if isinstance(more, str) and more else text)
 
 
 def _sockets(base: str) -> str:

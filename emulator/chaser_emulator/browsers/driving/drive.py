@@ -12,6 +12,7 @@ from chaser_emulator.browsers import devtools
 from chaser_emulator.browsers.devtools import Json
 from chaser_emulator.browsers.driving import NotDone
 from chaser_emulator.browsers.driving.pages import Page
+from chaser_emulator.browsers.driving.watching import LONGEST_URL, clip
 
 if TYPE_CHECKING:
     from chaser_emulator.browsers import Browser
@@ -113,7 +114,7 @@ class Drive:
         return [
             {
                 "idx": number,
-                "url": str(known.get(page.target, {}).get("url") or page.url),
+                "url": clip(str(known.get(page.target, {}).get("url") or page.url), LONGEST_URL),
                 "title": str(known.get(page.target, {}).get("title", "")),
                 "selected": page is self.selected,
             }

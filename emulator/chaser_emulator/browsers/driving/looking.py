@@ -18,6 +18,7 @@ _TALLEST = 16_384
 """Pixels: Chromium draws no picture beyond."""
 
 _ANSWER = 2**20
+_DEEPEST = 100
 _PROBE = 1.0
 _LOOK = 0.1
 
@@ -102,9 +103,20 @@ async def evaluate(page: Page, function: str, args: Sequence[Node | Any], second
         raise NotDone(f"the function failed: {told_exception(told['exceptionDetails'])[:5000]}")
     result = told["result"]
     value = result["unserializableValue"] if "unserializableValue" in result else result.get("value")
+    if _depth(value) > _DEEPEST:
+        raise NotDone(f"the function returned something that is nested deeper than {_DEEPEST} levels")
     if (size := len(json.dumps(value))) > _ANSWER:
         raise NotDone(f"the function returned {size} characters of JSON; at most {_ANSWER} are answered")
     return value
+
+
+def _depth(value: Any) -> int:
+    level, depth = [value], 0
+    while level and depth <= _DEEPEST:
+        depth += 1
+        inner = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [one for many in inner for one in many]
+    return depth
 
 
 async def _everything(page: Page) -> str:
@@ -118,7 +130,7 @@ async def _everything(page: Page) -> str:
 def _refused(text: str) -> str:
     if "does not evaluate to a function" in text:
         return 'it is no function; write "() => document.title" or "(element) => element.innerText"'
-    if "Object reference chain is too long" in text or "couldn't be returned by value" in text:
+    if "stack limit" in text or "Object reference chain is too long" in text or "couldn't be returned by value" in text:
         return "the function returned something that JSON cannot say: it is too deep, or contains itself"
     if "context" in text or "navigated" in text or "collected" in text:
         return "the page went elsewhere while the function ran"

@@ -10,6 +10,7 @@ from typing import Any
 from chaser_emulator.browsers.devtools import Json, Refused
 from chaser_emulator.browsers.driving import NotDone
 from chaser_emulator.browsers.driving.pages import Node, Page
+from chaser_emulator.browsers.driving.watching import LONGEST_URL, clip
 
 LONGEST = 400_000
 """Characters of an outline; what comes after is left out, and said to be."""
@@ -159,11 +160,16 @@ def _says_it_all(told: Json, children: list[tuple[_Tree, str]]) -> bool:
     said = ["".join(_value(told, part).split()) for part in ("name", "value")]
     if not any(said):
         return False
-    parts = [tree.nodes.get(key, {}) for tree, key in children]
+    found = [tree.nodes.get(key, {}) for tree, key in children]
+    parts = [part for part in found if not _is_empty(part)]
     if any(part.get("ignored") or _value(part, "role") != "StaticText" for part in parts):
         return False
     inside = "".join("".join(_value(part, "name").split()) for part in parts)
     return any(inside in one for one in said if one)
+
+
+def _is_empty(told: Json) -> bool:
+    return _value(told, "role") in _NEVER or bool(told.get("ignored") and not told.get("childIds"))
 
 
 def _said(told: Json, verbose: bool) -> Iterator[str]:
@@ -189,7 +195,7 @@ def _said(told: Json, verbose: bool) -> Iterator[str]:
         found = _property(told, one)
         if found in (None, "", "false", False) or (one.startswith("value") and role not in ("slider", "spinbutton")):
             continue
-        yield f"{one}={_quoted(str(found))}"
+        yield f"{one}={_quoted(clip(str(found), LONGEST_URL))}"
 
 
 def _property(told: Json, name: str) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from chaser_emulator.browsers.devtools import Json, Refused
 from chaser_emulator.browsers.driving import NotDone, scripts
 from chaser_emulator.browsers.driving.pages import Mark, Page
+from chaser_emulator.browsers.driving.watching import LONGEST_URL, clip
 
 QUIET_MS = 50
 """Nothing in a document has changed for so long: it is taken to be finished with what was done."""
@@ -166,4 +167,4 @@ async def _free(page: Page) -> None:
 
 
 def _arrived(page: Page) -> Arrived:
-    return Arrived(page.url, page.network.status_of(page.url.partition("#")[0]))
+    return Arrived(clip(page.url, LONGEST_URL), page.network.status_of(page.url.partition("#")[0]))

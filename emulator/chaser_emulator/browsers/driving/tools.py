@@ -11,7 +11,7 @@ from chaser_emulator.browsers.devtools import Json
 from chaser_emulator.browsers.driving import NotDone, acting, keys, looking, outline, settling
 from chaser_emulator.browsers.driving.drive import Drive
 from chaser_emulator.browsers.driving.pages import Node, Page
-from chaser_emulator.browsers.driving.watching import page_of
+from chaser_emulator.browsers.driving.watching import LONGEST_URL, clip, page_of
 from chaser_emulator.errors import invalid_field
 
 NAVIGATION_MS = 10_000
@@ -98,7 +98,9 @@ async def close_page(drive: Drive, arguments: Mapping[str, Any]) -> Done:
 async def take_snapshot(drive: Drive, arguments: Mapping[str, Any]) -> Done:
     page = await drive.current()
     text = await _snapshot(drive, page, verbose=bool(arguments.get("verbose")))
-    return Done("Took a snapshot.", {"url": page.url, "snapshot": text}, {"Latest page snapshot": text})
+    return Done(
+        "Took a snapshot.", {"url": clip(page.url, LONGEST_URL), "snapshot": text}, {"Latest page snapshot": text}
+    )
 
 
 async def take_screenshot(drive: Drive, arguments: Mapping[str, Any]) -> Done:
@@ -111,7 +113,7 @@ async def take_screenshot(drive: Drive, arguments: Mapping[str, Any]) -> Done:
     what = f"of {node}" if node else "of the whole page" if full else "of what is to be seen of the page"
     message = f"Took a picture {what}." + (" It is cut off: the page is larger than pictures can be." if cut else "")
     media_type = f"image/{form}"
-    return Done(message, {"url": page.url, "media_type": media_type}, picture=(data, media_type))
+    return Done(message, {"url": clip(page.url, LONGEST_URL), "media_type": media_type}, picture=(data, media_type))
 
 
 async def click(drive: Drive, arguments: Mapping[str, Any]) -> Done:
@@ -165,7 +167,7 @@ async def wait_for(drive: Drive, arguments: Mapping[str, Any]) -> Done:
     texts = [wanted] if isinstance(wanted, str) else wanted
     found = await looking.wait_for(page, texts, _seconds(arguments, TEXT_MS))
     text = await _snapshot(drive, page)
-    told = {"url": page.url, "found": found, "snapshot": text}
+    told = {"url": clip(page.url, LONGEST_URL), "found": found, "snapshot": text}
     return Done(f'"{found}" is on the page.', told, {"Latest page snapshot": text})
 
 
@@ -243,9 +245,9 @@ async def _acted(drive: Drive, page: Page, before: tuple[str, int], message: str
         return Done(f"{message} The page has been closed by that.", pages=True)
     if page.crashed:
         raise NotDone(f"{message} The page has crashed by that.")
-    done = Done(message, {"url": page.url})
+    done = Done(message, {"url": clip(page.url, LONGEST_URL)})
     if _place(page) != before:
-        done.message += f" The page is at {page.url} now."
+        done.message += f" The page is at {clip(page.url, LONGEST_URL)} now."
         done.pages = True
         if page.unreachable is not None:
             reason = page.network.why_failed(page.unreachable) or "it cannot be reached"

@@ -15,11 +15,12 @@ KEPT = 1000
 """How many messages, and how many requests, of one page are remembered: the newest."""
 
 _TEXT = 10_000
-_URL = 2_000
+LONGEST_URL = 2_000
 _DIRECTIVE = re.compile(r"%[sdifoOc%]")
 
 
-def _clip(text: str, length: int) -> str:
+def clip(text: str, length: int) -> str:
+    """A text, or its beginning and how long it is."""
     return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"
 
 
@@ -46,9 +47,9 @@ class Console:
 
     def _add(self, kind: str, text: str, where: Json) -> None:
         self._last += 1
-        message: Json = {"id": self._last, "type": kind, "text": _clip(text, _TEXT)}
+        message: Json = {"id": self._last, "type": kind, "text": clip(text, _TEXT)}
         if where.get("url"):
-            message["url"] = _clip(str(where["url"]), _URL)
+            message["url"] = clip(str(where["url"]), LONGEST_URL)
             message["line"] = int(where.get("lineNumber", 0)) + 1
         self.messages.append(message)
 
@@ -90,14 +91,14 @@ class Network:
     def why_failed(self, url: str) -> str | None:
         """Why the newest request for a document at this address came to nothing."""
         for request in reversed(self.requests.values()):
-            if request["type"] == "document" and request["url"] == _clip(url, _URL):
+            if request["type"] == "document" and request["url"] == clip(url, LONGEST_URL):
                 return request.get("error")
         return None
 
     def status_of(self, url: str) -> int | None:
         """The HTTP status of the newest document from this address."""
         for request in reversed(self.requests.values()):
-            if request["type"] == "document" and request["url"] == _clip(url, _URL):
+            if request["type"] == "document" and request["url"] == clip(url, LONGEST_URL):
                 return request.get("status")
         return None
 
@@ -111,7 +112,7 @@ class Network:
         self.requests[self.last] = {
             "id": self.last,
             "method": method,
-            "url": _clip(url.partition("#")[0], _URL),
+            "url": clip(url.partition("#")[0], LONGEST_URL),
             "type": kind,
             "state": "pending",
         }
