@@ -84,7 +84,9 @@ async def closed(tx: Transaction, session: Row, now: datetime) -> None:
 
 async def change_plan(tx: Transaction, account_id: str, plan: Plan, now: datetime, subscription_id: str | None) -> None:
     """Put an account on another plan. What runs is charged by the old one until now, and metered by the new one."""
-    await standing(tx, account_id, now)
+    if (await standing(tx, account_id, now)).plan is plan:
+        await billing.set_plan(tx, account_id, plan.code, subscription_id)
+        return
     metered = await segments.close_account(tx, account_id, micros(now))
     await billing.set_plan(tx, account_id, plan.code, subscription_id)
     for session_id in metered | await sessions.running(tx, account_id):
