@@ -29,7 +29,8 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parent / "tests"))
 
 import images
-from chaser_emulator.clock import new_id
+from chaser_emulator import events
+from chaser_emulator.clock import Clock, new_id
 from chaser_emulator.server import running
 from chaser_emulator.settings import Settings
 from chaser_emulator.store import Store
@@ -51,7 +52,7 @@ Row = tuple[str, str, str]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--only", help="a word of the rows to measure: start, api, exec, files, terminals, browsers, memory"
+        "--only", help="a word of the rows to measure: start, api, exec, files, terminals, browsers, jobs, webhooks, …"
     )
     only = parser.parse_args().only
     table = Table("what", "measured", "compared with", title="chaser-emulator")
@@ -65,6 +66,9 @@ def main() -> None:
         ("terminals", terminals),
         ("browsers", browsers),
         ("disks", disks),
+        ("jobs", jobs),
+        ("webhooks", webhooks),
+        ("mcp", mcp),
         ("memory", memory),
     ):
         if only in (None, name):
@@ -147,7 +151,7 @@ def process_on(engine: str, **flags: str) -> Iterator[dict[str, Any]]:
                 if process.poll() is not None:
                     raise SystemExit("the emulator did not start")
                 time.sleep(0.01)
-            yield json.loads(ready.read_text())
+            yield json.loads(ready.read_text()) | {"data_dir": f"{folder}/data"}
         finally:
             process.terminate()
             process.wait()
@@ -523,6 +527,88 @@ def terminals() -> Iterator[Row]:
                 times.append(time.perf_counter() - began)
             text = f"p50 {median_ms(times):.1f} ms, p99 {sorted(times)[197] * 1000:.1f} ms"
             yield f"PTY echo of a key, {len(opened)} open, {engine}", text, ""
+
+
+def jobs() -> Iterator[Row]:
+    with process_on("local") as state:
+        headers = {"Authorization": f"Bearer {state['api_key']}"}
+        with httpx.Client(base_url=state["url"], headers=headers, timeout=60) as client:
+            client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "w"}).raise_for_status()
+            client.post("/v1/exec", json={"workspace": "w", "command": "true"}).raise_for_status()
+            body = {"kind": "sandbox.exec", "input": {"workspace": "w", "command": "echo hello"}}
+            times = []
+            for _ in range(50):
+                began = time.perf_counter()
+                path = f"/v1/jobs/{client.post('/v1/jobs', json=body).json()['id']}"
+                while client.get(path).json()["status"] in ("queued", "running"):
+                    pass
+                times.append(time.perf_counter() - began)
+            yield "job of echo, from POST to completed, local", f"{median_ms(times):.1f} ms", ""
+            began = time.perf_counter()
+            asyncio.run(_load(state, "POST", "/v1/jobs", body, connections=4, total=500))
+            while client.get("/v1/jobs", params={"status": "queued", "limit": 1}).json()["total"]:
+                time.sleep(0.01)
+            yield "500 such jobs, queued and run", f"{500 / (time.perf_counter() - began):.0f}/s", ""
+
+
+def webhooks() -> Iterator[Row]:
+    yield asyncio.run(_deliveries(10_000))
+
+
+async def _deliveries(count: int) -> Row:
+    came = 0
+    all_came = asyncio.Event()
+
+    async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal came
+        with contextlib.suppress(asyncio.IncompleteReadError, asyncio.CancelledError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+                await reader.readexactly(int(length))
+                writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+                came += 1
+                if came > count:
+                    all_came.set()
+        writer.close()
+
+    async with await asyncio.start_server(receive, "127.0.0.1") as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        with process_on("scripted") as state:
+            headers = {"Authorization": f"Bearer {state['api_key']}"}
+            async with httpx.AsyncClient(base_url=state["url"], headers=headers, timeout=60) as client:
+                (await client.post("/v1/webhooks", json={"url": url})).raise_for_status()
+                # Behind the emulator's back, so that all of them wait when it hears of the next.
+                store = await Store.open(Path(state["data_dir"]) / "chaser.db")
+                async with store.transaction() as tx:
+                    for number in range(count):
+                        await events.emit(tx, Clock(), state["account_id"], "job.queued", f"job-{number}", {})
+                await store.close()
+                began = time.perf_counter()
+                await client.post("/v1/workspaces", json={"session_type": "sandbox"})
+                await all_came.wait()
+                rate = count / (time.perf_counter() - began)
+    return f"{count:,} pending deliveries to one receiver", f"{rate:.0f}/s", ""
+
+
+def mcp() -> Iterator[Row]:
+    with process_on("local") as state:
+        headers = {"Authorization": f"Bearer {state['api_key']}"}
+        with httpx.Client(base_url=state["url"], headers=headers, timeout=60) as client:
+            session = client.post("/v1/sessions", json={"ephemeral": True}).json()["id"]
+            run = {"command": "echo hello"}
+            arguments = {"name": "terminal", "arguments": {"session_id": session, **run}}
+            request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": arguments}
+            by_rest, by_tool = [], []
+            for _ in range(100):
+                began = time.perf_counter()
+                client.post(f"/v1/sessions/{session}/exec", json=run).raise_for_status()
+                middle = time.perf_counter()
+                expect("hello" in client.post("/v1/mcp", json=request).text, "the tool failed")
+                by_rest.append(middle - began)
+                by_tool.append(time.perf_counter() - middle)
+            ratio = statistics.median(by_tool) / statistics.median(by_rest)
+            yield "tool terminal with echo, local", f"{median_ms(by_tool):.1f} ms", f"by REST, × {ratio:.2f}"
 
 
 def memory() -> Iterator[Row]:
