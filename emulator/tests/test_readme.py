@@ -72,6 +72,16 @@ def test_the_example_of_mcp_calls_a_tool(local: Running, tmp_path: Path) -> None
     assert server["args"][0] in commands.commands
 
 
+def test_the_example_of_the_clock_stops_and_moves_it(tmp_path: Path) -> None:
+    with emulator_on("scripted") as one:
+        example = block("sh", "/_emulator/clock").replace(ADDRESS, one.url)
+        done = subprocess.run(["bash", "-euc", example], capture_output=True, text=True, cwd=tmp_path, check=True)
+    first, second, third = (json.loads(text) for text in done.stdout.replace("}{", "}\n{").splitlines())
+    assert (first["mode"], second["mode"]) == ("real", "frozen")
+    assert third["now"].startswith("2026-03-02T12:00:00")
+    assert third["fired"] == []
+
+
 def test_its_make_targets_are_there_and_listed_by_make_help() -> None:
     named = re.findall(r"^make ([a-z]+)", block("sh", "make run"), re.M)
     assert named == ["run", "test"]
