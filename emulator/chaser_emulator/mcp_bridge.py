@@ -21,6 +21,7 @@ from chaser_emulator.whereabouts import NotRunningError
 
 FAILED: Final = -32603
 _LOOK_EVERY: Final = 0.2
+_IDLE: Final = 2.0  # seconds after which a connection is not used again: a server closes it soon after
 _TIMES: Final = httpx.Timeout(10.0, read=None, pool=None)  # a command may take an hour
 
 
@@ -59,7 +60,7 @@ class _Bridge:
         # Threads, as both may be files, which an event loop cannot wait for, or pipes that nobody moves on.
         threading.Thread(target=self._read, args=(loop, lines), name="stdin", daemon=True).start()
         threading.Thread(target=self._write, args=(loop,), name="stdout", daemon=True).start()
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=8)
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=8, keepalive_expiry=_IDLE)
         async with httpx.AsyncClient(timeout=_TIMES, limits=limits, trust_env=proxied) as client:
             relaying = asyncio.create_task(self._relay(client, lines))
             ending = asyncio.create_task(self._ended.wait())

@@ -14,7 +14,7 @@ from chaser_emulator.operations import Call, Reply, operation, refusal
 from chaser_emulator.pipeline import of_sandbox
 from chaser_emulator.sandbox import SandboxError
 from chaser_emulator.shapes import McpInitializeResult
-from chaser_emulator.tools import BadArguments, Result, Tool
+from chaser_emulator.tools import BadArguments, Result, Tool, shown
 
 NO_JSON, NO_REQUEST, NO_METHOD, BAD_PARAMS, FAILED = -32700, -32600, -32601, -32602, -32603
 
@@ -36,7 +36,9 @@ async def mcp_handler(call: Call) -> Reply | dict[str, Any]:
     # What a client settled on in the beginning. Those that are newer than this server ask it with theirs first.
     version = call.request.headers.get("mcp-protocol-version")
     if version is not None and not _VERSION.fullmatch(version):
-        raise invalid_field("", f"MCP-Protocol-Version {version!r} is no version; accepted are {', '.join(VERSIONS)}")
+        raise invalid_field(
+            "", f"MCP-Protocol-Version {shown(version)!r} is no version; accepted are {', '.join(VERSIONS)}"
+        )
     message = call.body
     if "id" not in message:
         return Reply(status=202)
@@ -51,11 +53,11 @@ async def mcp_handler(call: Call) -> Reply | dict[str, Any]:
         case "tools/list":
             if params.get("cursor") is not None:
                 return _error(call, BAD_PARAMS, "cursor: all tools are on one page, so there is none to go on from")
-            return _result(call, {"tools": [tool.shown() for tool in _tools(call).values()]})
+            return _result(call, {"tools": [tool.listed() for tool in _tools(call).values()]})
         case "tools/call":
             return await _call_tool(call, params)
     return _error(
-        call, NO_METHOD, f"there is no method {method}; there are initialize, ping, tools/list and tools/call"
+        call, NO_METHOD, f"there is no method {shown(method)}; there are initialize, ping, tools/list and tools/call"
     )
 
 
@@ -104,7 +106,7 @@ async def _call_tool(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     tool = _tools(call).get(name)
     if tool is None:
         return _error(
-            call, BAD_PARAMS, f"name: there is no tool {name!r}; terminal and browser are the ones to start with"
+            call, BAD_PARAMS, f"name: there is no tool {shown(name)!r}; terminal and browser are the ones to start with"
         )
     if not isinstance(sent, dict | None):
         return _error(call, BAD_PARAMS, f"arguments: must be an object, for {name}")

@@ -408,7 +408,7 @@ class Container:
         process, reply = await self._run(code)
         if reply[0] != "go":
             raise _folder_error(reply, path)
-        found = b""
+        found = bytearray()
         try:
             async with asyncio.timeout(self._patience):
                 async for chunk in process.output():
@@ -416,8 +416,8 @@ class Container:
                     if len(found) > _LISTED:
                         break
                 else:
-                    return listing.of_stat(found, limit, whole=True)
-            return listing.of_stat(found, limit, whole=False)
+                    return listing.of_stat(bytes(found), limit, whole=True)
+            return listing.of_stat(bytes(found), limit, whole=False)
         except TimeoutError as error:
             raise SandboxUnavailable(f"To list {path!r} takes too long.") from error
         finally:

@@ -10,6 +10,9 @@ from chaser_emulator.errors import ApiError
 from chaser_emulator.operations import Call
 from chaser_emulator.validation import Validator
 
+_TOLD = 20
+_SHOWN = 100
+
 
 @dataclass(frozen=True)
 class Result:
@@ -49,7 +52,7 @@ class Tool:
     run: Run
     twin: str | None = None
 
-    def shown(self) -> dict[str, Any]:
+    def listed(self) -> dict[str, Any]:
         """McpTool of the document."""
         return {
             "name": self.name,
@@ -85,4 +88,10 @@ def require_known(arguments: Mapping[str, Any], known: Mapping[str, Any]) -> Non
     """Raise BadArguments for arguments that a tool does not have: they are slips, and would do nothing."""
     if unknown := [name for name in arguments if name not in known]:
         accepted = ", ".join(known) if known else "none"
-        raise BadArguments([(name, f"is no argument of this tool; accepted are {accepted}") for name in unknown])
+        told = [(shown(name), f"is no argument of this tool; accepted are {accepted}") for name in unknown[:_TOLD]]
+        raise BadArguments(told)
+
+
+def shown(text: str) -> str:
+    """What somebody sent, short enough to be said back."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

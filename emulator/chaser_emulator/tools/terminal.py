@@ -41,7 +41,7 @@ def tool(spec: Spec, validator: Validator) -> Tool:
         sent = [name for name in _WHAT if name in arguments]
         if len(sent) != 1:
             what = f"there are {' and '.join(sent)}" if sent else "there is none"
-            raise BadArguments([((sent or _WHAT)[-1], f"exactly one of command, cmd and xml is needed; {what}")])
+            raise BadArguments([(sent[-1] if sent else "", f"exactly one of command, cmd and xml is needed; {what}")])
         hold(validator, node, arguments)
 
     return Tool(

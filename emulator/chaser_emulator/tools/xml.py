@@ -9,6 +9,8 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
+from chaser_emulator.tools import shown
+
 ACCEPTED = (
     '<read_file path="…" start_line="1" end_line="9"/>, <write_file path="…">text</write_file>, '
     '<apply_edit path="…"><search>…</search><replace>…</replace></apply_edit> '
@@ -107,14 +109,14 @@ class _Reader:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if not self._open:
             if name not in _ATTRIBUTES or name in _PARTS:
-                raise XmlError(f"<{name}> is no operation; accepted are {ACCEPTED}")
+                raise XmlError(f"<{shown(name)}> is no operation; accepted are {ACCEPTED}")
         elif self._open[-1].name != "apply_edit" or name not in _PARTS:
-            self._refuse_markup(f"<{name}>")
+            self._refuse_markup(f"<{shown(name)}>")
         elif name in self._open[-1].parts:
             raise XmlError(f"<apply_edit> has one <{name}>, not two")
         if unknown := [key for key in attributes if key not in _ATTRIBUTES[name]]:
             accepted = ", ".join(_ATTRIBUTES[name]) or "none"
-            raise XmlError(f"<{name}> has no attribute {unknown[0]}; accepted are {accepted}")
+            raise XmlError(f"<{name}> has no attribute {shown(unknown[0])}; accepted are {accepted}")
         element = _Element(name, attributes)
         if not self._open:
             self.root = element
@@ -138,7 +140,7 @@ class _Reader:
             self._refuse_markup("<!-- -->")
 
     def pi(self, target: str, _data: str | None = None) -> None:
-        raise XmlError(f"<?{target}?> is a processing instruction, which is not accepted")
+        raise XmlError(f"<?{shown(target)}?> is a processing instruction, which is not accepted")
 
     def close(self) -> None:
         pass
@@ -179,7 +181,7 @@ def _operation(element: _Element) -> FileOperation:
         case _:
             recursive = element.attributes.get("recursive", "false")
             if recursive not in ("true", "false"):
-                raise XmlError(f'recursive is "{recursive}"; true and false are accepted')
+                raise XmlError(f'recursive is "{shown(recursive)}"; true and false are accepted')
             return ListFiles(path, recursive == "true")
 
 
@@ -188,7 +190,7 @@ def _line(element: _Element, name: str) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 15 and int(text) >= 1):
-        raise XmlError(f'{name} is "{text[:40]}"; a line from 1 on is accepted')
+        raise XmlError(f'{name} is "{shown(text)}"; a line from 1 on is accepted')
     return int(text)
 
 
