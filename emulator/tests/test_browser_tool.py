@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from driven import Agent, site
 from emulators import emulator_on, http_of
 from people import ok, organization_of
 from requirements import require
+from test_browsers import chromium_of
 
 
 @pytest.fixture(scope="module")
@@ -303,15 +305,11 @@ def test_other_clients_of_the_browser_are_seen_and_not_disturbed(api: httpx.Clie
 
 
 def test_a_browser_that_dies_is_told_and_leaves_nothing(api: httpx.Client, url: str) -> None:
-    before = {process.pid for process in psutil.Process().children(recursive=True)}
+    before = set(chromium_of(os.getpid()))
     agent = Agent(api, ephemeral=True)
     agent.go(f"{url}/blank")
-    started = [one for one in psutil.Process().children(recursive=True) if one.pid not in before]
-    assert any("chrom" in one.name() for one in started)
-    main = next(
-        one for one in started if "chrom" in one.name() and not any("--type=" in word for word in one.cmdline())
-    )
-    main.kill()
+    started = [one for one in chromium_of(os.getpid()) if one not in before]
+    next(one for one in started if not any("--type=" in word for word in one.cmdline())).kill()
     deadline = time.monotonic() + 15
     while ok(api.get(f"/v1/sessions/{agent.target['session_id']}"))["status"] == "running":
         assert time.monotonic() < deadline

@@ -428,6 +428,24 @@ def test_what_is_wrong_with_a_function_is_told(agent: Agent, function: str, reas
     assert reason in agent.failed("evaluate_script", function=function)
 
 
+def test_what_no_text_can_hold_is_replaced(agent: Agent, url: str) -> None:
+    agent.go(f"{url}/blank")
+    half = "() => { document.title = 'a\\ud83d'; document.body.append('b\\udc00'); return 'c\\ud800' }"
+    assert agent.value(half) == "c\N{REPLACEMENT CHARACTER}"
+    shown = agent.do("take_snapshot")["snapshot"]
+    assert "a\N{REPLACEMENT CHARACTER}" in shown
+    assert "b\N{REPLACEMENT CHARACTER}" in shown
+    deep = "() => { let a = []; for (let i = 0; i < COUNT; i++) a = [a]; return a }"
+    for count in ("150", "900"):
+        assert "deep" in agent.failed("evaluate_script", function=deep.replace("COUNT", count))
+
+
+def test_a_long_address_is_shown_in_short(agent: Agent) -> None:
+    told = agent.call("navigate_page", url=f"data:text/html,<title>Long</title>{'x' * 100_000}")
+    assert len(told["content"][0]["text"]) < 10_000
+    assert agent.title == "Long"
+
+
 def test_a_function_that_does_not_end_is_stopped_and_the_page_lives_on(agent: Agent, url: str) -> None:
     agent.go(f"{url}/blank")
     told = agent.failed("evaluate_script", function="() => { for (;;); }", timeout=300)
