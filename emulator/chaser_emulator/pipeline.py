@@ -21,6 +21,7 @@ from chaser_emulator.clock import new_request_id
 from chaser_emulator.errors import ApiError, Problem, invalid
 from chaser_emulator.operations import Call, Handler, Refusal, Reply, Upgrade
 from chaser_emulator.paths import decode_segment
+from chaser_emulator.sandbox_refusals import of_sandbox
 from chaser_emulator.spec import Operation, Spec
 from chaser_emulator.urls import base_url
 from chaser_emulator.validation import Validator, parse_json
@@ -359,23 +360,3 @@ def _internal_error() -> ApiError:
 def _fail(operation: Operation, broken: str) -> NoReturn:
     _log.error("%s: the reply breaks the document: %s", operation.id, broken)
     raise _internal_error()
-
-
-def of_sandbox(error: sandbox.SandboxError) -> ApiError:
-    """What an engine raises, as the API says it."""
-    text = str(error)
-    match error:
-        case sandbox.SandboxGone():
-            return ApiError("not_running", text)
-        case sandbox.UnknownDirectory():
-            return invalid([Problem("body", "/cwd", text)])
-        case sandbox.UnknownUser():
-            return invalid([Problem("body", "/user", text)])
-        case sandbox.PathNotFound():
-            return ApiError("not_found", text)
-        case sandbox.BadPath() | sandbox.NotAFile() | sandbox.NotAFolder() | sandbox.NotWritable():
-            return ApiError("invalid_request", text)
-        case sandbox.DiskFull():
-            return ApiError("storage_limit_exceeded", text)
-        case _:
-            return ApiError("sandbox_unavailable", text)

@@ -11,8 +11,8 @@ from chaser_emulator import admission
 from chaser_emulator.attention import until_left
 from chaser_emulator.errors import ApiError, invalid_field
 from chaser_emulator.operations import Call, Reply, operation, refusal
-from chaser_emulator.pipeline import of_sandbox
 from chaser_emulator.sandbox import SandboxError
+from chaser_emulator.sandbox_refusals import of_sandbox
 from chaser_emulator.shapes import McpInitializeResult
 from chaser_emulator.tools import BadArguments, Result, Tool, shown
 
