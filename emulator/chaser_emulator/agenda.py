@@ -163,35 +163,60 @@ class Agenda:
         Answers what happened. What was started is waited for, up to `PATIENCE` seconds each time, so that what follows
         from it falls due in its turn.
         """
-        fired: list[Fired] = []
         async with self._performing:
-            idle: set[Duty] = set()
-            while True:
-                if self._under_way:
-                    await asyncio.wait(set(self._under_way), timeout=PATIENCE)
-                moments = [
-                    (moment, duty) for duty in self._duties if duty not in idle and (moment := await duty.next())
-                ]
-                due = [(moment, duty) for moment, duty in moments if moment <= to]
-                if not due:
-                    break
-                moment, duty = min(due, key=lambda one: one[0])
-                self._clock.move(moment)
-                started = await duty.perform()
-                if not started:
-                    again = await duty.next()
-                    if again is not None and again <= moment:
-                        # It says that something is due and finds nothing to do: nothing but another change can help.
-                        idle.add(duty)
-                    continue
-                idle.clear()
-                fired += [one.fired for one in started]
-                tasks: list[asyncio.Task[Any]] = [one.done for one in started if one.done is not None]
-                if tasks:
-                    done, _ = await asyncio.wait(tasks, timeout=PATIENCE)
-                    for task in tasks:
-                        if task in done and not task.cancelled() and task.exception() is None:
-                            fired += task.result() or []
-            self._clock.move(to)
-        await self.settle()
+            try:
+                return await self._advance(to)
+            finally:
+                await self.settle()
+
+    async def _advance(self, to: datetime) -> list[Fired]:
+        fired: list[Fired] = []
+        idle: set[Duty] = set()
+        while True:
+            fired += await self._stand_still(set(self._under_way))
+            moments = [(moment, duty) for duty in self._duties if duty not in idle and (moment := await duty.next())]
+            due = [(moment, duty) for moment, duty in moments if moment <= to]
+            if not due:
+                break
+            moment, duty = min(due, key=lambda one: one[0])
+            self._clock.move(moment)
+            started = await duty.perform()
+            if not started:
+                again = await duty.next()
+                if again is not None and again <= moment:
+                    # It says that something is due and finds nothing to do: nothing but another change can help.
+                    idle.add(duty)
+                continue
+            idle.clear()
+            fired += [one.fired for one in started]
+            fired += await self._stand_still({one.done for one in started if one.done is not None})
+        self._clock.move(to)
+        return fired
+
+    async def _stand_still(self, tasks: set[asyncio.Task[Any]]) -> list[Fired]:
+        """Let what was started come to its end with the clock where it is, for up to `PATIENCE` seconds.
+
+        What falls due meanwhile is started as well, so that nobody waits for the slowest. Answers what that was.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + PATIENCE
+        fired: list[Fired] = []
+        while tasks and (left := end - loop.time()) > 0:
+            self._changed.clear()
+            change = asyncio.create_task(self._changed.wait())
+            try:
+                done, _ = await asyncio.wait({*tasks, change}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                change.cancel()
+            for task in tasks & done:
+                if not task.cancelled() and task.exception() is None:
+                    fired += task.result() or []
+            tasks -= done
+            stale, self._stale = self._stale, set()
+            for duty in stale:
+                moment = await duty.next()
+                if moment is not None and moment <= self._clock.now():
+                    started = await duty.perform()
+                    fired += [one.fired for one in started]
+                    tasks |= {one.done for one in started if one.done is not None}
         return fired

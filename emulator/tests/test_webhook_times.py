@@ -107,6 +107,26 @@ def test_what_follows_from_an_attempt_that_is_under_way_is_not_missed_by_a_moved
         assert (delivery["status"], delivery["attempts"]) == ("delivered", 2)
 
 
+def test_a_receiver_that_hangs_holds_up_nobody_while_the_clock_is_moved(
+    emulator: Running, client: httpx.Client
+) -> None:
+    freeze(client)
+    with receiving() as slow, receiving() as fast, hooked(client, slow.url) as stuck, hooked(client, fast.url):
+        slow.then = [answer(500)]
+        slow.usual = hang
+        workspace(client)
+        until(lambda: stuck.deliveries()[0]["attempts"] == 1)
+        moving = threading.Thread(target=advance, args=(client, 5))
+        moving.start()
+        slow.wait(2)
+        with http_of(emulator) as other:
+            made = workspace(other)
+        # It comes while the other receiver is still waited for, or this would not have been the third attempt there.
+        until(lambda: any(got.event["resource_id"] == made for got in fast.got))
+        assert [one["attempts"] for one in stuck.deliveries()] == [1, 0]
+        moving.join()
+
+
 def test_a_moved_clock_lists_each_attempt_of_a_queue(client: httpx.Client) -> None:
     freeze(client)
     with receiving() as receiver, hooked(client, receiver.url) as hook:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from chaser_emulator.clock import new_id
 from chaser_emulator.store import Reader, Row, Transaction
@@ -98,7 +98,7 @@ async def record(tx: Transaction, attempts: Sequence[Attempt]) -> None:
                updated_at = json_extract(ended.value, '$.updated_at')
            FROM json_each(?) AS ended
            WHERE sequence = json_extract(ended.value, '$.sequence') AND status = 'pending'""",
-        json.dumps([asdict(attempt) for attempt in attempts]),
+        json.dumps([vars(attempt) for attempt in attempts]),
     )
 
 

@@ -143,10 +143,11 @@ class Delivering:
 
     async def _startable(self) -> list[Row]:
         """What is next of each queue that nobody sees to, of hooks with a free hand, earliest first."""
-        free = [hook.id for hook in self._hooks.values() if len(hook.busy) < _HANDS]
+        # Looked at before rows are: one that is in hand now may be over when they are here, and they may not know it.
+        busy = {hook.id: frozenset(hook.busy) for hook in self._hooks.values() if len(hook.busy) < _HANDS}
         # Twice as many as can be in hand: those that are may be among them.
-        found = await deliveries.candidates(self._store, free, 2 * _HANDS) if free else []
-        return [row for row in found if _queue(row) not in self._hooks[row["webhook_id"]].busy]
+        found = await deliveries.candidates(self._store, list(busy), 2 * _HANDS) if busy else []
+        return [row for row in found if _queue(row) not in busy[row["webhook_id"]]]
 
     # Sending
 

@@ -11,6 +11,9 @@ from chaser_emulator.store.deliveries import Attempt
 
 _log = logging.getLogger(__name__)
 
+_GATHERING = 0.005
+"""Seconds that the first one waits for others: a transaction for each takes longer than the attempts themselves."""
+
 _PAUSE = 1.0
 """Seconds before what could not be written is written again."""
 
@@ -40,6 +43,7 @@ class Recording:
 
     async def _write(self) -> None:
         while self._waiting:
+            await asyncio.sleep(_GATHERING)
             batch, self._waiting = self._waiting, []
             await self._to_the_end([attempt for attempt, _ in batch])
             for _, written in batch:
