@@ -150,6 +150,21 @@ def test_steps_of_other_kinds_and_skipped_ones_are_told(client: httpx.Client) ->
     assert (gone["error"], "result" in gone) == ("there is no workspace 'nothing' in this account", False)
 
 
+def test_the_time_of_a_step_is_up_whatever_its_kind(client: httpx.Client) -> None:
+    workspace(client, "w")
+    steps: list[Json] = [{"name": "none", "command": "sleep 300", "timeout_ms": 0}]
+    job = done(client, "pipeline.run", {"workspace": "w", "steps": steps})
+    assert job["error"] == "step none: command timed out after 0 ms"
+    steps = [{"kind": "session.bulk_terminate", "input": {"all": True, "force": True}, "timeout_ms": 0}]
+    job = done(client, "pipeline.run", {"workspace": "w", "steps": steps})
+    assert job["error"] == "step 1: it took longer than 0 ms"
+    [step] = job["result"]["steps"]
+    assert (step["status"], step["error"], "result" in step) == ("failed", "it took longer than 0 ms", False)
+    given = {"command": "sleep 300", "timeout_ms": 50}
+    job = done(client, "pipeline.run", {"workspace": "w", "steps": [{"input": given, "timeout_ms": 60_000}]})
+    assert job["error"] == "step 1: command timed out after 50 ms"
+
+
 @pytest.mark.parametrize(
     ("body", "code", "field"),
     [
