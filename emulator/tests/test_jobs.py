@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -372,6 +375,20 @@ def test_a_job_with_a_time_waits_for_it_on_the_emulators_clock() -> None:
             ended = get(client, job)
             assert ended["status"] == "completed"
             assert timedelta() <= moment(ended["updated_at"]) - start - timedelta(hours=hours) < timedelta(seconds=1)
+
+
+def test_a_job_that_fell_due_while_nobody_was_there_runs_at_the_start(tmp_path: Path) -> None:
+    start = "2026-03-01T12:00:00Z"
+    with emulator_on("scripted", data_dir=tmp_path) as emulator, http_of(emulator) as client:
+        ok(client.post("/_emulator/clock", json={"mode": "frozen", "at": start}))
+        job = queue(client, "sandbox.exec", ECHO, run_at="2026-03-01T13:00:00Z")
+        # Frozen, it would stand where it was at the next start; going, it is hours after the job's moment by then.
+        with closing(sqlite3.connect(tmp_path / "chaser.db")) as store:
+            assert store.execute("DELETE FROM facts WHERE name = 'clock'").rowcount == 1
+            store.commit()
+    with emulator_on("scripted", data_dir=tmp_path) as emulator, http_of(emulator) as client:
+        assert final(client, job)["status"] == "completed"
+        assert told(emulator, job) == ["job.queued", "job.started", "job.completed"]
 
 
 def test_a_clock_that_is_set_back_holds_no_job_that_has_no_time() -> None:
