@@ -240,6 +240,14 @@ def test_wrong_arguments_are_an_error_that_names_them(
     assert all(one["pointer"].startswith("/params/arguments") for one in error["data"]["details"])
 
 
+def test_a_whole_number_is_an_integer_however_it_is_written(client: httpx.Client) -> None:
+    body = '{"jsonrpc":"2.0","id":1.0,"method":"tools/call","params":{"name":"chaser_list_sessions","arguments":%s}}'
+    for arguments in ('{"limit": 5.0}', '{"limit": 5e0, "offset": 0.0}'):
+        answer = client.post(MCP, content=body % arguments, headers={"Content-Type": "application/json"})
+        assert (ok(answer)["id"], ok(answer)["result"]["isError"]) == (1, False)
+    assert "limit" in wrong(client, "chaser_list_sessions", limit=5.5)["message"]
+
+
 def test_null_is_no_argument_except_where_it_says_something(client: httpx.Client) -> None:
     name = done(client, "chaser_create_workspace", session_type="sandbox", name=None, image=None)["name"]
     found = done(client, "chaser_rename_workspace", workspace=name, name=None)

@@ -226,7 +226,7 @@ def _run(twin: Twin, operation: Operation, validator: Validator, fields: frozens
 
     async def run(call: Call, arguments: Mapping[str, Any]) -> Result:
         path = {parameter: arguments[name] for name, parameter in twin.path.items()}
-        query = {name: arguments[name] for name in queries if name in arguments}
+        query = {name: _whole(arguments[name]) for name in queries if name in arguments}
         body: dict[str, Any] = {name: arguments[name] for name in fields if name in arguments} | dict(twin.fixed)
         named = await _workspace_id(call, arguments) if twin.operation == "delete-workspace" else None
         try:
@@ -242,6 +242,11 @@ def _run(twin: Twin, operation: Operation, validator: Validator, fields: frozens
         return Result(twin.answer(arguments, answer) if twin.answer is not None else answer)
 
     return run
+
+
+def _whole(value: Any) -> Any:
+    """A number as a query has it: 5.0 is an integer in JSON, and none in an address."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 async def _workspace_id(call: Call, arguments: Mapping[str, Any]) -> str:
