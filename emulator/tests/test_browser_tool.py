@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import images
 import jsonschema_rs
 import psutil
 import pytest
@@ -19,6 +20,7 @@ from chaser_emulator.server import Running
 from driven import Agent, site
 from emulators import emulator_on, http_of
 from people import ok, organization_of
+from playwright.sync_api import sync_playwright
 from requirements import require
 from test_browsers import chromium_of
 
@@ -115,6 +117,13 @@ def test_who_names_none_goes_on_in_their_own(local: Running, api: httpx.Client, 
         stranger.do("list_pages")
         assert stranger.target != fresh.target
         ok(organization.owner.post("/v1/sessions/bulk-terminate", json={"all": True, "force": True}))
+
+
+def test_two_calls_at_once_that_name_none_start_one(api: httpx.Client) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda agent: agent.call("list_pages"), [Agent(api), Agent(api)])
+    assert one["structuredContent"]["session_id"] == other["structuredContent"]["session_id"]
+    assert len(live(api)) == 1
 
 
 def test_the_session_of_an_answer_that_failed_can_be_used_again(api: httpx.Client, url: str) -> None:
@@ -302,6 +311,29 @@ def test_other_clients_of_the_browser_are_seen_and_not_disturbed(api: httpx.Clie
     ok(api.put(f"/v1/sessions/{agent.target['session_id']}/json/new?{url}/list"))
     assert [page["url"] for page in agent.pages()] == [f"{url}/blank", f"{url}/list"]
     assert agent.title == "Blank"
+
+
+def test_dialogs_of_other_clients_are_left_to_them_between_calls(api: httpx.Client, url: str) -> None:
+    agent = Agent(api, ephemeral=True)
+    agent.go(f"{url}/blank")
+    control = ok(api.get(f"/v1/sessions/{agent.target['session_id']}"))["endpoints"]["control"]
+    with sync_playwright() as playwright:
+        there = playwright.chromium.connect_over_cdp(control)
+        page = there.contexts[0].pages[0]
+        page.on("dialog", lambda dialog: dialog.dismiss())
+        assert page.evaluate("confirm('sure?')") is False
+        there.close()
+    assert "dialogs" not in agent.do("take_snapshot")
+
+
+def test_a_browser_in_a_container_is_driven_as_any_other() -> None:
+    require("docker")
+    with emulator_on("docker", image=images.chromium()) as one, http_of(one) as client:
+        agent = Agent(client, ephemeral=True)
+        agent.go("data:text/html,<title>Inside</title><button onclick='document.title = confirm(1)'>Ask</button>")
+        assert agent.click('button "Ask"')["dialogs"][0]["type"] == "confirm"
+        assert agent.title == "true"
+        assert agent.call("take_screenshot")["content"][1]["mimeType"] == "image/png"
 
 
 def test_a_browser_that_dies_is_told_and_leaves_nothing(api: httpx.Client, url: str) -> None:

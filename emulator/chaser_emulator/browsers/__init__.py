@@ -54,6 +54,14 @@ class Browser:
             await drive.close()
 
 
+@dataclass
+class OnDemand:
+    """The session that was started last for a caller who named none."""
+
+    session_id: str | None = None
+    starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 Ended = Callable[[str | None], Awaitable[None]]
 """Told of a browser that ended by itself, and what went wrong (None: a client asked it to close)."""
 
@@ -67,8 +75,8 @@ class Browsers:
         self._running: dict[str, Browser] = {}
         self._relays: dict[str, relay.Relay] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.on_demand: dict[tuple[str, str], str] = {}
-        """The session that was started last for a caller (account, principal) who named none."""
+        self.on_demand: dict[tuple[str, str], OnDemand] = {}
+        """By caller: account, and principal in it."""
 
     def get(self, session_id: str) -> Browser | None:
         return self._running.get(session_id)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chaser_emulator import lookup
-from chaser_emulator.browsers import refusals, visits
+from chaser_emulator.browsers import OnDemand, refusals, visits
 from chaser_emulator.browsers.devtools import Json
 from chaser_emulator.browsers.driving import NotDone, table
 from chaser_emulator.browsers.driving.drive import Drive, turn
@@ -211,16 +211,17 @@ async def _session(call: Call, arguments: Mapping[str, Any]) -> Row:
         if found is not None and found["session_type"] != "browser":
             raise invalid_field("/workspace", f"{selector!r} is for {found['session_type']} sessions, not for browsers")
         return await _started(call, {"workspace": selector})
-    caller = (call.account.id, call.principal.id)
-    known = call.world.browsers.on_demand
-    if not arguments.get("ephemeral") and (last := known.get(caller)) is not None:
-        old = await sessions.get_in(call.store, call.account.id, last)
-        if old is not None and old["status"] in (STARTING, RUNNING) and not call.world.lifecycle.expired(old):
-            return old
-        known.pop(caller, None)
-    row = await _started(call, {"ephemeral": True})
-    known[caller] = row["id"]
-    return row
+    mine = call.world.browsers.on_demand.setdefault((call.account.id, call.principal.id), OnDemand())
+    if arguments.get("ephemeral"):
+        row = await _started(call, {"ephemeral": True})
+        mine.session_id = row["id"]
+        return row
+    async with mine.starting:
+        last = None if mine.session_id is None else await sessions.get_in(call.store, call.account.id, mine.session_id)
+        if last is None or last["status"] not in (STARTING, RUNNING) or call.world.lifecycle.expired(last):
+            last = await _started(call, {"ephemeral": True})
+            mine.session_id = last["id"]
+        return last
 
 
 async def _started(call: Call, body: Json) -> Row:

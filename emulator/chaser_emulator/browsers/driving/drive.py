@@ -169,4 +169,9 @@ async def turn(browser: Browser) -> AsyncIterator[Drive]:
                 raise
         for page in drive.pages:
             page.answered = 0
-        yield drive
+            page.acted_on = True
+        try:
+            yield drive
+        finally:
+            for page in drive.pages:
+                page.acted_on = False

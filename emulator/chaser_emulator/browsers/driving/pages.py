@@ -23,6 +23,7 @@ DIALOGS = 100
 """How many dialogs of a page are answered for one tool. One that goes on has to be killed: it hears nothing else."""
 
 _KEPT = 50
+_COURTESY = 1.0
 _BUSY = 2.0
 """Seconds for a page that has already been silent for longer."""
 
@@ -93,6 +94,7 @@ class Page:
         self.answered = 0
         self.asking = False
         self.leave_dialogs = False
+        self.acted_on = True
         self.closed = False
         self.busy = False
         self._worlds: dict[tuple[str, str], int] = {}
@@ -289,6 +291,11 @@ class Page:
         answer: Json = {"accept": True}
         if kind == "prompt":
             answer["promptText"] = str(params.get("defaultPrompt", ""))
+        if not self.acted_on:
+            # It may be the affair of somebody else who drives this browser, and who hears of it just now.
+            await asyncio.sleep(_COURTESY)
+            if not self.asking:
+                return
         self.answered += 1
         with contextlib.suppress(Failed):
             if self.answered >= DIALOGS:
