@@ -176,8 +176,17 @@ class Agent:
         assert told in result["content"][0]["text"]
         return told
 
+    def wrong(self, tool: str, /, **arguments: Any) -> str:
+        """What is said of arguments that no browser could take: an error of JSON-RPC."""
+        params = {"name": "browser", "arguments": {**self.target, "tool": tool, "arguments": arguments}}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        error = ok(self.client.post("/v1/mcp", json=message))["error"]
+        assert error["code"] == -32602, error
+        told: str = error["message"]
+        return told
+
     def refused(self, tool: str, /, **arguments: Any) -> str:
-        """What is said of arguments that must have been refused."""
+        """What is said of arguments that must have been refused as things are in the browser."""
         result = self.call(tool, **arguments)
         assert result["isError"], result
         assert "structuredContent" not in result

@@ -10,17 +10,20 @@ from typing import Any
 from chaser_emulator import lookup
 from chaser_emulator.browsers import OnDemand, refusals, visits
 from chaser_emulator.browsers.devtools import Json
-from chaser_emulator.browsers.driving import NotDone, table
+from chaser_emulator.browsers.driving import NotDone, settling, table
 from chaser_emulator.browsers.driving.drive import Drive, turn
 from chaser_emulator.browsers.driving.tools import Done
-from chaser_emulator.errors import ApiError, invalid_field
+from chaser_emulator.errors import ApiError
 from chaser_emulator.operations import Call
 from chaser_emulator.store import Row, sessions, workspaces
 from chaser_emulator.store.sessions import FAILED, RUNNING, STARTING
-from chaser_emulator.tools import Result
+from chaser_emulator.tools import BadArguments, Result
 
 _SPARE = 60.0
 """Seconds beside its own timeout after which a tool is given up that waits for something unheard of."""
+
+_POPUP = 1.0
+"""Seconds that a page that has opened by itself gets, to be told as what it is."""
 
 _PAGE = {
     "type": "object",
@@ -114,15 +117,14 @@ async def browser(call: Call, arguments: Mapping[str, Any]) -> Result:
     """Do something in a browser, which is started where there is none (M11).
 
     `session_id` goes before `workspace` and `ephemeral`. With none of them it is the browser that was last started for
-    this caller without a workspace, as long as it runs. Raises ApiError for arguments that a tool does not take, before
-    anything is started for them, and for a browser that cannot be had.
+    this caller without a workspace, as long as it runs. Raises BadArguments for what a tool does not take, before
+    anything is started for it, and ApiError for a browser that cannot be had, or an argument that is out of date.
     """
     tool = arguments["tool"]
     # Null is how some programs say that there is no such argument.
     given = {name: value for name, value in (arguments.get("arguments") or {}).items() if value is not None}
-    if tool not in table.TOOLS:
-        raise invalid_field("/tool", f"is no tool for browsers; there are {', '.join(table.TOOLS)}")
-    table.check(tool, given)
+    if wrong := table.problems(tool, given):
+        raise BadArguments([(f"arguments/{name}", says) for name, says in wrong])
     row = await _session(call, arguments)
     visit = await visits.visit(call.world, row, call.base_url)
     with call.world.lifecycle.lease(row["id"]):
@@ -140,12 +142,17 @@ async def _perform(drive: Drive, row: Row, tool: str, given: Mapping[str, Any]) 
     failed = False
     try:
         done = await table.TOOLS[tool].run(drive, given)
+        for page in drive.pages:
+            if page.target not in before:
+                await settling.settle(page, page.mark(), longest=_POPUP)
     except NotDone as error:
         text = str(error)
         done, failed = Done(f"{text[:1].upper()}{text[1:]}."), True
     finally:
         for page in drive.pages:
             await page.sweep()
+    if ignored := table.unknown(tool, given):
+        done.message += f" Not known here, and ignored: {', '.join(one[:100] for one in ignored[:20])}."
     if done.pages or {page.target for page in drive.pages} != before:
         try:
             done.told["pages"] = pages = await drive.listed()
@@ -209,7 +216,8 @@ async def _session(call: Call, arguments: Mapping[str, Any]) -> Row:
     if (selector := arguments.get("workspace")) is not None:
         found = await workspaces.find(call.store, call.account.id, selector)
         if found is not None and found["session_type"] != "browser":
-            raise invalid_field("/workspace", f"{selector!r} is for {found['session_type']} sessions, not for browsers")
+            kind = found["session_type"]
+            raise ApiError("invalid_request", f"workspace: {selector!r} is for {kind} sessions, not for browsers")
         return await _started(call, {"workspace": selector})
     mine = call.world.browsers.on_demand.setdefault((call.account.id, call.principal.id), OnDemand())
     if arguments.get("ephemeral"):

@@ -14,7 +14,6 @@ from chaser_emulator.browsers.devtools import Json
 from chaser_emulator.browsers.driving import keys, tools
 from chaser_emulator.browsers.driving.drive import Drive
 from chaser_emulator.browsers.driving.tools import Done
-from chaser_emulator.errors import Problem, invalid
 from chaser_emulator.explain import explain, pointer_of
 
 LONGEST_MS = 300_000
@@ -171,47 +170,53 @@ def _compiled(name: str) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(TOOLS[name].schema)
 
 
-def check(name: str, arguments: Mapping[str, Any]) -> None:
-    """Raise ApiError `invalid_request`, which names the argument, unless a tool takes these. Others are ignored."""
-    problems = []
+def problems(name: str, arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is wrong with the arguments of a tool whatever its browser shows: pairs of an argument, and a clause."""
+    found = []
     for error in _compiled(name).iter_errors(dict(arguments)):
-        pointer, says = pointer_of(error), explain(error)
+        pointer, says = pointer_of(error).lstrip("/"), explain(error)
         if not pointer:
-            pointer, says = "/pageIdx", "is required, the number of a page in list_pages"
-        problems.append(Problem("body", f"/arguments{pointer}", f"{says}, for {name}"))
-    if not problems and name == "navigate_page":
-        problems += _navigation(arguments)
-    if not problems and name == "take_screenshot" and "uid" in arguments and arguments.get("fullPage"):
-        problems.append(Problem("body", "/arguments/fullPage", "does not go with uid; send one of them"))
-    if not problems and "url" in arguments:
-        problems += _address(arguments["url"].strip())
-    if not problems and name == "press_key":
-        problems += _key(arguments["key"])
-    if problems:
-        raise invalid(problems)
+            pointer, says = "pageIdx", "is required, the number of a page in list_pages"
+        found.append((pointer, f"{says}, for {name}"))
+    if found:
+        return found
+    if name == "navigate_page":
+        found += _navigation(arguments)
+    if name == "take_screenshot" and "uid" in arguments and arguments.get("fullPage"):
+        found.append(("fullPage", "does not go with uid; send one of them"))
+    if "url" in arguments:
+        found += _address(arguments["url"].strip())
+    if name == "press_key":
+        found += _key(arguments["key"])
+    return found
 
 
-def _address(url: str) -> list[Problem]:
+def unknown(name: str, arguments: Mapping[str, Any]) -> list[str]:
+    """Arguments that a tool does not have. Newer versions of chrome-devtools-mcp may, so they are no mistake."""
+    return [one for one in arguments if one not in TOOLS[name].schema["properties"]]
+
+
+def _address(url: str) -> list[tuple[str, str]]:
     if not _ADDRESS.match(url):
-        return [Problem("body", "/arguments/url", "has no scheme; write an address such as https://example.com")]
+        return [("url", "has no scheme; write an address such as https://example.com")]
     if url.lower().startswith("javascript:"):
-        return [Problem("body", "/arguments/url", "is a script; run it with evaluate_script")]
+        return [("url", "is a script; run it with evaluate_script")]
     return []
 
 
-def _key(combination: str) -> list[Problem]:
+def _key(combination: str) -> list[tuple[str, str]]:
     try:
         keys.parse(combination)
     except keys.NoSuchKey as error:
         says = f"names no key: {str(error)!r}; write a key such as Enter, Tab, a or F5, or several as Control+Shift+A"
-        return [Problem("body", "/arguments/key", says)]
+        return [("key", says)]
     return []
 
 
-def _navigation(arguments: Mapping[str, Any]) -> list[Problem]:
+def _navigation(arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
     kind = arguments.get("type")
     if kind in (None, "url") and "url" not in arguments:
-        return [Problem("body", "/arguments/url", "is required, unless type is back, forward or reload")]
+        return [("url", "is required, unless type is back, forward or reload")]
     if kind not in (None, "url") and "url" in arguments:
-        return [Problem("body", "/arguments/url", f"does not go with type {kind}; send one of them")]
+        return [("url", f"does not go with type {kind}; send one of them")]
     return []

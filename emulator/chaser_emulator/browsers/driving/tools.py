@@ -12,7 +12,7 @@ from chaser_emulator.browsers.driving import NotDone, acting, keys, looking, out
 from chaser_emulator.browsers.driving.drive import Drive
 from chaser_emulator.browsers.driving.pages import Node, Page
 from chaser_emulator.browsers.driving.watching import LONGEST_URL, clip, page_of
-from chaser_emulator.errors import invalid_field
+from chaser_emulator.errors import ApiError
 
 NAVIGATION_MS = 10_000
 SCRIPT_MS = 15_000
@@ -40,6 +40,13 @@ class Done:
     """Base64, and its media type."""
     pages: bool = False
     """Whether to list the pages below."""
+
+
+def refused(argument: str, says: str) -> ApiError:
+    """What is wrong with an argument as things are in the browser."""
+    where = f"arguments/{argument}"
+    details = [{"in": "body", "pointer": f"/params/arguments/{where}", "message": says}]
+    return ApiError("invalid_request", f"{where}: {says}", details=details)
 
 
 def _seconds(arguments: Mapping[str, Any], default: int) -> float:
@@ -151,7 +158,7 @@ async def press_key(drive: Drive, arguments: Mapping[str, Any]) -> Done:
 async def evaluate_script(drive: Drive, arguments: Mapping[str, Any]) -> Done:
     page = await drive.current()
     uids = [one if isinstance(one, str) else one["uid"] for one in arguments.get("args") or []]
-    nodes = [_node(drive, page, uid, f"/arguments/args/{index}/uid") for index, uid in enumerate(uids)]
+    nodes = [_node(drive, page, uid, f"args/{index}/uid") for index, uid in enumerate(uids)]
     mark, before = page.mark(), _place(page)
     value = await looking.evaluate(page, arguments["function"], nodes, _seconds(arguments, SCRIPT_MS))
     await settling.settle(page, mark)
@@ -203,21 +210,19 @@ def _page(drive: Drive, arguments: Mapping[str, Any]) -> tuple[int, Page]:
     index = arguments[name]
     page = drive.at(index)
     if page is None:
-        raise invalid_field(f"/arguments/{name}", f"is no open page; there are 0 to {len(drive.pages) - 1}")
+        raise refused(name, f"is no open page; there are 0 to {len(drive.pages) - 1}")
     return index, page
 
 
-def _node(drive: Drive, page: Page, uid: str, pointer: str = "/arguments/uid") -> Node:
+def _node(drive: Drive, page: Page, uid: str, pointer: str = "uid") -> Node:
     node = page.nodes.get(uid)
     if node is not None:
         return node
     for number, other in enumerate(drive.pages):
         if uid in other.nodes:
-            raise invalid_field(
-                pointer, f"is of page {number}, which is not selected; select it with select_page first"
-            )
+            raise refused(pointer, f"is of page {number}, which is not selected; select it with select_page first")
     stale = "is stale: it is not of the newest snapshot of this page" if uid[:1].isdigit() else "is no uid"
-    raise invalid_field(pointer, f"{uid!r} {stale}; take a new snapshot with take_snapshot")
+    raise refused(pointer, f"{uid!r} {stale}; take a new snapshot with take_snapshot")
 
 
 async def _target(drive: Drive, arguments: Mapping[str, Any]) -> tuple[Page, Node]:
