@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 
 from chaser_emulator.browsers.devtools import Json, Refused
@@ -119,8 +120,13 @@ async def loaded(page: Page, left: float, seconds: float) -> None:
 
 
 async def settle(page: Page, mark: Mark, *, longest: float = _LONGEST) -> None:
-    """Wait for what has been set off since `mark`: another page, answers that scripts wait for, changes. Never fails
-    for a page that does not come to rest."""
+    """Wait for what has been set off since `mark`: another page, answers that scripts wait for, changes. Never fails,
+    be it that the page does not come to rest, or that it ends."""
+    with contextlib.suppress(NotDone):
+        await _settle(page, mark, longest)
+
+
+async def _settle(page: Page, mark: Mark, longest: float) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + longest
     while not page.closed and not page.crashed:
