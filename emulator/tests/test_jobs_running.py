@@ -16,8 +16,10 @@ from emulators import REAL, EngineChoice, emulator_on, http_of
 from people import ok, refused
 from queues import Json, count, done, final, get, queue, runs, told, workspace
 from strangers import ask, stranger
-from test_crash import server
+from test_crash import engine, server
 from test_exec import until
+
+__all__ = ["engine"]
 
 NO_LIMITS = Limits(enabled=False)
 
@@ -146,7 +148,6 @@ def test_many_retries_at_once_queue_the_job_once(emulator: Running, client: http
     assert told(emulator, job) == ["job.queued", "job.started", "job.failed"] * (1 + queued)
 
 
-@pytest.mark.parametrize("engine", REAL)
 def test_an_orderly_stop_fails_what_runs_and_keeps_what_waits(tmp_path: Path, engine: EngineChoice) -> None:
     family: Json = {"workspace": "kept", "command": FAMILY}
     with server(engine, tmp_path) as one, one.client() as client:
