@@ -17,7 +17,7 @@ from people import ok
 PAGES = {
     "/": """<title>Home</title><h1>Welcome</h1><p>Some <b>bold</b> text</p>
 <a href=/form>Form</a> <a href="/slow?0.4">Slow</a> <a href=/blank target=_blank>Popup</a> <a href=/file>Download</a>
-<a href=/gone>Missing</a>
+<a href=/gone>Missing</a> <a href="mailto:ada@example.com">Mail</a>
 <button onclick="fetch('/data').then(r => r.json()).then(d => document.querySelector('output').textContent = d.said)">
 Load</button><output></output>
 <button onclick="alert('boo'); document.title = 'alerted'">Alert</button>

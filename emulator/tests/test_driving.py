@@ -240,6 +240,13 @@ def test_a_click_on_a_link_waits_for_the_page_that_it_leads_to(agent: Agent, url
     assert "finally" in agent.do("take_snapshot")["snapshot"]
 
 
+def test_a_link_to_another_program_says_that_there_is_none(agent: Agent, url: str) -> None:
+    agent.go(f"{url}/")
+    assert "another program (mailto:)" in agent.click('link "Mail"')["message"]
+    agent.do("navigate_page", type="reload")
+    assert "program" not in agent.click('button "Twice"')["message"]
+
+
 def test_clicks_are_single_or_double(agent: Agent, url: str) -> None:
     agent.go(f"{url}/")
     agent.click('button "Twice"')

@@ -24,6 +24,9 @@ DIALOGS = 100
 
 _KEPT = 50
 _COURTESY = 1.0
+_OURS = {"about", "blob", "chrome", "chrome-extension", "data", "file", "filesystem", "http", "https", "view-source"}
+"""Schemes of what a browser shows itself; others are for other programs."""
+
 _BUSY = 2.0
 """Seconds for a page that has already been silent for longer."""
 
@@ -88,6 +91,7 @@ class Page:
         self.loaded = ""
         self.starting = ""
         self.unreachable: str | None = None
+        self.other_program: str | None = None
         self.documents = 0
         self.moves = 0
         self.crashed = False
@@ -257,6 +261,8 @@ class Page:
             case "Page.frameStartedNavigating":
                 if not str(params.get("navigationType", "")).lower().endswith("samedocument"):
                     self.starting = str(params.get("loaderId", "?"))
+                    scheme = str(params.get("url", "")).partition(":")[0].lower()
+                    self.other_program = None if scheme in _OURS else scheme
             case "Page.frameNavigated" if "parentId" not in params["frame"]:
                 frame = params["frame"]
                 self.loader, self.starting = frame["loaderId"], ""

@@ -259,6 +259,12 @@ async def _acted(drive: Drive, page: Page, before: tuple[str, int], message: str
             done.message += f" There is nothing there: {reason}."
         elif not page.at_rest:
             done.message += " It has not finished loading yet."
+    elif page.other_program is not None:
+        done.message += (
+            f" That is for another program ({page.other_program}:), and there is none here. Load the page again with "
+            "navigate_page if it does not react any more: the browser may be asking which one to use."
+        )
+        page.other_program = None
     elif page.starting:
         done.message += " Another page is on its way, which has not answered yet."
     if arguments.get("includeSnapshot"):
