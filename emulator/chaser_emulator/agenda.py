@@ -146,9 +146,10 @@ class Agenda:
             if (rest := self._not_before.get(duty, 0) - real) > 0:
                 wait = min(wait, rest)
                 continue
-            if not await duty.perform():
+            started = await duty.perform()
+            again = self._next[duty] = await duty.next()
+            if not started and again is not None and again <= moment:
                 self._not_before[duty] = real + _PAUSE
-            self._next[duty] = await duty.next()
             wait = 0
         return wait
 

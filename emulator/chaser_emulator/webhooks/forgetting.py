@@ -20,15 +20,17 @@ class Forgetting:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._idle = False
 
-    def concerned(self, _tables: frozenset[str]) -> bool:
-        """What is new is not old."""
-        return False
+    def concerned(self, tables: frozenset[str]) -> bool:
+        """What is new is not old, so it matters only where there was nothing."""
+        return self._idle and "outbox" in tables
 
     async def next(self) -> datetime | None:
         """An hour after the oldest has become old, so that others have, too."""
         first = await deliveries.first_not_carried(self._store)
-        return (moment(first) if first is not None else self._clock.now()) + KEPT + _EVERY
+        self._idle = first is None
+        return None if first is None else moment(first) + KEPT + _EVERY
 
     async def perform(self) -> list[Started]:
         """Forget what is old. It is nothing that anybody need know."""
