@@ -365,11 +365,13 @@ class Lifecycle:
         """After a start: adopt the sandboxes that live on, end the sessions that have none, remove strays."""
         refs = await self._engine.refs()
         await self._commands.recover()
+        adopted = []
         for row in await rows.all_live(self._store):
             if row["status"] == RUNNING and _outlives(row) and row["ref"] in refs:
                 live = self._live.setdefault(row["id"], _Live())
                 live.ready.set()
                 del refs[row["ref"]]
+                adopted.append(row)
                 continue
             for ref in [ref for ref, session_id in refs.items() if session_id == row["id"]]:
                 await self._engine.stop(ref)
@@ -380,6 +382,9 @@ class Lifecycle:
                 await self._end(row, TERMINATED, None)
         for ref in refs:
             await self._engine.stop(ref)
+        if adopted:
+            async with self._store.transaction() as tx:
+                await usage.adopted(tx, adopted, self._clock.now())
         await self._disks.clear()
 
     async def close(self, *, keep: bool) -> None:

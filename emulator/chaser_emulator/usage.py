@@ -72,6 +72,13 @@ async def opened(tx: Transaction, session: Row, now: datetime) -> None:
     await _open(tx, session["account_id"], session["id"], plan, now)
 
 
+async def adopted(tx: Transaction, running: Sequence[Row], now: datetime) -> None:
+    """Meter from now on what an emulator that metered nothing yet has left running."""
+    for session in running:
+        if not await segments.metered(tx, session["id"]):
+            await opened(tx, session, now)
+
+
 async def closed(tx: Transaction, session: Row, now: datetime) -> None:
     """Meter a session no longer, in the transaction in which it ends; one that never ran costs nothing."""
     segment = await segments.open_of_session(tx, session["id"])

@@ -29,6 +29,11 @@ async def open_of_session(reader: Reader, session_id: str) -> Row | None:
     return await reader.one("SELECT * FROM usage WHERE session_id = ? AND ended_at IS NULL", session_id)
 
 
+async def metered(reader: Reader, session_id: str) -> bool:
+    """Whether a session is or was metered."""
+    return await reader.one("SELECT 1 FROM usage WHERE session_id = ? LIMIT 1", session_id) is not None
+
+
 async def close_session(tx: Transaction, session_id: str, at: int) -> None:
     await tx.run("UPDATE usage SET ended_at = ? WHERE session_id = ? AND ended_at IS NULL", at, session_id)
 
