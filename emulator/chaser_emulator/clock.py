@@ -62,9 +62,14 @@ class Clock:
         """How many seconds of the machine's it takes to get there; None: it never does by itself."""
         return None if self._frozen else max(0.0, (until - self.now()).total_seconds())
 
-    def state(self) -> dict[str, Any]:
-        """What `restore` brings back after a restart: where it stands, or how far it is from the machine's time."""
-        return {"frozen": timestamp(self._last) if self._frozen else None, "offset": self._offset.total_seconds()}
+    def state(self, at: datetime | None = None) -> dict[str, Any]:
+        """What `restore` brings back after a restart: where it stands, or how far it is from the machine's time.
+
+        With `at` as if it had moved on to there.
+        """
+        ahead = timedelta() if at is None else at - self.now()
+        frozen = timestamp(self._last + ahead) if self._frozen else None
+        return {"frozen": frozen, "offset": (self._offset + ahead).total_seconds()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from where a clock of an earlier process was."""

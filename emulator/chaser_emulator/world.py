@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from chaser_emulator import engines, erase, leftovers
@@ -15,7 +16,7 @@ from chaser_emulator.admission import Admission
 from chaser_emulator.agenda import Agenda
 from chaser_emulator.bootstrap import Bootstrap
 from chaser_emulator.browsers import Browsers
-from chaser_emulator.clock import Clock, new_id
+from chaser_emulator.clock import Clock, moment, new_id, timestamp
 from chaser_emulator.commands import Commands
 from chaser_emulator.disks import Disks
 from chaser_emulator.gateway.terminals import Terminals
@@ -29,7 +30,7 @@ from chaser_emulator.repositories import Repositories
 from chaser_emulator.sandbox import Engine, EngineInfo
 from chaser_emulator.settings import Settings
 from chaser_emulator.storage import Storage
-from chaser_emulator.store import Store, identity
+from chaser_emulator.store import Store, audit, identity
 from chaser_emulator.tokens import Tokens
 from chaser_emulator.vault import Vault
 from chaser_emulator.wallets import Wallets
@@ -96,6 +97,8 @@ async def open_world(
         clock = Clock()
         if kept := await identity.fact(store, CLOCK_FACT):
             clock.restore(json.loads(kept))
+            if clock.mode == "frozen":
+                await _go_past(store, clock)
         account_id, instance = await _first_account(store, clock, settings)
         chosen, reason = (engine, "") if engine is not None else await engines.choose(settings, data_dir, instance)
         info = await chosen.open()
@@ -176,6 +179,14 @@ def _data_dir(settings: Settings, stack: AsyncExitStack) -> Path:
 async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def _go_past(store: Store, clock: Clock) -> None:
+    """Move a frozen clock past what was written since it was set: each look moved it, which nobody kept."""
+    since = clock.now()
+    latest = await audit.latest(store, timestamp(since), timestamp(since + timedelta(minutes=1)))
+    if latest is not None:
+        clock.move(moment(latest))
 
 
 async def _first_account(store: Store, clock: Clock, settings: Settings) -> tuple[str, str]:

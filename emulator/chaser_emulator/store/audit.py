@@ -27,3 +27,15 @@ async def page(
             ORDER BY created_at DESC, id DESC LIMIT ?""",  # noqa: S608 - our own names
         *all_values,
     )
+
+
+async def latest(reader: Reader, since: str, until: str) -> str | None:
+    """When the last thing happened between two moments of which the audit log or an event tells."""
+    row = await reader.one(
+        """SELECT max(at) FROM (
+               SELECT max(created_at) AS at FROM outbox WHERE created_at BETWEEN ?1 AND ?2
+               UNION ALL SELECT max(created_at) FROM audit_events WHERE created_at BETWEEN ?1 AND ?2)""",
+        since,
+        until,
+    )
+    return None if row is None else row[0]
