@@ -21,7 +21,7 @@ def gone(node: Node) -> NotDone:
 
 async def resolve(page: Page, node: Node, *, world: int | None = None) -> str:
     """An object for an element, in the page's own world unless another one is given. Raises NotDone."""
-    where = {} if world is None else {"executionContextId": world}
+    where: dict[str, Any] = {} if world is None else {"executionContextId": world}
     try:
         told = await page.ask(
             "DOM.resolveNode", session=node.session, backendNodeId=node.backend, objectGroup=GROUP, **where

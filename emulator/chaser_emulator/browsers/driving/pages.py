@@ -107,8 +107,13 @@ class Page:
         talk.sessions[session] = partial(self._hear, session)
         self._ready = self._spawn(self._prepare())
 
-    async def ask(self, method: str, *, within: float = PATIENCE, session: str | None = None, **params: Any) -> Json:
-        """The result of a command to the page, or to a part of it. Raises NotDone, and Refused in Chromium's words."""
+    async def ask(
+        self, method: str, *, within: float = PATIENCE, session: str | None = None, telling: bool = True, **params: Any
+    ) -> Json:
+        """The result of a command to the page, or to a part of it. Raises NotDone, and Refused in Chromium's words.
+
+        `telling` False: that there is no answer in time does not make it a page that others wait for only shortly.
+        """
         await self.prepared()
         if self.busy:
             within = min(within, _BUSY)
@@ -118,7 +123,7 @@ class Page:
         except Refused:
             raise
         except NoAnswer:
-            self.busy = True
+            self.busy = self.busy or telling
             raise NotDone(
                 f"the page did not answer to {method} in time: a script may keep it busy; go elsewhere with "
                 "navigate_page, or close it with close_page"

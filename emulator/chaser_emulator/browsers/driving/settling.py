@@ -151,6 +151,8 @@ async def _calm(page: Page, seconds: float) -> None:
         await page.ask(
             "Runtime.evaluate",
             within=seconds + 1,
+            # A page that still builds itself does not answer either.
+            telling=False,
             expression=f"({scripts.CALM})({QUIET_MS}, {seconds * 1000:.0f})",
             contextId=world,
             awaitPromise=True,
