@@ -12,6 +12,9 @@ COMPLETED = "completed"
 FAILED = "failed"
 CANCELED = "canceled"
 
+_QUEUED = "jobs INDEXED BY jobs_waiting WHERE status = 'queued'"
+"""The jobs that wait, among all that there ever were: left to itself SQLite goes through those that have ended, too."""
+
 
 async def get_in(reader: Reader, account_id: str, job_id: str) -> Row | None:
     """A job of this account."""
@@ -53,30 +56,27 @@ async def waiting(reader: Reader) -> list[Row]:
     """Each account with a queue: whether a job in it waits `at_once`, and when the first of the others is `due`."""
     # From one account to the next by the index, however long their queues are.
     return await reader.all(
-        """WITH RECURSIVE queue(account_id) AS (
-               SELECT min(account_id) FROM jobs WHERE status = 'queued'
+        f"""WITH RECURSIVE queue(account_id) AS (
+               SELECT min(account_id) FROM {_QUEUED}
                UNION ALL
-               SELECT (SELECT min(account_id) FROM jobs WHERE status = 'queued' AND account_id > queue.account_id)
+               SELECT (SELECT min(account_id) FROM {_QUEUED} AND account_id > queue.account_id)
                FROM queue WHERE queue.account_id IS NOT NULL)
            SELECT account_id,
-                  EXISTS (SELECT 1 FROM jobs WHERE status = 'queued' AND account_id = queue.account_id
-                          AND due_at IS NULL) AS at_once,
-                  (SELECT min(due_at) FROM jobs WHERE status = 'queued' AND account_id = queue.account_id) AS due
-           FROM queue WHERE account_id IS NOT NULL"""
+                  EXISTS (SELECT 1 FROM {_QUEUED} AND account_id = queue.account_id AND due_at IS NULL) AS at_once,
+                  (SELECT min(due_at) FROM {_QUEUED} AND account_id = queue.account_id) AS due
+           FROM queue WHERE account_id IS NOT NULL"""  # noqa: S608 - our own words
     )
 
 
 async def start(tx: Transaction, account_id: str, now: str, *, at_most: int) -> list[Row]:
     """Take the jobs of an account whose turn it is out of its queue, in their order; they run from now on."""
     chosen = await tx.all(
-        """SELECT id, turn FROM (SELECT id, queued_at AS turn FROM jobs
-                                 WHERE status = 'queued' AND account_id = ?1 AND due_at IS NULL
-                                 ORDER BY queued_at LIMIT ?3)
-           UNION ALL
-           SELECT id, turn FROM (SELECT id, due_at AS turn FROM jobs
-                                 WHERE status = 'queued' AND account_id = ?1 AND due_at <= ?2
-                                 ORDER BY due_at, queued_at LIMIT ?3)
-           ORDER BY turn LIMIT ?3""",
+        f"""SELECT id, turn FROM (SELECT id, queued_at AS turn FROM {_QUEUED} AND account_id = ?1 AND due_at IS NULL
+                                  ORDER BY queued_at LIMIT ?3)
+            UNION ALL
+            SELECT id, turn FROM (SELECT id, due_at AS turn FROM {_QUEUED} AND account_id = ?1 AND due_at <= ?2
+                                  ORDER BY due_at, queued_at LIMIT ?3)
+            ORDER BY turn LIMIT ?3""",  # noqa: S608 - our own words
         account_id,
         now,
         at_most,
