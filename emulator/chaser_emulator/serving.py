@@ -178,6 +178,8 @@ def log_to_stderr(form: str, level: str) -> None:
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # At debug it writes the values of every statement, the environment of jobs and the hashes of passwords among them.
+    logging.getLogger("aiosqlite").setLevel(logging.INFO)
 
 
 class _JsonLines(logging.Formatter):
