@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jsonschema_rs
+
+_MOST, _LONGEST = 10, 100
 
 
 def pointer_of(error: jsonschema_rs.ValidationError) -> str:
@@ -41,6 +43,12 @@ _TYPES = {
 def _list(names: Iterable[str]) -> str:
     *rest, last = names
     return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names that a caller sent, in a length that can be read."""
+    shown = ", ".join(name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…" for name in names[:_MOST])
+    return shown if len(names) <= _MOST else f"{shown} and {len(names) - _MOST} more"
 
 
 def explain(error: jsonschema_rs.ValidationError) -> str:
@@ -82,7 +90,7 @@ def explain(error: jsonschema_rs.ValidationError) -> str:
         case "UniqueItems":
             return "must not list the same thing twice"
         case "AdditionalProperties" | "UnevaluatedProperties":
-            return f"has unknown fields: {', '.join(kind.unexpected)}"
+            return f"has unknown fields: {_some(kind.unexpected)}"
         case "PropertyNames":
             return f"has a key that is not accepted: {explain(kind.error)}"
         case "FalseSchema":

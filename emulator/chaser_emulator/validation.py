@@ -19,6 +19,10 @@ _BOOLEANS = {"true": True, "false": False}
 _DEEPEST = 64
 _SHOWN = 20
 
+_LARGE = 500
+"""Values in a body beyond which only the first problem is told: the library finds all before it names one, which takes
+a minute and gigabytes for the two megabytes that a body may have."""
+
 
 class Validator:
     """Compiled schemas of one document, each at its first use, so that a start does not wait for all of them."""
@@ -81,7 +85,7 @@ class Validator:
             return [], "invalid_request"
         problems: list[Problem] = []
         codes: list[str] = []
-        for error in compiled.validator.iter_errors(value):
+        for error in compiled.errors(value):
             pointer = name if name else pointer_of(error)
             problems.append(Problem(location, pointer, compiled.words(error) or explain(error)))
             codes.append(compiled.code(error))
@@ -104,6 +108,16 @@ class _Compiled:
         self.schema = schema
         self.root = {"allOf": [schema], "components": spec.document["components"]}
         self.validator = jsonschema_rs.Draft202012Validator(self.root, validate_formats=True)
+
+    def errors(self, value: Any) -> Iterable[jsonschema_rs.ValidationError]:
+        """What is wrong with a value that is not valid; the first alone of a large one."""
+        if not _is_large(value):
+            return self.validator.iter_errors(value)
+        try:
+            self.validator.validate(value)
+        except jsonschema_rs.ValidationError as error:
+            return [error]
+        return []
 
     def words(self, error: jsonschema_rs.ValidationError) -> str | None:
         """What the document says that this part accepts, where its `x-accepted` says it better than a pattern does."""
@@ -167,6 +181,17 @@ def _depth(value: Any) -> int:
             for child in (node.values() if isinstance(node, dict) else node)
         ]
     return depth
+
+
+def _is_large(value: Any) -> bool:
+    left, count = [value], 0
+    while left and count <= _LARGE:
+        node = left.pop()
+        if isinstance(node, (dict, list)):
+            count += len(node)
+            if count <= _LARGE:
+                left += node.values() if isinstance(node, dict) else node
+    return count > _LARGE
 
 
 def _coerce(parameter: Parameter, texts: Sequence[str]) -> Any:
