@@ -113,7 +113,7 @@ BAD_NAMES = [
     "a\n",
     "a\u0000",
     5,
-    str(uuid.uuid4()),
+    "2f1c0b9a-8d7e-4f6a-9b5c-4d3e2f1a0b9c",
 ]
 
 
