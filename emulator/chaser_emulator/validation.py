@@ -111,7 +111,7 @@ class _Compiled:
 
     def errors(self, value: Any) -> Iterable[jsonschema_rs.ValidationError]:
         """What is wrong with a value that is not valid; the first alone of a large one."""
-        if not _is_large(value):
+        if not holds_more_than(value, _LARGE):
             return self.validator.iter_errors(value)
         try:
             self.validator.validate(value)
@@ -183,15 +183,16 @@ def _depth(value: Any) -> int:
     return depth
 
 
-def _is_large(value: Any) -> bool:
+def holds_more_than(value: Any, limit: int) -> bool:
+    """Whether there are more than `limit` values in a JSON value; it takes no longer for more of them."""
     left, count = [value], 0
-    while left and count <= _LARGE:
+    while left and count <= limit:
         node = left.pop()
         if isinstance(node, (dict, list)):
             count += len(node)
-            if count <= _LARGE:
+            if count <= limit:
                 left += node.values() if isinstance(node, dict) else node
-    return count > _LARGE
+    return count > limit
 
 
 def _coerce(parameter: Parameter, texts: Sequence[str]) -> Any:

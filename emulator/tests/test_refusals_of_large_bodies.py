@@ -42,3 +42,20 @@ def test_unknown_fields_are_named_in_a_length_that_can_be_read(client: httpx.Cli
     assert "has unknown fields: xxx" in answer.json()["message"]
     assert "and 290 more" in answer.json()["message"]
     assert len(answer.content) < 5_000
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "named"),
+    [
+        ("wait_for", {"text": [1] * _MANY}, "arguments/text"),
+        ("evaluate_script", {"function": "() => 1", "args": [1] * _MANY}, "arguments/args"),
+        ("list_console_messages", {"types": ["nope"] * _MANY}, "arguments/types"),
+    ],
+)
+def test_arguments_for_a_browser_with_thousands_of_mistakes_are_refused_in_a_sentence(
+    client: httpx.Client, tool: str, arguments: Any, named: str
+) -> None:
+    call = {"name": "browser", "arguments": {"tool": tool, "arguments": arguments}}
+    answer = client.post("/v1/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call})
+    assert answer.json()["error"]["message"] == f"browser: {named}: holds more than 1000 values, for {tool}"
+    assert len(answer.content) < 2_000

@@ -15,8 +15,10 @@ from chaser_emulator.browsers.driving import keys, tools
 from chaser_emulator.browsers.driving.drive import Drive
 from chaser_emulator.browsers.driving.tools import Done
 from chaser_emulator.explain import explain, pointer_of
+from chaser_emulator.validation import holds_more_than
 
 LONGEST_MS = 300_000
+_MOST_VALUES = 1_000
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -173,6 +175,10 @@ def _compiled(name: str) -> jsonschema_rs.Draft202012Validator:
 def problems(name: str, arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is wrong with the arguments of a tool whatever its browser shows: pairs of an argument, and a clause."""
     found = []
+    for argument, value in arguments.items():
+        if holds_more_than(value, _MOST_VALUES):
+            # Whoever checks them finds all mistakes before naming one.
+            return [(argument, f"holds more than {_MOST_VALUES} values, for {name}")]
     for error in _compiled(name).iter_errors(dict(arguments)):
         pointer, says = pointer_of(error).lstrip("/"), explain(error)
         if not pointer:
