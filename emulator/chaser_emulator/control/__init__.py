@@ -21,7 +21,9 @@ _MODULES = (checkout, clock, pages, sign_in, workflow_jobs)
 DELIVERY_HEADER = "x-chaser-delivery"
 """What every delivery of a webhook carries; none of them is let in here."""
 
-_FOR_EVERY_BROWSER = ("/style.css", "/checkout/", "/sign-in/")
+_STYLE = "/style.css"
+
+_FOR_EVERY_BROWSER = (_STYLE, "/checkout/", "/sign-in/")
 """Starts of the paths of pages to which the API sends people, from anywhere; these look themselves at who comes."""
 
 
@@ -64,6 +66,8 @@ class Control:
             raise ApiError("forbidden", "webhooks do not reach the control plane")
         origins.require_own(connection, self._world.settings)
         path = connection.scope["path"].removeprefix(connection.scope.get("root_path", ""))
+        if path != _STYLE:
+            _require_own_window(connection)
         if path.startswith(_FOR_EVERY_BROWSER) or callers.is_this_machine(connection):
             return
         if not callers.shows_key(connection, self._world.settings.api_key):
@@ -72,3 +76,20 @@ class Control:
     def _refusal(self, connection: HTTPConnection, error: ApiError) -> Response:
         body = error.body(connection.state.request_id)
         return JSONResponse(body, self._error_status[error.code], error.headers)
+
+
+def _require_own_window(connection: HTTPConnection) -> None:
+    """Raise ApiError `forbidden` for what a browser asks for on behalf of another page than a person looks at.
+
+    A preview of a sandbox by path is a page of this very origin: its scripts could move the clock, pay, and sign in as
+    anybody in a frame. Only browsers name the site; Node.js sends the mode as well, and no page is behind it.
+    """
+    asked = connection.headers
+    if "sec-fetch-site" not in asked:
+        return
+    if asked.get("sec-fetch-mode", "navigate") != "navigate":
+        raise ApiError("forbidden", "header Sec-Fetch-Mode: people and programs come here, scripts of pages do not")
+    if asked.get("sec-fetch-dest", "document") != "document":
+        raise ApiError("forbidden", "header Sec-Fetch-Dest: this opens in a window of its own, in no frame")
+    if connection.scope["method"] not in ("GET", "HEAD") and asked["sec-fetch-site"] not in ("same-origin", "none"):
+        raise ApiError("forbidden", "header Sec-Fetch-Site: no other site sends anything here")

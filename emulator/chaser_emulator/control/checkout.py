@@ -19,6 +19,7 @@ from chaser_emulator.store import billing as rows
 from chaser_emulator.world import World
 
 _TEMPLATE = "checkout.html"
+_MOST_FIELDS = 16
 _OUTCOMES = (rows.PAID, rows.CANCELED)
 _COMPLETE = {
     "type": "object",
@@ -83,7 +84,10 @@ async def _sent(request: Request) -> str:
     raw = await uploads.read_json(request)
     if media_type != "application/x-www-form-urlencoded":
         raise ApiError("unsupported_media_type", "the page sends a form; POST …/complete takes JSON")
-    sent = parse_qs(raw.decode("utf-8", "replace")).get("outcome", [])
+    try:
+        sent = parse_qs(raw.decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS).get("outcome", [])
+    except ValueError:
+        raise ApiError("invalid_request", f"the body is no form of at most {_MOST_FIELDS} fields") from None
     if len(sent) != 1 or sent[0] not in _OUTCOMES:
         raise invalid_field("/outcome", f"must be {' or '.join(_OUTCOMES)}")
     return sent[0]

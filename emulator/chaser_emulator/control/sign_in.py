@@ -34,9 +34,6 @@ def routes(world: World, spec: Spec) -> list[Route]:
         provider = request.path_params["provider"]
         if provider not in PROVIDERS:
             raise ApiError("not_found", f"there is no sign-in page for {provider[:64]!r}")
-        if request.headers.get("sec-fetch-mode", "navigate") != "navigate":
-            # A preview of a sandbox by path is a page of this very origin, whose scripts could choose for the person.
-            raise ApiError("forbidden", "header Sec-Fetch-Mode: people open this page, scripts do not")
         if request.method == "POST":
             # A program may send no more than an address to the address that it was led to.
             return await choose(request, provider, {**request.query_params, **await _form(request)})
