@@ -23,6 +23,9 @@ from chaser_emulator.work.coercions import (
 )
 
 _DEEPEST = 50
+_LONGEST = 21_000
+"""Characters of an expression, as on GitHub."""
+
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[-+]?(?:0x[0-9a-fA-F]+|0o[0-7]+|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|Infinity\b)(?![\w.])|NaN\b)"
     r"|(?P<string>'(?:[^']|'')*')|(?P<name>[A-Za-z_][A-Za-z0-9_-]*)|(?P<sign>\|\||&&|[=!<>]=|[!<>()\[\],.*]))"
@@ -72,6 +75,8 @@ class _Filtered(list[Any]):
 
 def parse(text: str) -> Node:
     """The expression in a text without `${{ }}`. Raises ExpressionError."""
+    if len(text) > _LONGEST:
+        raise ExpressionError(f"an expression has {len(text)} characters; at most {_LONGEST} are accepted")
     reader = _Reader(text)
     node = reader.either(0)
     reader.require_end()

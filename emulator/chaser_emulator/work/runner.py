@@ -85,7 +85,8 @@ async def _begun(task: Task, registered: Row, selector: Selector, target: Target
         machine = await prepared(task.who, await started(task.who, target))
         text = await workflow_file(machine, registered["workflow"], selector.repository)
         matrix = json.loads(registered["matrix"]) if registered["matrix"] else None
-        job = workflow.read(text, registered["workflow"], registered["job"], matrix)
+        # In a thread: a large file takes seconds to read, and others are to be served meanwhile.
+        job = await asyncio.to_thread(workflow.read, text, registered["workflow"], registered["job"], matrix)
         github = await _github(task, registered, selector, machine, job)
     scope = Scope({"github": github, "matrix": dict(job.matrix)})
     where = f"{registered['workflow']}: jobs.{job.key}"

@@ -18,8 +18,23 @@ class WorkflowError(Exception):
     """A workflow file, or what was registered of it, cannot be run; the text is a sentence that names what stops it."""
 
 
+def _too_many() -> WorkflowError:
+    return WorkflowError(f"has more than {_MOST_NODES} values")
+
+
 class _Loader(yaml.SafeLoader):
-    """PyYAML with the words and numbers of YAML 1.2, and an eye on keys that stand twice."""
+    """PyYAML with the words and numbers of YAML 1.2, and an eye on keys that stand twice and on how much there is."""
+
+    def __init__(self, text: bytes) -> None:
+        super().__init__(text)
+        self._left = _MOST_NODES
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        # Counted on the way: reading a whole file of a megabyte can take half a minute.
+        self._left -= 1
+        if self._left < 0:
+            raise _too_many()
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -96,7 +111,7 @@ def _require_small(node: yaml.Node, sizes: dict[int, int], above: set[int]) -> i
             for one in part if isinstance(part, tuple) else (part,):
                 size += _require_small(one, sizes, above)
         if size > _MOST_NODES:
-            raise WorkflowError(f"has more than {_MOST_NODES} values")
+            raise _too_many()
         above.discard(id(node))
         sizes[id(node)] = size
     return sizes[id(node)]
