@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests run in as many processes as there are cores, a file in one of them.
+WORKERS ?= auto
 SOURCES := emulator contract_tests fixtures
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
@@ -16,7 +18,7 @@ run: $(READY) ## start the emulator on http://localhost:8000
 	@$(BIN)/chaser-emulator $(ARGS)
 
 test: $(READY_DEV) ## run the tests (ARGS="-k name" selects some)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(READY_DEV) ## format, lint, types, the document, generated files
 	$(BIN)/ruff format --check $(SOURCES)
