@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from chaser_emulator.clock import Clock
-from chaser_emulator.sandbox import SandboxError
 from chaser_emulator.store import Store
 
 _log = logging.getLogger(__name__)
@@ -116,7 +114,8 @@ class Agenda:
             try:
                 async with self._performing:
                     wait = await self._round()
-            except (SandboxError, OSError, sqlite3.Error):
+            except Exception:
+                # Whatever it is: were this loop to end, nothing would fall due any more.
                 _log.exception("what falls due could not be seen to; it is tried again")
                 wait = _PAUSE
             with contextlib.suppress(TimeoutError):
