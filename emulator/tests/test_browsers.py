@@ -108,16 +108,30 @@ class Cdp:
         self._last = 0
 
     def ask(self, method: str, **params: Any) -> Any:
+        answer = self._answer(method, params)
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def _answer(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         self._last += 1
         self.socket.send(json.dumps({"id": self._last, "method": method, "params": params}))
         while True:
-            answer = json.loads(self.socket.recv(timeout=20))
+            answer: dict[str, Any] = json.loads(self.socket.recv(timeout=20))
             if answer.get("id") == self._last:
-                assert "error" not in answer, answer
-                return answer["result"]
+                return answer
 
     def value(self, expression: str) -> Any:
-        told = self.ask("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        params = {"expression": expression, "awaitPromise": True, "returnByValue": True}
+        answers: list[dict[str, Any]] = []
+
+        def evaluated() -> bool:
+            # Between two documents a page has no context to evaluate anything in.
+            answers.append(self._answer("Runtime.evaluate", params))
+            return "context" not in answers[-1].get("error", {}).get("message", "")
+
+        until(evaluated, expression)
+        assert "error" not in answers[-1], answers[-1]
+        told = answers[-1]["result"]
         assert "exceptionDetails" not in told, told
         return told["result"].get("value")
 
