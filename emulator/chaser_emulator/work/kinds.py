@@ -12,15 +12,20 @@ from chaser_emulator.work.endings import (
     workspace_bulk_delete,
     workspace_delete,
 )
-from chaser_emulator.work.runner import RUNNER, github_runner
 
 
 async def _pipeline(task: Task) -> object:
     return await pipeline_run(task, KINDS)
 
 
+async def _runner(task: Task) -> object:
+    # Imported on use, as are the next two: a start need not wait for what reads workflows and drives browsers.
+    from chaser_emulator.work.runner import github_runner
+
+    return await github_runner(task)
+
+
 async def _action(task: Task) -> object:
-    # On use, as is the next: a start need not wait for what drives browsers.
     from chaser_emulator.work.browsing import browser_action
 
     return await browser_action(task)
@@ -35,7 +40,7 @@ async def _scrape(task: Task) -> object:
 KINDS: Mapping[str, Work] = {
     EXEC: sandbox_exec,
     PIPELINE: _pipeline,
-    RUNNER: github_runner,
+    "github.runner": _runner,
     "browser.action": _action,
     "browser.scrape": _scrape,
     "session.terminate": session_terminate,
