@@ -21,7 +21,6 @@ from chaser_emulator.work.steps import OutOfTimeError, Run, minutes_of
 from chaser_emulator.work.workflow import Job
 from chaser_emulator.work.workflow_yaml import WorkflowError
 
-
 LABEL = "chaser"
 """What leads a job to Chaser's runners, alone or with a dash and more after it."""
 
