@@ -26,10 +26,6 @@ class Place:
     port: int
     target: str
 
-    @property
-    def is_here(self) -> bool:
-        return self.host == _HERE
-
 
 def place_of(address: str) -> Place:
     """The place that an address names. Raises ValueError with a clause that says what is wrong with it."""

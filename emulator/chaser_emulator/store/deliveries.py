@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from chaser_emulator.clock import new_id
 from chaser_emulator.store import Reader, Row, Transaction
 
-PENDING, DELIVERED, FAILED, DISCARDED = "pending", "delivered", "failed", "discarded"
+PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
 
 # A delivery with its event, and what of its webhook it takes to show and to send it.
 _WHOLE = """SELECT deliveries.*, webhooks.url AS target_url, webhooks.deleted_at AS webhook_deleted_at,

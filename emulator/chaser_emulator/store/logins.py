@@ -150,14 +150,3 @@ async def connect_codex(tx: Transaction, owner: Owner, *, email: str, token: str
         created_at=at,
         expires_at=expires_at,
     )
-
-
-async def codex_connection(reader: Reader, account_id: str, caller_id: str, at: str) -> Row | None:
-    """The Codex login of a user or a service account in an account, while it is good; `token` is sealed."""
-    return await reader.one(
-        """SELECT * FROM codex_connections
-           WHERE account_id = ? AND coalesce(user_id, service_account_id) = ? AND expires_at > ?""",
-        account_id,
-        caller_id,
-        at,
-    )

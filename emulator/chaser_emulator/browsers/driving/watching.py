@@ -102,11 +102,6 @@ class Network:
                 return request.get("status")
         return None
 
-    def forget_open(self) -> None:
-        """Nobody will tell the end of what is under way: what told it is gone."""
-        for key in list(self._open):
-            self._end(key, "interrupted")
-
     def _begin(self, key: str, method: str, url: str, kind: str) -> None:
         self.last += 1
         self.requests[self.last] = {
