@@ -110,6 +110,20 @@ class ScriptedEngine:
         for ref in list(self._sandboxes):
             await self.stop(ref)
 
+    async def fork(self, *, sandboxes: bool = False) -> ScriptedEngine:
+        """An engine of its own with the same disks and rules; it shares the bytes of files, which never change.
+
+        With `sandboxes` it also has those that run, under the same refs, each without its commands and terminals.
+        """
+        other = ScriptedEngine(rules=self.rules)
+        other._disks = {disk_id: dict(files) for disk_id, files in self._disks.items()}
+        if sandboxes:
+            for ref, sandbox in self._sandboxes.items():
+                disk_id = sandbox.spec.disk_id
+                workspace = dict(sandbox.workspace) if disk_id is None else other._disks.setdefault(disk_id, {})
+                other._sandboxes[ref] = _Sandbox(sandbox.spec, workspace, dict(sandbox.rest), pids=sandbox.pids)
+        return other
+
     async def start(self, spec: SandboxSpec) -> str:
         if spec.browser:
             raise SandboxUnavailable("The scripted engine runs no browsers; --sandbox local and docker do.")
