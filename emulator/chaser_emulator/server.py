@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from chaser_emulator import weblog
 from chaser_emulator.app import open_emulator
@@ -32,7 +33,7 @@ class PortTakenError(Exception):
 class Running:
     """An emulator that answers: its address without a trailing slash, its key, its world, and a request to stop.
 
-    `ssh_port` is None where SSH is not answered.
+    `ssh_port` is None where SSH is not answered. `app` is what answers, on the event loop `loop`, for who needs no socket.
     """
 
     url: str
@@ -41,6 +42,8 @@ class Running:
     world: World
     stop: Callable[[], None]
     stopped: asyncio.Event
+    app: ASGIApp
+    loop: asyncio.AbstractEventLoop
 
 
 class _Uvicorn(uvicorn.Server):
@@ -99,7 +102,8 @@ async def serve(settings: Settings, engine: Engine | None = None) -> AsyncIterat
                 while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
                     await asyncio.sleep(0.001)
                 async with _ssh(emulator.world, ssh_listener) as ssh_port:
-                    yield Running(url, settings.api_key, ssh_port, emulator.world, stop, stopped)
+                    loop = asyncio.get_running_loop()
+                    yield Running(url, settings.api_key, ssh_port, emulator.world, stop, stopped, emulator.app, loop)
             finally:
                 stop()
                 await task
