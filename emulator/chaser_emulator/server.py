@@ -33,7 +33,7 @@ class PortTakenError(Exception):
 class Running:
     """An emulator that answers: its address without a trailing slash, its key, its world, and a request to stop.
 
-    `ssh_port` is None where SSH is not answered. `app` is what answers, on the event loop `loop`, for who needs no socket.
+    `ssh_port` is None where SSH is not answered. `app` is what answers, on `loop`, for who needs no socket.
     """
 
     url: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import threading
 from collections.abc import Iterator
@@ -259,7 +260,7 @@ def test_the_command_of_a_client_that_leaves_is_killed(local: Running) -> None:
 
 def test_the_ephemeral_sandbox_of_a_client_that_leaves_ends(local: Running) -> None:
     with http_of(local, person(local).key) as client:
-        held = Running(local.url, client.headers["authorization"][7:], None, local.world, local.stop, local.stopped)
+        held = dataclasses.replace(local, api_key=client.headers["authorization"][7:], ssh_port=None)
 
         def running() -> bool:
             return any(one["active_connection_leases"] for one in done(client, "chaser_list_sessions")["sessions"])
