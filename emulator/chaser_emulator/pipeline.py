@@ -15,10 +15,10 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from chaser_emulator import admission, events, origins, sandbox, uploads
+from chaser_emulator import admission, events, origins, rules, sandbox, uploads
 from chaser_emulator.acting import Acting
 from chaser_emulator.clock import new_request_id
-from chaser_emulator.errors import ApiError, Problem, invalid
+from chaser_emulator.errors import ApiError, Problem, Rule, invalid
 from chaser_emulator.operations import Call, Handler, Refusal, Reply, Upgrade
 from chaser_emulator.paths import decode_segment
 from chaser_emulator.sandbox_refusals import of_sandbox
@@ -121,7 +121,7 @@ class Pipeline:
             self._parameters(call, list((path or {}).items()), sent, [])
             if operation.body is not None:
                 call.body = {} if body is None and not operation.body.required else body
-                self._validator.body(operation.body.content[_JSON], call.body)
+                self._validator.body(operation.body.content[_JSON], call.body, operation.body.schema_pointer(_JSON))
             result = await self._handlers[operation.id](call)
             reply = result if isinstance(result, Reply) else Reply(result)
             self._check(operation, reply)
@@ -228,7 +228,8 @@ class Pipeline:
         raw = await uploads.read_json(call.request)
         if not raw:
             if body.required:
-                raise invalid([Problem("body", "", "is required, as JSON")])
+                rule = Rule(f"{body.pointer}/required", accepted=_JSON)
+                raise invalid([Problem("body", "", "is required, as JSON", rule)])
             call.body = {}
             return
         if media_type != _JSON:
@@ -236,7 +237,7 @@ class Pipeline:
                 "unsupported_media_type", f"the body must be {_JSON}, not {media_type or 'of no declared type'}"
             )
         call.body = parse_json(raw)
-        self._validator.body(body.content[_JSON], call.body)
+        self._validator.body(body.content[_JSON], call.body, body.schema_pointer(_JSON))
 
     async def _form(self, call: Call, media_type: str) -> dict[str, Any]:
         body = call.operation.body
@@ -248,7 +249,7 @@ class Pipeline:
         form = await uploads.read_form(call.request)
         try:
             shape = {name: "" if isinstance(part, UploadFile) else part for name, part in form.items()}
-            self._validator.body(body.content[_FORM], shape)
+            self._validator.body(body.content[_FORM], shape, body.schema_pointer(_FORM))
             files = [name for name, part in form.items() if isinstance(part, UploadFile)]
             for name in files:
                 node = body.content[_FORM].get("properties", {}).get(name, {})
@@ -295,6 +296,7 @@ class Pipeline:
     async def _refuse(self, call: Call, error: ApiError) -> Response:
         """Render a refusal that the document declares; anything else is a 500 whose reason is in the log."""
         operation = call.operation
+        error.rule = rules.rule_of(self.spec, operation, error)
         words = self._refusals.get(operation.id)
         if words is not None and (reply := words(call, error)) is not None:
             return self._reply(operation, reply)

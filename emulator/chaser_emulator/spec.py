@@ -18,12 +18,17 @@ _EXTENSIONS = {"x-scope", "x-roles", "x-service-account", "x-account", "x-rate",
 
 @dataclass(frozen=True)
 class Parameter:
-    """An input outside the body. `schema` is a resolved node of the document; `many` means that the key may repeat."""
+    """An input outside the body. `schema` is a resolved node of the document; `many` means that the key may repeat.
+
+    `pointer` says where the parameter stands in the document, and `schema_pointer` where its schema does.
+    """
 
     name: str
     location: Location
     required: bool
     schema: Mapping[str, Any]
+    pointer: str = ""
+    schema_pointer: str = ""
 
     @property
     def many(self) -> bool:
@@ -32,10 +37,15 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Body:
-    """What a request may carry: a schema by media type."""
+    """What a request may carry: a schema by media type, and where that stands; `pointer` is where the body does."""
 
     required: bool
     content: Mapping[str, Mapping[str, Any]]
+    pointer: str = ""
+
+    def schema_pointer(self, media_type: str) -> str:
+        """Where in the document the schema of a media type stands."""
+        return f"{self.pointer}/content/{escaped(media_type)}/schema"
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,11 @@ class Operation:
     parameters: tuple[Parameter, ...]
     body: Body | None
     responses: Mapping[int, Response]
+
+    @property
+    def pointer(self) -> str:
+        """Where it stands in the document."""
+        return f"#/paths/{escaped(self.path)}/{self.method.lower()}"
 
     @property
     def upgrades(self) -> bool:
@@ -129,6 +144,7 @@ def load(handled: Iterable[str] | None = None) -> Spec:
 
 def _operation(document: Node, path: str, method: str, node: Node) -> Operation:
     where = f"{method.upper()} {path}"
+    pointer = f"#/paths/{escaped(path)}/{method}"
     if unknown := {key for key in node if key.startswith("x-")} - _EXTENSIONS:
         raise DocumentError(f"{where}: unknown extensions {sorted(unknown)}; {sorted(_EXTENSIONS)} are known")
     scope = node.get("x-scope", "none")
@@ -149,25 +165,42 @@ def _operation(document: Node, path: str, method: str, node: Node) -> Operation:
         service_accounts=node.get("x-service-account", True),
         rate=node.get("x-rate"),
         audit=None if audit is None else Audit(audit["action"], audit["resource_type"]),
-        parameters=tuple(_parameter(document, where, parameter) for parameter in node.get("parameters", [])),
-        body=_body(document, node["requestBody"]) if "requestBody" in node else None,
+        parameters=tuple(
+            _parameter(document, where, f"{pointer}/parameters/{index}", parameter)
+            for index, parameter in enumerate(node.get("parameters", []))
+        ),
+        body=_body(document, f"{pointer}/requestBody", node["requestBody"]) if "requestBody" in node else None,
         responses={
             int(status): _response(document, int(status), response) for status, response in node["responses"].items()
         },
     )
 
 
-def _parameter(document: Node, where: str, node: Node) -> Parameter:
-    node = resolve(document, node)
+def _parameter(document: Node, where: str, pointer: str, node: Node) -> Parameter:
+    node, pointer = _followed(document, node, pointer)
     if node["in"] not in ("path", "query", "header"):
         raise DocumentError(f"{where}: parameters in {node['in']} are not read")
-    return Parameter(node["name"], node["in"], node.get("required", False), resolve(document, node["schema"]))
+    schema, schema_pointer = _followed(document, node["schema"], f"{pointer}/schema")
+    return Parameter(node["name"], node["in"], node.get("required", False), schema, pointer, schema_pointer)
 
 
-def _body(document: Node, node: Node) -> Body:
-    node = resolve(document, node)
+def _body(document: Node, pointer: str, node: Node) -> Body:
+    node, pointer = _followed(document, node, pointer)
     content = {media_type: media["schema"] for media_type, media in node["content"].items()}
-    return Body(node.get("required", False), content)
+    return Body(node.get("required", False), content, pointer)
+
+
+def _followed(document: Node, node: Node, pointer: str) -> tuple[Node, str]:
+    """What a node is, and where it really stands."""
+    while "$ref" in node:
+        pointer = str(node["$ref"])
+        node = resolve(document, {"$ref": pointer})
+    return node, pointer
+
+
+def escaped(part: str) -> str:
+    """A part of a JSON pointer."""
+    return part.replace("~", "~0").replace("/", "~1")
 
 
 def _response(document: Node, status: int, node: Node) -> Response:

@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 import jsonschema_rs
 
-from chaser_emulator.errors import ApiError, Problem, invalid
-from chaser_emulator.explain import accepted, explain, pointer_of
+from chaser_emulator import rules
+from chaser_emulator.errors import ApiError, Problem, Rule, invalid
+from chaser_emulator.schema_words import accepted, explain, pointer_of
 from chaser_emulator.spec import Location, Operation, Parameter, Spec
 
 _INTEGER = re.compile(r"^-?[0-9]{1,18}$")
@@ -45,23 +46,35 @@ class Validator:
             texts = received.pop(name, [])
             if not texts:
                 if parameter.required:
-                    problems.append(Problem(location, name, f"is required; {accepted(parameter.schema)} is accepted"))
+                    words = accepted(parameter.schema)
+                    rule = self._rule(f"{parameter.pointer}/required", None, words)
+                    problems.append(Problem(location, name, f"is required; {words} is accepted", rule))
                 elif "default" in parameter.schema:
                     values[name] = parameter.schema["default"]
             elif len(texts) > 1 and not parameter.many:
-                problems.append(Problem(location, name, "was sent more than once; one value is accepted"))
+                rule = self._rule(f"{parameter.schema_pointer}/type", list(texts), accepted(parameter.schema))
+                problems.append(Problem(location, name, "was sent more than once; one value is accepted", rule))
             else:
                 value = _coerce(parameter, texts)
-                found, _code = self._problems(parameter.schema, value, location, name)
+                found, _code = self._problems(parameter.schema, parameter.schema_pointer, value, location, name)
                 problems += found
                 values[name] = value
         return values, problems, sorted(received)
 
-    def body(self, schema: Mapping[str, Any], body: Any) -> None:
-        """Raise ApiError unless the body keeps the schema's rules."""
-        problems, code = self._problems(schema, body, "body", "")
+    def body(self, schema: Mapping[str, Any], body: Any, pointer: str = "") -> None:
+        """Raise ApiError unless the body keeps the schema's rules; `pointer` says where in the document they stand."""
+        problems, code = self._problems(schema, pointer, body, "body", "")
         if problems:
             raise invalid(problems, code)
+
+    def errors(self, schema: Mapping[str, Any], value: Any) -> list[jsonschema_rs.ValidationError]:
+        """What is wrong with a value, as the library says it: all of a small one, the first thing of a large one."""
+        compiled = self._compile(schema)
+        return [] if compiled.validator.is_valid(value) else list(compiled.errors(value))
+
+    def accepts(self, schema: Mapping[str, Any], value: Any) -> bool:
+        """Whether a value keeps the schema's rules."""
+        return self._compile(schema).validator.is_valid(value)
 
     def reply(self, operation: Operation, status: int, body: Any) -> str | None:
         """What in a JSON reply breaks the document, or None."""
@@ -74,11 +87,16 @@ class Validator:
         compiled = self._compile(schema)
         if compiled.validator.is_valid(body):
             return None
-        problems, _code = self._problems(schema, body, "body", "")
+        problems, _code = self._problems(schema, "", body, "body", "")
         return "; ".join(f"{problem.pointer or '/'}: {problem.message}" for problem in problems)
 
     def _problems(
-        self, schema: Mapping[str, Any], value: Any, location: Literal["body", "path", "query", "header"], name: str
+        self,
+        schema: Mapping[str, Any],
+        pointer: str,
+        value: Any,
+        location: Literal["body", "path", "query", "header"],
+        name: str,
     ) -> tuple[list[Problem], str]:
         compiled = self._compile(schema)
         if compiled.validator.is_valid(value):
@@ -86,12 +104,27 @@ class Validator:
         problems: list[Problem] = []
         codes: list[str] = []
         for error in compiled.errors(value):
-            pointer = name if name else pointer_of(error)
-            problems.append(Problem(location, pointer, compiled.words(error) or explain(error)))
+            where = name if name else pointer_of(error)
+            words = compiled.words(error) or explain(error)
+            rule = self._broken(pointer, error) if pointer else None
+            problems.append(Problem(location, where, words, rule))
             codes.append(compiled.code(error))
             if len(problems) == _SHOWN:
                 break
         return problems, codes[0]
+
+    def _broken(self, pointer: str, error: jsonschema_rs.ValidationError) -> Rule:
+        """The rule that a value breaks whose schema stands at `pointer`. The path has gone through each `$ref`."""
+        parts: list[str | int] = list(error.schema_path)
+        here = parts[:2] == ["allOf", 0]
+        where = rules.join(pointer if here else "#", parts[2:] if here else parts)
+        way = rules.join(pointer, list(error.evaluation_path)[2:])
+        missing = type(error.kind).__name__ == "Required"
+        return self._rule(where, None if missing else error.instance, rules.limit(self._spec, where), way)
+
+    def _rule(self, where: str, value: Any, wanted: Any, way: str | None = None) -> Rule:
+        shown = None if rules.hides(self._spec, way or where) else rules.shown(value)
+        return Rule(where, rules.rulings_at(self._spec, where), shown, wanted)
 
     def _compile(self, schema: Mapping[str, Any]) -> _Compiled:
         known = self._compiled.get(id(schema))

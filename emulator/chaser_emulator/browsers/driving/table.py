@@ -14,7 +14,7 @@ from chaser_emulator.browsers.devtools import Json
 from chaser_emulator.browsers.driving import keys, tools
 from chaser_emulator.browsers.driving.drive import Drive
 from chaser_emulator.browsers.driving.tools import Done
-from chaser_emulator.explain import explain, pointer_of
+from chaser_emulator.schema_words import explain, pointer_of
 from chaser_emulator.validation import holds_more_than
 
 LONGEST_MS = 300_000
