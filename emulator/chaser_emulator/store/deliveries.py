@@ -102,6 +102,13 @@ async def record(tx: Transaction, attempts: Sequence[Attempt]) -> None:
     )
 
 
+async def put_off(tx: Transaction, row: Row, until: str) -> None:
+    """Say when a delivery is tried next, without an attempt; the empty text stands for at once."""
+    await tx.run(
+        "UPDATE deliveries SET next_attempt_at = ? WHERE sequence = ? AND status = 'pending'", until, row["sequence"]
+    )
+
+
 async def replay(tx: Transaction, row: Row, at: str) -> str:
     """Make a new delivery of the event of this one, which no queue holds up; answers its id (H10)."""
     delivery_id = new_id()

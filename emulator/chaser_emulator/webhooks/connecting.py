@@ -139,9 +139,9 @@ class Dialer:
         return stream
 
     async def _addresses(self, host: str, port: int) -> list[Address]:
-        local = _is_localhost(host)
+        local = is_localhost(host)
         if local and self._localhost is not None:
-            host, local = self._localhost, _is_localhost(self._localhost)
+            host, local = self._localhost, is_localhost(self._localhost)
         if local and _ip(host) is None:
             # Servers for development listen on either; and no resolver need know names such as app.localhost.
             return [(socket.AF_INET, ("127.0.0.1", port)), (socket.AF_INET6, ("::1", port, 0, 0))]
@@ -237,7 +237,8 @@ def _is_here(address: Address) -> bool:
     return True
 
 
-def _is_localhost(host: str) -> bool:
+def is_localhost(host: str) -> bool:
+    """Whether a host is one of the names and addresses under which a machine reaches itself."""
     ip = _ip(host)
     if ip is not None:
         return ip.is_loopback or ip.is_unspecified

@@ -15,16 +15,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from chaser_emulator.agenda import Agenda, Fired, Started
-from chaser_emulator.clock import Clock, moment, timestamp
+from chaser_emulator.clock import Clock, moment, new_signing_secret, timestamp
 from chaser_emulator.resources import event_payload
 from chaser_emulator.store import Row, Store, deliveries, webhooks
 from chaser_emulator.store.deliveries import DELIVERED, FAILED, PENDING, Attempt
 from chaser_emulator.vault import Vault, VaultError
 from chaser_emulator.webhooks import signing
 from chaser_emulator.webhooks.connecting import Dialer
+from chaser_emulator.webhooks.misbehaving import DeliveryFault, Plan, no_fault
 from chaser_emulator.webhooks.recording import Recording
 from chaser_emulator.webhooks.schedule import next_attempt
 from chaser_emulator.webhooks.sending import Outcome, Receiver
+from chaser_emulator.webhooks.sink import Sink, SinkReceiver
 
 _log = logging.getLogger(__name__)
 
@@ -50,16 +52,27 @@ class _Hook:
     """A webhook that is not deleted, and which of its queues are being seen to. `secret` None: it cannot be read."""
 
     id: str
-    receiver: Receiver
+    receiver: Receiver | SinkReceiver
     secret: str | None = field(repr=False)
     busy: set[Queue] = field(default_factory=set)
 
 
 class Delivering:
-    """Sends the deliveries of a world. `patience` is how many seconds a receiver may take."""
+    """Sends the deliveries of a world. `patience` is how many seconds a receiver may take.
+
+    What is for the `sink` is handed over to it here. `plan` says which attempts misbehave on purpose.
+    """
 
     def __init__(
-        self, store: Store, clock: Clock, vault: Vault, agenda: Agenda, dialer: Dialer, patience: float
+        self,
+        store: Store,
+        clock: Clock,
+        vault: Vault,
+        agenda: Agenda,
+        dialer: Dialer,
+        patience: float,
+        sink: Sink | None = None,
+        plan: Plan = no_fault,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -67,6 +80,10 @@ class Delivering:
         self._agenda = agenda
         self._dialer = dialer
         self._patience = patience
+        self._sink = sink
+        self._plan = plan
+        self._put_off: dict[int, DeliveryFault] = {}
+        self._overtaken: dict[tuple[str, Queue], Row] = {}
         self._recording = Recording(store)
         self._hooks: dict[str, _Hook] = {}
         self._hooks_changed = True
@@ -95,6 +112,7 @@ class Delivering:
     async def next(self) -> datetime | None:
         """When something is to be sent for which there is a hand."""
         await self._know_hooks()
+        await self._let_overtake()
         found = await self._startable()
         return _moment(found[0]["next_attempt_at"]) if found else None
 
@@ -105,7 +123,8 @@ class Delivering:
             hook = self._hooks[row["webhook_id"]]
             if row["next_attempt_at"] > now:
                 break
-            if len(hook.busy) < _HANDS:
+            # Twice in it is a queue whose first is overtaken on purpose.
+            if len(hook.busy) < _HANDS and _queue(row) not in hook.busy:
                 hook.busy.add(_queue(row))
                 begun = self._fired(row["id"])
                 run = asyncio.create_task(self._run(hook, row["sequence"], _queue(row)))
@@ -132,8 +151,12 @@ class Delivering:
             self._hooks.pop(gone).receiver.close()
         for webhook_id in live.keys() - self._hooks.keys():
             row = live[webhook_id]
-            receiver = Receiver(row["url"], self._dialer, self._patience)
-            self._hooks[webhook_id] = _Hook(webhook_id, receiver, self._opened(row["secret"]))
+            secret = self._opened(row["secret"])
+            self._hooks[webhook_id] = _Hook(webhook_id, self._receiver(row["url"], secret), secret)
+
+    def _receiver(self, url: str, secret: str | None) -> Receiver | SinkReceiver:
+        own = None if self._sink is None else self._sink.receiver(url, secret, self._patience)
+        return own or Receiver(url, self._dialer, self._patience)
 
     def _opened(self, sealed: str) -> str | None:
         try:
@@ -162,11 +185,24 @@ class Delivering:
                     break
                 if number:
                     fired.append(self._fired(row["id"]))
-                attempt = await self._attempt(hook, row)
+                fault = self._put_off.pop(row["sequence"], None) or self._plan(row) or DeliveryFault()
+                if fault.waits:
+                    await self._wait(row, fault)
+                    break
+                if (waiting := self._overtaken.get((hook.id, queue))) and waiting["sequence"] == row["sequence"]:
+                    # Nothing has come behind it in its time.
+                    del self._overtaken[hook.id, queue]
+                attempt = await self._attempt(hook, row, fault)
                 written = self._recording.add(attempt)
                 if attempt.status != DELIVERED or row["replayed_from_delivery_id"] is not None:
                     break
+                if (hook.id, queue) in self._overtaken:
+                    await written
+                    await self._overtake(hook, queue)
+                    break
                 row = await deliveries.follower(self._store, row)
+                if row is not None and row["next_attempt_at"]:
+                    break
             if written is not None:
                 await written
         except sqlite3.Error:
@@ -177,10 +213,10 @@ class Delivering:
             self._agenda.poke(self)
         return fired
 
-    async def _attempt(self, hook: _Hook, row: Row) -> Attempt:
+    async def _attempt(self, hook: _Hook, row: Row, fault: DeliveryFault) -> Attempt:
         begun, real = self._clock.now(), asyncio.get_running_loop().time()
         try:
-            outcome = await self._send(hook, row, begun)
+            outcome = await self._send(hook, row, begun, fault)
         except Exception:
             # An attempt as any other that failed: the same would happen at once again.
             _log.exception("delivery %s could not be sent", row["id"])
@@ -200,7 +236,7 @@ class Delivering:
             updated_at=timestamp(ended),
         )
 
-    async def _send(self, hook: _Hook, row: Row, at: datetime) -> Outcome:
+    async def _send(self, hook: _Hook, row: Row, at: datetime, fault: DeliveryFault) -> Outcome:
         if hook.secret is None:
             return Outcome(None, "the signing secret cannot be read: the key of the vault is another")
         body = json.dumps(event_payload(row), separators=(",", ":")).encode()
@@ -211,9 +247,44 @@ class Delivering:
             signing.EVENT_HEADER: row["event_type"],
             signing.DELIVERY_HEADER: row["id"],
         }
-        return await hook.receiver.send(
-            headers | signing.headers(hook.secret, row["event_id"], int(at.timestamp()), body), body
-        )
+        secret = new_signing_secret() if fault.wrong_signature else hook.secret
+        headers |= signing.headers(secret, row["event_id"], int(at.timestamp() + fault.timestamp_skew), body)
+        outcome = await hook.receiver.send(headers, body)
+        for _ in range(fault.duplicate):
+            # Whatever becomes of copies: the sender had its answer.
+            await hook.receiver.send(headers, body)
+        return outcome
+
+    # Misbehaving on purpose
+
+    async def _wait(self, row: Row, fault: DeliveryFault) -> None:
+        """Put an attempt off. The plan is in memory alone: after a restart the delivery goes as any other.
+
+        A replay, which stands in no queue, is overtaken by nothing, and waits all the same.
+        """
+        self._put_off[row["sequence"]] = fault.once_waited()
+        if fault.reorder:
+            self._overtaken[row["webhook_id"], _queue(row)] = row
+        async with self._store.transaction() as tx:
+            await deliveries.put_off(tx, row, timestamp(self._clock.now() + timedelta(seconds=fault.waits)))
+
+    async def _let_overtake(self) -> None:
+        """Send what has come behind a delivery that is to be overtaken."""
+        for key, row in list(self._overtaken.items()):
+            if await deliveries.pending(self._store, row["sequence"]) is None:
+                self._overtaken.pop(key, None)
+                self._put_off.pop(row["sequence"], None)
+                continue
+            behind = await deliveries.follower(self._store, row)
+            if behind is not None and behind["next_attempt_at"] is None:
+                async with self._store.transaction() as tx:
+                    await deliveries.put_off(tx, behind, "")
+
+    async def _overtake(self, hook: _Hook, queue: Queue) -> None:
+        """What stood behind it has gone: now it is the turn of the one that was overtaken."""
+        row = self._overtaken.pop((hook.id, queue))
+        async with self._store.transaction() as tx:
+            await deliveries.put_off(tx, row, "")
 
 
 def _queue(row: Row) -> Queue:

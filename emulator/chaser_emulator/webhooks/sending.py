@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import h11
 
-from chaser_emulator.webhooks.connecting import Dialer, Stream, Unreachable, place_of
+from chaser_emulator.webhooks.connecting import Dialer, Place, Stream, Unreachable, place_of
 
 _LARGEST_HEAD = 65_536
 _MOST_INTERIM = 20
@@ -74,10 +74,7 @@ class Receiver:
         except (Unreachable, _Broken) as error:
             return Outcome(None, str(error))
         await self._let_go(connection)
-        if 200 <= status < 300:
-            return Outcome(status, None)
-        redirect = ", and redirects are not followed" if 300 <= status < 400 else ""
-        return Outcome(status, f"the answer was {status}{redirect}")
+        return Outcome(status, failure_of(status))
 
     def close(self) -> None:
         """Keep no connection from now on."""
@@ -105,7 +102,7 @@ class Receiver:
         request = h11.Request(
             method="POST",
             target=self._place.target,
-            headers=[("Host", self._place.authority), *headers.items(), ("Content-Length", str(len(body)))],
+            headers=whole(self._place, headers, body),
         )
         parts = [http.send(request), http.send(h11.Data(data=body)), http.send(h11.EndOfMessage())]
         # Not waited for until it is sent: a receiver may answer without having read all.
@@ -183,6 +180,19 @@ class Receiver:
         finally:
             timer.cancel()
             self._hurried -= hurried
+
+
+def failure_of(status: int) -> str | None:
+    """Why an answer of this status is a failure; None for a success."""
+    if 200 <= status < 300:
+        return None
+    redirect = ", and redirects are not followed" if 300 <= status < 400 else ""
+    return f"the answer was {status}{redirect}"
+
+
+def whole(place: Place, headers: Mapping[str, str], body: bytes) -> list[tuple[str, str]]:
+    """Every header of a request, in the order in which they are sent."""
+    return [("Host", place.authority), *headers.items(), ("Content-Length", str(len(body)))]
 
 
 async def _drained(connection: _Connection) -> bool:
