@@ -69,6 +69,6 @@ class Bootstrap:
         return disk_id
 
     async def _is_empty(self, ref: str) -> bool:
-        process = await self.engine.exec(ref, CommandSpec("ls -A"))
+        process = await self.engine.exec(ref, CommandSpec("ls -A", ours=True))
         listed = [chunk async for chunk in process.output()]
         return await process.wait() == 0 and not listed

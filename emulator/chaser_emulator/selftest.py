@@ -51,7 +51,7 @@ _SCRIPT = "\n".join(
 async def measure(call: Call, row: Row) -> SessionSelfTestResponse:
     """SessionSelfTestResponse: `degraded` when the script failed, or workspace or isolation are missing (S17)."""
     with call.world.lifecycle.lease(row["id"]):
-        outcome = await run(call.engine, row["ref"], CommandSpec(_SCRIPT), stdin=None, timeout=_TIMEOUT)
+        outcome = await run(call.engine, row["ref"], CommandSpec(_SCRIPT, ours=True), stdin=None, timeout=_TIMEOUT)
     found = dict(line.partition("=")[::2] for line in outcome.output.splitlines() if "=" in line)
     healthy = outcome.exit_code == 0 and "workspace_root" in found and call.world.engine_info.isolated
     path = found.get("path") or None

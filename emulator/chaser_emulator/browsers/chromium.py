@@ -98,12 +98,12 @@ def command(binary: str | None, proxy_server: str | None) -> CommandSpec:
         # Chromium would go straight to addresses of its own machine, behind the back of the proxy.
         flags += [f"--proxy-server={proxy_server}", "--proxy-bypass-list=<-loopback>"]
     script = f"set -- {shlex.join(flags)}" + _SCRIPT.format(root=ROOT, words=_words(binary), not_found=_NOT_FOUND)
-    return CommandSpec(script)
+    return CommandSpec(script, ours=True)
 
 
 def is_there(binary: str | None) -> CommandSpec:
     """A command that succeeds where there is a Chromium."""
-    return CommandSpec(f'for name in {_words(binary)}; do command -v "$name" && exit; done; exit 1', cwd="/")
+    return CommandSpec(f'for name in {_words(binary)}; do command -v "$name" && exit; done; exit 1', cwd="/", ours=True)
 
 
 def _words(binary: str | None) -> str:

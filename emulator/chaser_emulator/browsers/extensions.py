@@ -64,7 +64,7 @@ async def install(browser: Browser, extension: archives.Extension) -> BrowserExt
 async def _run(browser: Browser, script: str, data: bytes = b"") -> str:
     """What a command of ours in the browser's sandbox says. Raises DiskFull and SandboxUnavailable when it fails."""
     place = browser.place
-    process = await place.engine.exec(place.ref, CommandSpec(script, stdin=True))
+    process = await place.engine.exec(place.ref, CommandSpec(script, stdin=True, ours=True))
 
     async def feed() -> None:
         # One that has ended early says itself why.

@@ -194,7 +194,7 @@ class _Errors:
             return errors
         path = errors._path
         script = f"umask 077; mkfifo {path} 2>/dev/null || exit 1; echo; exec <{path}; rm -f {path}; exec cat"
-        reader = await sandbox.engine.exec(sandbox.ref, CommandSpec(script))
+        reader = await sandbox.engine.exec(sandbox.ref, CommandSpec(script, ours=True))
         chunks = reader.output()
         try:
             made = await anext(chunks, b"")
@@ -214,5 +214,5 @@ class _Errors:
         with suppress(SandboxError):
             await self._reader.signal(signal.SIGKILL)
             await let_go(self.chunks)
-            remains = await self._sandbox.engine.exec(self._sandbox.ref, CommandSpec(f"rm -f {self._path}"))
+            remains = await self._sandbox.engine.exec(self._sandbox.ref, CommandSpec(f"rm -f {self._path}", ours=True))
             await remains.wait()

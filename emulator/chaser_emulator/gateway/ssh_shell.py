@@ -89,7 +89,7 @@ class Shell:
     @classmethod
     async def open(cls, sandbox: Sandbox) -> Shell:
         """Raises SandboxError."""
-        shell = cls(await sandbox.engine.exec(sandbox.ref, CommandSpec("exec sh", stdin=True)))
+        shell = cls(await sandbox.engine.exec(sandbox.ref, CommandSpec("exec sh", stdin=True, ours=True)))
         try:
             shell.base = (await shell.run("LC_ALL=C; export LC_ALL; pwd")).removesuffix(b"\n") or b"/"
         except asyncssh.SFTPError:
@@ -172,7 +172,7 @@ class Reading:
             start = _SMALL
         skip = f"dd bs=1 skip={start} count=0 2>/dev/null; "
         script = f"{{ {skip}exec cat; }} <{word(self._path)} 2>/dev/null"
-        self._process = await self._sandbox.engine.exec(self._sandbox.ref, CommandSpec(script))
+        self._process = await self._sandbox.engine.exec(self._sandbox.ref, CommandSpec(script, ours=True))
         self._output = self._process.output()
 
     async def close(self) -> None:
@@ -209,7 +209,7 @@ class Writing:
             self._held += data
             return
         if self._process is None:
-            command = CommandSpec(self._script("cat"), stdin=True)
+            command = CommandSpec(self._script("cat"), stdin=True, ours=True)
             self._process = await self._sandbox.engine.exec(self._sandbox.ref, command)
         try:
             held, self._held = bytes(self._held), bytearray()

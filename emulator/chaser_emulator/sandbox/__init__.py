@@ -1,7 +1,7 @@
 """Where commands run: the Engine and Process protocols, and what may go wrong in them.
 
 Three engines implement them: `local` (children of the emulator, isolated by bubblewrap), `docker` (a container a
-session) and `scripted` (no processes, answers from rules). One test suite runs over all of them.
+session) and `scripted` (no processes, answers from stubs). One test suite runs over all of them.
 
 A *ref* is a string naming a started sandbox; it outlives the emulator's own process and is kept in the session's row.
 """
@@ -42,7 +42,8 @@ class CommandSpec:
     """One command for a shell in a sandbox.
 
     `cwd` is a path in the sandbox (relative ones are taken from `/workspace`). `user` None means the sandbox's own.
-    `stdin` True leaves standard input open for `Process.write`; False is an empty one.
+    `stdin` True leaves standard input open for `Process.write`; False is an empty one. `ours` is a command of the
+    emulator's own, which nobody has asked for.
     """
 
     command: str
@@ -50,6 +51,7 @@ class CommandSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
     stdin: bool = False
+    ours: bool = False
 
 
 @dataclass(frozen=True)

@@ -277,7 +277,7 @@ class _Doomed(Generic[Doomed]):
         with contextlib.suppress(SandboxGone):
             async for chunk in self._inner.output():
                 yield chunk
-        await self.wait()
+        await asyncio.shield(self._end)
 
     async def write(self, data: bytes) -> None:
         await self._inner.write(data)

@@ -120,7 +120,7 @@ async def prepared(who: Acting, session: Row) -> Machine:
 
 async def _ran(who: Acting, session: Row, command: str, stdin: str | None = None, *, cwd: str = WORKSPACE_ROOT) -> str:
     """Run a small command of ours, which is no command of the account's."""
-    spec = CommandSpec(command, cwd=cwd, stdin=stdin is not None)
+    spec = CommandSpec(command, cwd=cwd, stdin=stdin is not None, ours=True)
     with who.world.lifecycle.use(session["id"]):
         outcome = await run(who.engine, session["ref"], spec, stdin=stdin, timeout=_SECONDS)
     if outcome.exit_code != 0:
