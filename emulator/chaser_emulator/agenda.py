@@ -75,6 +75,8 @@ class Agenda:
         self._under_way: set[asyncio.Task[Any]] = set()
         self._changed = asyncio.Event()
         self._performing = asyncio.Lock()
+        self.moving = asyncio.Lock()
+        """Held by who sets the clock or moves it: of two who move it on by an hour, each moves it by an hour."""
         store.listen(self._listen)
 
     def add(self, *duties: Duty) -> None:

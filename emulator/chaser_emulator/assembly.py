@@ -1,4 +1,7 @@
-"""The folder `openapi/`, one YAML file a tag -> one complete document, with what operations share written out."""
+"""A folder of YAML files, one a tag -> one complete document, with what its operations share written out.
+
+There are two: Chaser's own API, and the control plane of the emulator, which borrows what both have.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from importlib import resources
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,34 +27,63 @@ _BESIDE_THE_DOCUMENT = {"rulings.yaml"}
 _JSON = "application/json"
 
 
-def folder() -> Path:
-    """Where the document's files are."""
-    return Path(str(resources.files("chaser_emulator") / "openapi"))
+@dataclass(frozen=True)
+class Source:
+    """A folder of files, and the extensions that its operations may have: any other is a slip of the pen."""
+
+    folder: Path
+    extensions: frozenset[str]
+
+
+API = Source(
+    Path(__file__).parent / "openapi",
+    frozenset(
+        [
+            "x-scope",
+            "x-roles",
+            "x-service-account",
+            "x-account",
+            "x-rate",
+            "x-audit",
+            "x-provenance",
+            "x-ruling",
+        ]
+    ),
+)
+"""What Chaser offers."""
+
+CONTROL = Source(
+    Path(__file__).parent / "control" / "openapi",
+    frozenset(["x-command", "x-output", "x-confirm", "x-pages", "x-open-query", "x-reach", "x-world"]),
+)
+"""What the emulator offers beside it, under /_emulator."""
 
 
 def rulings() -> dict[str, str]:
     """What the emulator does where no source says, by the number of the question."""
-    return {str(number): str(text) for number, text in _read(folder() / "rulings.yaml").items()}
+    return {str(number): str(text) for number, text in _read(API.folder / "rulings.yaml").items()}
 
 
-def assemble() -> Node:
+def assemble(source: Source = API) -> Node:
     """The complete document: files merged (a name given twice is an error), shared answers and parameters added.
 
     Its text is kept beside the byte code, as Python keeps that of modules: reading YAML would be half of a start.
     """
-    kept = folder() / "__pycache__" / f"document-{_fingerprint()}.json"
+    kept = source.folder / "__pycache__" / f"document-{_fingerprint(source)}.json"
     try:
         document: Node = json.loads(kept.read_bytes())
     except (OSError, ValueError):
-        document = _assembled()
+        document = _assembled(source)
         with contextlib.suppress(OSError):
             _keep(kept, json.dumps(document))
     return document
 
 
-def _fingerprint() -> str:
-    """Changes with the files of the document, and with those that make it."""
-    files = [*sorted(folder().glob("*.yaml")), Path(__file__), Path(keywords.__file__)]
+def _fingerprint(source: Source) -> str:
+    """Changes with the files of the document, those that it borrows from, and those that make it."""
+    folders = {API.folder, source.folder}
+    files = [file for folder in sorted(folders) for file in sorted(folder.glob("*.yaml"))]
+    files += [Path(__file__), Path(keywords.__file__)]
     states = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return hashlib.sha256(repr(states).encode()).hexdigest()[:16]
 
@@ -67,19 +99,25 @@ def _keep(path: Path, text: str) -> None:
     Path(temporary).replace(path)
 
 
-def _assembled() -> Node:
-    document = _read(folder() / _COMMON)
+def _assembled(source: Source) -> Node:
+    document = _read(source.folder / _COMMON)
     document["paths"] = {}
-    for file in sorted(folder().glob("*.yaml")):
+    borrowed = document.pop("x-borrowed", {})
+    everywhere = document.pop("x-everywhere", {})
+    for file in sorted(source.folder.glob("*.yaml")):
         if file.name != _COMMON and file.name not in _BESIDE_THE_DOCUMENT:
-            _merge(document, _read(file), tag=file.stem)
+            _merge(document, _read(file), borrowed, tag=file.stem)
+    if source is not API:
+        _borrow(document, assemble(API), borrowed)
     for item in document["paths"].values():
         shared = item.pop("parameters", [])
         for method in METHODS:
             if method in item:
                 item[method]["parameters"] = [*shared, *item[method].get("parameters", [])]
     for path, _method, operation in operations(document):
-        _write_out(document, path, operation)
+        _write_out(document, path, operation, everywhere)
+    if source is not API:
+        _leave_out_unused_codes(document)
     keywords.check(document)
     return document
 
@@ -122,9 +160,19 @@ def _read(file: Path) -> Node:
     return node
 
 
-def _merge(document: Node, part: Node, *, tag: str) -> None:
-    if unknown := set(part) - {"paths", "components"}:
-        raise DocumentError(f"{tag}.yaml: unknown keys {sorted(unknown)}; paths and components are accepted")
+_SECTIONS = ("description", "paths", "components", "x-borrowed", "x-error-codes")
+
+
+def _merge(document: Node, part: Node, borrowed: dict[str, list[str]], *, tag: str) -> None:
+    if unknown := set(part) - set(_SECTIONS):
+        raise DocumentError(f"{tag}.yaml: unknown keys {sorted(unknown)}; {', '.join(_SECTIONS)} are accepted")
+    if "description" in part:
+        document["tags"].append({"name": tag, "description": part["description"]})
+    for section, names in part.get("x-borrowed", {}).items():
+        borrowed[section] = [*borrowed.get(section, []), *names]
+    for code, node in part.get("x-error-codes", {}).items():
+        if document["x-error-codes"].setdefault(code, node) is not node:
+            raise DocumentError(f"{tag}.yaml: x-error-codes.{code} is there already")
     for path, item in part.get("paths", {}).items():
         target = document["paths"].setdefault(path, {})
         for key, node in item.items():
@@ -141,15 +189,56 @@ def _merge(document: Node, part: Node, *, tag: str) -> None:
             known[name] = node
 
 
+def _borrow(document: Node, lender: Node, wanted: dict[str, list[str]]) -> None:
+    """Take components of another document with all that they refer to, and its codes of refusals."""
+    left = [(section, name) for section, names in wanted.items() for name in names]
+    while left:
+        section, name = left.pop()
+        known = document["components"].setdefault(section, {})
+        if name in known:
+            continue
+        try:
+            known[name] = lender["components"][section][name]
+        except KeyError:
+            raise DocumentError(f"x-borrowed: there is no {section}/{name} to borrow") from None
+        left += [(parts[2], parts[3]) for parts in _references(known[name])]
+    document["x-error-codes"] = lender["x-error-codes"] | document["x-error-codes"]
+
+
+def _references(node: Any) -> Iterator[list[str]]:
+    """What a part of a document refers to, as the parts of each path."""
+    if isinstance(node, list):
+        for part in node:
+            yield from _references(part)
+    elif isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"].split("/")
+        for part in node.values():
+            yield from _references(part)
+
+
+def _leave_out_unused_codes(document: Node) -> None:
+    """Keep only codes that some operation lists, and the one that meets no operation."""
+    used = {"method_not_allowed"}
+    for _path, _method, operation in operations(document):
+        for response in operation["responses"].values():
+            for media in response.get("content", {}).values():
+                used.update(media.get("schema", {}).get("properties", {}).get("code", {}).get("enum", []))
+    document["x-error-codes"] = {code: node for code, node in document["x-error-codes"].items() if code in used}
+
+
 def secured(document: Node, operation: Node) -> bool:
-    """Whether a credential is needed."""
-    return bool(operation.get("security", document.get("security", [])))
+    """Whether a credential is needed; an empty requirement says that it can do without."""
+    wanted = operation["security"] if "security" in operation else document.get("security", [])
+    return bool(wanted) and {} not in wanted
 
 
-def _write_out(document: Node, path: str, operation: Node) -> None:
+def _write_out(document: Node, path: str, operation: Node, everywhere: Node) -> None:
     """Add what follows from an operation's marks: the account's header, the refusals, the headers of answers."""
     parameters = operation["parameters"]
-    refusals = list(operation.pop("x-errors", []))
+    refusals = [*operation.pop("x-errors", []), *everywhere.get("refusals", [])]
+    if operation.get("x-world") != "none":
+        parameters += everywhere.get("parameters", [])
     if secured(document, operation):
         refusals.append("unauthorized")
         if operation.get("x-account") != "none":
@@ -172,6 +261,8 @@ def _write_out(document: Node, path: str, operation: Node) -> None:
     if "400" in operation["responses"]:
         # MCP refuses what is no request in the words of JSON-RPC (M3), and its file says so itself.
         refusals = [code for code in refusals if code not in ("invalid_request", "invalid_json")]
+    if operation.get("x-world") == "none" and not parameters and "requestBody" not in operation:
+        refusals = [code for code in refusals if code != "not_found"]
     if not parameters:
         del operation["parameters"]
     for status, response in operation["responses"].items():
@@ -201,6 +292,8 @@ def _add_refusals(document: Node, path: str, operation: Node, codes: list[str]) 
                 }
             },
         }
+        if operation.get("x-pages"):
+            response["content"]["text/html"] = {"schema": {"type": "string"}}
         _add_headers(response, operation, status)
         if str(status) in operation["responses"]:
             raise DocumentError(f"{path}: {status} is written by hand and follows from the codes {listed}")

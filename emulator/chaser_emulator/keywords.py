@@ -57,6 +57,8 @@ _KEYWORDS = frozenset(
         "x-accepted",
         "x-scopes",
         "x-summaries",
+        "x-argument",
+        "x-secret",
     ]
 )
 

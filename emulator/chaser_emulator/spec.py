@@ -7,13 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from chaser_emulator.assembly import Node, assemble, operations, resolve, secured
+from chaser_emulator.assembly import API, Node, Source, assemble, operations, resolve, secured
 from chaser_emulator.keywords import DocumentError
 
 Location = Literal["path", "query", "header"]
-
-# What each extension of an operation may say; anything else is a slip of the pen.
-_EXTENSIONS = {"x-scope", "x-roles", "x-service-account", "x-account", "x-rate", "x-audit", "x-provenance", "x-ruling"}
 
 
 @dataclass(frozen=True)
@@ -86,6 +83,8 @@ class Operation:
     parameters: tuple[Parameter, ...]
     body: Body | None
     responses: Mapping[int, Response]
+    marks: Mapping[str, Any]
+    """What its extensions say, as they stand in the document."""
 
     @property
     def pointer(self) -> str:
@@ -121,20 +120,20 @@ class Spec:
         return cast("Mapping[str, str]", self.document["components"]["schemas"][schema]["x-scopes"])
 
 
-def load(handled: Iterable[str] | None = None) -> Spec:
-    """Assemble and compile the document. Raises DocumentError for anything that nobody would act on.
+def load(handled: Iterable[str] | None = None, source: Source = API) -> Spec:
+    """Assemble and compile a document. Raises DocumentError for anything that nobody would act on.
 
     `handled` are the operations that have a handler (None: all). One without a handler stops the start, as does a
     handler without an operation.
     """
-    document = assemble()
+    document = assemble(source)
     names = {node["operationId"] for _path, _method, node in operations(document)}
     known = names if handled is None else frozenset(handled)
     if unknown := known - names:
         raise DocumentError(f"handlers without an operation: {sorted(unknown)}")
     if missing := names - known:
         raise DocumentError(f"operations without a handler: {sorted(missing)}")
-    compiled = [_operation(document, path, method, node) for path, method, node in operations(document)]
+    compiled = [_operation(source, document, path, method, node) for path, method, node in operations(document)]
     by_id = {operation.id: operation for operation in compiled}
     if len(by_id) != len(compiled):
         raise DocumentError("an operationId is given twice")
@@ -142,13 +141,14 @@ def load(handled: Iterable[str] | None = None) -> Spec:
     return Spec(document, by_id, status)
 
 
-def _operation(document: Node, path: str, method: str, node: Node) -> Operation:
+def _operation(source: Source, document: Node, path: str, method: str, node: Node) -> Operation:
     where = f"{method.upper()} {path}"
     pointer = f"#/paths/{escaped(path)}/{method}"
-    if unknown := {key for key in node if key.startswith("x-")} - _EXTENSIONS:
-        raise DocumentError(f"{where}: unknown extensions {sorted(unknown)}; {sorted(_EXTENSIONS)} are known")
+    marks = {key: value for key, value in node.items() if key.startswith("x-")}
+    if unknown := set(marks) - source.extensions:
+        raise DocumentError(f"{where}: unknown extensions {sorted(unknown)}; {sorted(source.extensions)} are known")
     scope = node.get("x-scope", "none")
-    if scope not in {"none", "full", "dynamic", *document["components"]["schemas"]["Scope"]["enum"]}:
+    if scope not in {"none", "full", "dynamic"} and scope not in document["components"]["schemas"]["Scope"]["enum"]:
         raise DocumentError(f"{where}: x-scope {scope} is no scope")
     is_secured = secured(document, node)
     roles = node.get("x-roles")
@@ -173,6 +173,7 @@ def _operation(document: Node, path: str, method: str, node: Node) -> Operation:
         responses={
             int(status): _response(document, int(status), response) for status, response in node["responses"].items()
         },
+        marks=marks,
     )
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from starlette.applications import Starlette
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
 
 from chaser_emulator import callers, origins
 from chaser_emulator.admission import unauthorized
-from chaser_emulator.control import checkout, clock, pages, sign_in, workflow_jobs
 from chaser_emulator.errors import ApiError
 from chaser_emulator.spec import Spec
 from chaser_emulator.world import World
 
-_MODULES = (checkout, clock, pages, sign_in, workflow_jobs)
+if TYPE_CHECKING:
+    from chaser_emulator.control.plane import Plane
 
 DELIVERY_HEADER = "x-chaser-delivery"
 """What every delivery of a webhook carries; none of them is let in here."""
@@ -28,54 +26,46 @@ _FOR_EVERY_BROWSER = (_STYLE, "/checkout/", "/sign-in/")
 
 
 class Control:
-    """The routes of the control plane, behind the check of who may use them; refusals have the form of the API's."""
+    """The control plane, behind the check of who may use it; its document is read at the first use.
 
-    def __init__(self, world: World, spec: Spec) -> None:
+    `world` is the one that is meant where nothing before has chosen one.
+    """
+
+    def __init__(self, api: Spec, world: World | None = None) -> None:
+        self._api = api
         self._world = world
-        self._error_status: Mapping[str, int] = spec.error_status
-        routes = [route for module in _MODULES for route in module.routes(world, spec)]
-
-        async def refused(request: Request, error: Exception) -> Response:
-            assert isinstance(error, ApiError)  # noqa: S101 - registered for nothing else
-            return self._refusal(request, error)
-
-        async def nothing(request: Request, _error: Exception) -> Response:
-            return self._refusal(request, ApiError("not_found", f"there is nothing at {request.url.path}"))
-
-        async def not_here(request: Request, error: Exception) -> Response:
-            allow = getattr(error, "headers", None) or {}
-            text = f"{request.method} is not offered here; {allow.get('Allow', 'nothing')} is"
-            return self._refusal(request, ApiError("method_not_allowed", text, headers=allow))
-
-        self._inner: ASGIApp = Starlette(
-            routes=routes, exception_handlers={ApiError: refused, 404: nothing, 405: not_here}
-        )
+        self._plane: Plane | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._world is not None:
+            scope["state"].setdefault("world", self._world)
         connection = HTTPConnection(scope)
+        if self._plane is None:
+            from chaser_emulator.control.plane import Plane
+
+            self._plane = Plane(self._api)
         try:
             self._admit(connection)
+            if scope["type"] != "http":
+                raise ApiError("not_found", f"there is no WebSocket at {scope['path']}")
         except ApiError as error:
-            await self._refusal(connection, error)(scope, receive, send)
+            await self._plane.refusal(error, connection)(scope, receive, send)
             return
-        await self._inner(scope, receive, send)
+        await self._plane(scope, receive, send)
 
     def _admit(self, connection: HTTPConnection) -> None:
         """Raise ApiError for whom this is not for."""
         if DELIVERY_HEADER in connection.headers:
             raise ApiError("forbidden", "webhooks do not reach the control plane")
-        origins.require_own(connection, self._world.settings)
+        world = connection.state.world
+        origins.require_own(connection, world.settings)
         path = connection.scope["path"].removeprefix(connection.scope.get("root_path", ""))
         if path != _STYLE:
             _require_own_window(connection)
         if path.startswith(_FOR_EVERY_BROWSER) or callers.is_this_machine(connection):
             return
-        if not callers.shows_key(connection, self._world.settings.api_key):
+        if not callers.shows_key(connection, world.settings.api_key):
             raise unauthorized()
-
-    def _refusal(self, connection: HTTPConnection, error: ApiError) -> Response:
-        body = error.body(connection.state.request_id)
-        return JSONResponse(body, self._error_status[error.code], error.headers)
 
 
 def _require_own_window(connection: HTTPConnection) -> None:

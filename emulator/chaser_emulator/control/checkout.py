@@ -6,14 +6,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.responses import RedirectResponse, Response
 
 from chaser_emulator import billing, uploads
+from chaser_emulator.control.operations import ControlCall, control
 from chaser_emulator.control.pages import page
-from chaser_emulator.control.reading import Reading
 from chaser_emulator.errors import ApiError, invalid_field
-from chaser_emulator.spec import Spec
 from chaser_emulator.store import Row
 from chaser_emulator.store import billing as rows
 from chaser_emulator.world import World
@@ -21,69 +19,72 @@ from chaser_emulator.world import World
 _TEMPLATE = "checkout.html"
 _MOST_FIELDS = 16
 _OUTCOMES = (rows.PAID, rows.CANCELED)
-_COMPLETE = {
-    "type": "object",
-    "required": ["outcome"],
-    "additionalProperties": False,
-    "properties": {"outcome": {"type": "string", "enum": list(_OUTCOMES)}},
-}
 
 
-def routes(world: World, spec: Spec) -> list[Route]:
-    """GET and POST /checkout/{id}, for people; POST /checkout/{id}/complete, for programs."""
-    reading = Reading(spec)
-    ways_on = {rows.PAID: world.settings.checkout_success_url, rows.CANCELED: world.settings.checkout_cancel_url}
+@control("get-checkout")
+async def get_checkout(call: ControlCall) -> Response | dict[str, Any]:
+    """The page for people, the checkout as JSON for programs."""
+    for_people = "text/html" in call.request.headers.get("accept", "")
+    try:
+        row = await _found(call)
+    except ApiError as error:
+        if for_people:
+            return _missing(call, error)
+        raise
+    return _page(call, row) if for_people else _info(row)
 
-    def shown(request: Request, row: Row, status: int = 200, problem: str | None = None) -> Response:
-        return page(request, _TEMPLATE, status, leads_to=ways_on.values(), problem=problem, **_words(row))
 
-    async def found(request: Request) -> Row:
-        checkout_id = request.path_params["id"]
-        row = await rows.checkout(world.store, checkout_id)
-        if row is None:
-            raise ApiError("not_found", f"there is no checkout {checkout_id!r}")
-        return row
+@control("submit-checkout")
+async def submit_checkout(call: ControlCall) -> Response:
+    """What a button of the page does."""
+    try:
+        row = await _found(call)
+    except ApiError as error:
+        return _missing(call, error)
+    outcome = await _sent(call.request)
+    try:
+        done = await billing.complete(call.world, row, outcome)
+    except ApiError as error:
+        problem = "It had ended before, and nothing has changed."
+        return _page(call, await _found(call), call.api.error_status[error.code], problem)
+    # See other: a reload of what comes next sends nothing again.
+    way_on = _ways_on(call.world)[outcome]
+    target = _with_id(way_on, done["id"]) if way_on else call.request.scope["path"].rpartition("/")[2]
+    return RedirectResponse(target, 303, {"Cache-Control": "no-store"})
 
-    # One route: two for one path would each name only their own method in a 405.
-    async def show_or_send(request: Request) -> Response:
-        for_people = request.method == "POST" or "text/html" in request.headers.get("accept", "")
-        try:
-            row = await found(request)
-        except ApiError as error:
-            if not for_people:
-                raise
-            return page(request, "missing.html", spec.error_status[error.code], text="There is no such checkout.")
-        if request.method != "POST":
-            return shown(request, row) if for_people else JSONResponse(_info(row))
-        outcome = await _sent(request)
-        try:
-            done = await billing.complete(world, row, outcome)
-        except ApiError as error:
-            now = await found(request)
-            problem = "It had ended before, and nothing has changed."
-            return shown(request, now, spec.error_status[error.code], problem)
-        # See other: a reload of what comes next sends nothing again.
-        way_on = ways_on[outcome]
-        target = _with_id(way_on, done["id"]) if way_on else request.scope["path"].rpartition("/")[2]
-        return RedirectResponse(target, 303, {"Cache-Control": "no-store"})
 
-    async def complete(request: Request) -> Response:
-        row = await found(request)
-        body = await reading.body(request, _COMPLETE)
-        return JSONResponse(_info(await billing.complete(world, row, body["outcome"])))
+@control("complete-checkout")
+async def complete_checkout(call: ControlCall) -> dict[str, Any]:
+    """The same for programs."""
+    return _info(await billing.complete(call.world, await _found(call), call.body["outcome"]))
 
-    return [
-        Route("/checkout/{id}", show_or_send, methods=["GET", "POST"]),
-        Route("/checkout/{id}/complete", complete, methods=["POST"]),
-    ]
+
+async def _found(call: ControlCall) -> Row:
+    checkout_id = call.path["id"]
+    row = await rows.checkout(call.world.store, checkout_id)
+    if row is None:
+        raise ApiError("not_found", f"there is no checkout {checkout_id!r}")
+    return row
+
+
+def _missing(call: ControlCall, error: ApiError) -> Response:
+    status = call.api.error_status[error.code]
+    return page(call.request, "missing.html", status, text="There is no such checkout.")
+
+
+def _page(call: ControlCall, row: Row, status: int = 200, problem: str | None = None) -> Response:
+    ways_on = _ways_on(call.world).values()
+    return page(call.request, _TEMPLATE, status, leads_to=ways_on, problem=problem, **_words(row))
+
+
+def _ways_on(world: World) -> dict[str, str | None]:
+    """Where a checkout leads, by how it ends."""
+    return {rows.PAID: world.settings.checkout_success_url, rows.CANCELED: world.settings.checkout_cancel_url}
 
 
 async def _sent(request: Request) -> str:
     """Which button was pressed. Raises ApiError for anything but the page's own form."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     raw = await uploads.read_json(request)
-    if media_type != "application/x-www-form-urlencoded":
-        raise ApiError("unsupported_media_type", "the page sends a form; POST …/complete takes JSON")
     try:
         sent = parse_qs(raw.decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS).get("outcome", [])
     except ValueError:

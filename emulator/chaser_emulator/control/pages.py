@@ -11,10 +11,9 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
-from starlette.routing import Route
 
-from chaser_emulator.spec import Spec
-from chaser_emulator.world import World
+from chaser_emulator.assembly import served_from
+from chaser_emulator.control.operations import ControlCall, control
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -47,13 +46,16 @@ def page(
     return HTMLResponse(text, status, headers)
 
 
-def routes(_world: World, _spec: Spec) -> list[Route]:
-    """GET /style.css."""
+@control("get-style")
+async def get_style(_call: ControlCall) -> Response:
+    """The stylesheet of all pages."""
+    return FileResponse(_FOLDER / "style.css", headers={"Cache-Control": "no-cache"})
 
-    async def style(_request: Request) -> Response:
-        return FileResponse(_FOLDER / "style.css", headers={"Cache-Control": "no-cache"})
 
-    return [Route("/style.css", style, methods=["GET"])]
+@control("get-control-document")
+async def get_control_document(call: ControlCall) -> dict[str, Any]:
+    """The document of the control plane, with this server's own address first."""
+    return served_from(call.spec.document, f"{call.base_url}/_emulator")
 
 
 @cache

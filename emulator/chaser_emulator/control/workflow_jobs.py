@@ -6,78 +6,70 @@ import json
 import re
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-
-from chaser_emulator.control.reading import Reading
+from chaser_emulator.control.operations import ControlCall, control
 from chaser_emulator.errors import ApiError, invalid_field
 from chaser_emulator.repositories import Selector
-from chaser_emulator.spec import Spec
 from chaser_emulator.store import Row, workflow_jobs
 from chaser_emulator.world import World
 
-_LARGEST_ID = 2**53 - 1
 _ID = re.compile(r"[1-9][0-9]{0,15}")
-_TEXT = r"^[^\u0000-\u001f\u007f]*$"
-
-_JOB = {
-    "type": "object",
-    "required": ["repository", "workflow", "job"],
-    "additionalProperties": False,
-    "properties": {
-        "repository": {"$ref": "#/components/schemas/RepositorySelector"},
-        "ref": {"type": ["string", "null"], "minLength": 1, "maxLength": 255, "pattern": _TEXT},
-        "workflow": {"type": "string", "minLength": 1, "maxLength": 1024, "pattern": _TEXT},
-        "job": {"type": "string", "minLength": 1, "maxLength": 1024, "pattern": _TEXT},
-        "matrix": {"type": ["object", "null"], "maxProperties": 256},
-        "id": {"type": ["integer", "null"], "minimum": 1, "maximum": _LARGEST_ID},
-    },
-}
 
 
-def routes(world: World, spec: Spec) -> list[Route]:
-    """GET and POST /github/workflow-jobs, and GET and DELETE of one."""
-    reading = Reading(spec)
+@control("list-workflow-jobs")
+async def list_workflow_jobs(call: ControlCall) -> dict[str, Any]:
+    """All that are registered."""
+    rows = await workflow_jobs.every(call.world.store)
+    return {"workflow_jobs": [_shown(row) for row in rows]}
 
-    async def list_or_register(request: Request) -> Response:
-        if request.method != "POST":
-            rows = await workflow_jobs.every(world.store)
-            return JSONResponse({"workflow_jobs": [_shown(row) for row in rows]})
-        body = await reading.body(request, _JOB)
-        selector = _selector(world, body)
-        workflow = _workflow(body["workflow"])
-        async with world.store.transaction() as tx:
-            job_id = body.get("id") or await workflow_jobs.new_id(tx)
-            if await workflow_jobs.get(tx, job_id) is not None:
-                raise ApiError("already_exists", f"there is a workflow job {job_id} already; delete it first")
-            row = await workflow_jobs.insert(
-                tx,
-                job_id,
-                repository=selector.repository,
-                ref=selector.ref,
-                workflow=workflow,
-                job=body["job"],
-                matrix=json.dumps(body["matrix"]) if body.get("matrix") else None,
-                created_at=world.clock.timestamp(),
-            )
-        return JSONResponse(_shown(row))
 
-    async def show_or_delete(request: Request) -> Response:
-        text = request.path_params["id"]
-        job_id = int(text) if _ID.fullmatch(text) else 0
-        if request.method == "DELETE":
-            async with world.store.transaction() as tx:
-                if await workflow_jobs.delete(tx, job_id):
-                    return Response(status_code=204)
-        elif (row := await workflow_jobs.get(world.store, job_id)) is not None:
-            return JSONResponse(_shown(row))
-        raise ApiError("not_found", f"there is no workflow job {text!r}")
+@control("register-workflow-job")
+async def register_workflow_job(call: ControlCall) -> dict[str, Any]:
+    """Make one known, under its own id or the next one."""
+    world, body = call.world, call.body
+    selector = _selector(world, body)
+    workflow = _workflow(body["workflow"])
+    async with world.store.transaction() as tx:
+        job_id = body.get("id") or await workflow_jobs.new_id(tx)
+        if await workflow_jobs.get(tx, job_id) is not None:
+            raise ApiError("already_exists", f"there is a workflow job {job_id} already; delete it first")
+        row = await workflow_jobs.insert(
+            tx,
+            job_id,
+            repository=selector.repository,
+            ref=selector.ref,
+            workflow=workflow,
+            job=body["job"],
+            matrix=json.dumps(body["matrix"]) if body.get("matrix") else None,
+            created_at=world.clock.timestamp(),
+        )
+    return _shown(row)
 
-    return [
-        Route("/github/workflow-jobs", list_or_register, methods=["GET", "POST"]),
-        Route("/github/workflow-jobs/{id}", show_or_delete, methods=["GET", "DELETE"]),
-    ]
+
+@control("get-workflow-job")
+async def get_workflow_job(call: ControlCall) -> dict[str, Any]:
+    """One of them."""
+    row = await workflow_jobs.get(call.world.store, _number(call))
+    if row is None:
+        raise _unknown(call)
+    return _shown(row)
+
+
+@control("delete-workflow-job")
+async def delete_workflow_job(call: ControlCall) -> None:
+    """Forget one."""
+    async with call.world.store.transaction() as tx:
+        if not await workflow_jobs.delete(tx, _number(call)):
+            raise _unknown(call)
+
+
+def _number(call: ControlCall) -> int:
+    """The id that is asked for; 0, which none has, for what is no id."""
+    text = call.path["id"]
+    return int(text) if _ID.fullmatch(text) else 0
+
+
+def _unknown(call: ControlCall) -> ApiError:
+    return ApiError("not_found", f"there is no workflow job {call.path['id'][:64]!r}")
 
 
 def _selector(world: World, body: dict[str, Any]) -> Selector:
