@@ -49,7 +49,7 @@ async def open_emulator(
     async with open_world(settings, engine, base_url, own_ports) as world:
         pipeline = Pipeline(document, HANDLERS, REFUSALS, world)
         world.perform = pipeline.invoke
-        routes = [*_routes(document, pipeline), Mount("/_emulator", Control(world, document))]
+        routes = [*_routes(document, pipeline), Mount("/_emulator", Control(document, world))]
         inner = Starlette(routes=routes, exception_handlers={404: _no_file(pipeline)})
         # A slash too many is a wrong path, not a redirect: Chaser's clients would lose their bodies on a 307.
         inner.router.redirect_slashes = False
