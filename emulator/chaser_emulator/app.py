@@ -1,4 +1,4 @@
-"""Where the parts are put together: the document becomes routes, a world opens and closes with the server."""
+"""Where the parts are put together: the document becomes routes, worlds open and close with the server."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from chaser_emulator.operations import HANDLERS, REFUSALS
 from chaser_emulator.pipeline import Endpoint, Pipeline
 from chaser_emulator.sandbox import Engine
 from chaser_emulator.settings import Settings
-from chaser_emulator.world import World, open_world
+from chaser_emulator.worlds import Selection, Worlds
 
 
 @dataclass(frozen=True)
 class Emulator:
-    """A running emulator: the application to serve, and its world."""
+    """A running emulator: the application to serve, and its worlds."""
 
     app: Edge
-    world: World
+    worlds: Worlds
 
 
 @asynccontextmanager
@@ -46,10 +46,9 @@ async def open_emulator(
     """
     handlers.load()
     document = spec.load(HANDLERS)
-    async with open_world(settings, engine, base_url, own_ports) as world:
-        pipeline = Pipeline(document, HANDLERS, REFUSALS, world)
-        world.perform = pipeline.invoke
-        routes = [*_routes(document, pipeline), Mount("/_emulator", Control(document, world))]
+    pipeline = Pipeline(document, HANDLERS, REFUSALS)
+    async with Worlds(settings, pipeline.invoke, base_url, own_ports).opened(engine) as worlds:
+        routes = [*_routes(document, pipeline), Mount("/_emulator", Control(document))]
         inner = Starlette(routes=routes, exception_handlers={404: _no_file(pipeline)})
         # A slash too many is a wrong path, not a redirect: Chaser's clients would lose their bodies on a 307.
         inner.router.redirect_slashes = False
@@ -58,13 +57,9 @@ async def open_emulator(
             if not await door.answer(visit):
                 await gateway.index(visit)
 
-        gateway = Gateway(world, inner, document.error_status, {"browser": browser})
+        gateway = Gateway(settings, inner, document.error_status, {"browser": browser})
         inner.router.default = gateway.or_else(_nothing(pipeline))
-        async with world.agenda.at_work():
-            try:
-                yield Emulator(Edge(gateway, settings), world)
-            finally:
-                gateway.close()
+        yield Emulator(Edge(Selection(worlds, gateway, document.error_status), settings), worlds)
 
 
 def _routes(document: spec.Spec, pipeline: Pipeline) -> list[BaseRoute]:
@@ -88,7 +83,8 @@ def _nothing(pipeline: Pipeline) -> ASGIApp:
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         error = ApiError("not_found", f"there is nothing at {scope['path']}")
-        await pipeline.refusal(error, HTTPConnection(scope))(scope, receive, send)
+        async with pipeline.noted(scope, receive, send, None) as (receive, send):
+            await pipeline.refusal(error, HTTPConnection(scope))(scope, receive, send)
 
     return answer
 

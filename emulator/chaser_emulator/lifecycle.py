@@ -188,6 +188,10 @@ class Lifecycle:
                 await self._engine.stop(ref)
             await self._end(row, FAILED if failure else TERMINATED, failure)
 
+    def knows(self, session_id: str) -> bool:
+        """Whether it is one of this world's sessions that has not ended."""
+        return session_id in self._live
+
     # Leases
 
     @contextmanager
@@ -361,13 +365,16 @@ class Lifecycle:
         if fresh is not None and fresh["status"] == RUNNING:
             await self._end(row, FAILED, "the sandbox ended on its own")
 
-    async def recover(self) -> None:
-        """After a start: adopt the sandboxes that live on, end the sessions that have none, remove strays."""
+    async def recover(self, *, all_of_them: bool = False) -> None:
+        """After a start: adopt the sandboxes that live on, end the sessions that have none, remove strays.
+
+        Ephemeral sessions end as well, unless all are to go on whose sandboxes are there.
+        """
         refs = await self._engine.refs()
         await self._commands.recover()
         adopted = []
         for row in await rows.all_live(self._store):
-            if row["status"] == RUNNING and _outlives(row) and row["ref"] in refs:
+            if row["status"] == RUNNING and (all_of_them or _outlives(row)) and row["ref"] in refs:
                 live = self._live.setdefault(row["id"], _Live())
                 live.ready.set()
                 del refs[row["ref"]]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any, NoReturn
 
@@ -19,13 +20,15 @@ from chaser_emulator import admission, events, origins, rules, sandbox, uploads
 from chaser_emulator.acting import Acting
 from chaser_emulator.clock import new_request_id
 from chaser_emulator.errors import ApiError, Problem, Rule, invalid
+from chaser_emulator.journal import Exchange, exchange_of
 from chaser_emulator.operations import Call, Handler, Refusal, Reply, Upgrade
 from chaser_emulator.paths import decode_segment
+from chaser_emulator.redaction import Redaction
 from chaser_emulator.sandbox_refusals import of_sandbox
 from chaser_emulator.spec import Operation, Spec
 from chaser_emulator.urls import base_url
 from chaser_emulator.validation import Validator, parse_json
-from chaser_emulator.world import World
+from chaser_emulator.worlds import world_at
 
 _log = logging.getLogger(__name__)
 
@@ -41,11 +44,16 @@ class Endpoint:
         self._operations = operations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await self._pipeline.upgrade(scope, receive, send, self._operations["GET"])
-            return
+        socket = scope["type"] == "websocket"
+        operation = self._operations.get("GET" if socket else scope["method"])
+        async with self._pipeline.noted(scope, receive, send, operation) as (receive, send):
+            if socket:
+                await self._pipeline.upgrade(scope, receive, send, self._operations["GET"])
+            else:
+                await self._answer(scope, receive, send, operation)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, operation: Operation | None) -> None:
         request = Request(scope, receive, send)
-        operation = self._operations.get(request.method)
         if operation is None:
             allow = ", ".join(sorted(self._operations))
             error = ApiError(
@@ -58,16 +66,27 @@ class Endpoint:
 
 
 class Pipeline:
-    """What every request needs: the document, its compiled schemas, the handlers and the world."""
+    """What every request needs, of whichever world: the document, its compiled schemas and the handlers."""
 
-    def __init__(
-        self, spec: Spec, handlers: Mapping[str, Handler], refusals: Mapping[str, Refusal], world: World
-    ) -> None:
+    def __init__(self, spec: Spec, handlers: Mapping[str, Handler], refusals: Mapping[str, Refusal]) -> None:
         self.spec = spec
-        self.world = world
+        self._redaction = Redaction(spec)
         self._handlers = handlers
         self._refusals = refusals
         self._validator = Validator(spec)
+
+    @contextlib.asynccontextmanager
+    async def noted(
+        self, scope: Scope, receive: Receive, send: Send, operation: Operation | None
+    ) -> AsyncIterator[tuple[Receive, Send]]:
+        """Keep an exchange in the journal of its world; the block answers on the ends that it is given."""
+        journal = world_at(HTTPConnection(scope)).journal
+        began = asyncio.get_running_loop().time()
+        exchange = journal.begin(scope, operation, self._redaction)
+        try:
+            yield journal.watched(exchange, receive, send)
+        finally:
+            journal.end(exchange, began)
 
     async def perform(self, request: Request, operation: Operation) -> Response:
         """Answer one request; every refusal on the way is rendered and audited here."""
@@ -112,8 +131,9 @@ class Pipeline:
         All is as in `perform` but the credential and the meter, which whoever asks has passed. Raises ApiError.
         """
         operation = self.spec.operations[operation_id]
-        base_url = who.base_url or self.world.lifecycle.base_url
-        call = Call(self.spec, operation, self.world, None, who.request_id or new_request_id(), base_url)
+        world = who.world
+        base_url = who.base_url or world.lifecycle.base_url
+        call = Call(self.spec, operation, world, None, who.request_id or new_request_id(), base_url)
         call.admit(who.principal, who.account)
         try:
             admission.authorise(operation, who.principal, who.account)
@@ -138,8 +158,9 @@ class Pipeline:
         return reply.body
 
     def _call(self, operation: Operation, request: Request) -> Call:
-        base = base_url(request, self.world.settings)
-        return Call(self.spec, operation, self.world, request, request.state.request_id, base)
+        world = world_at(request)
+        base = base_url(request, world.settings)
+        return Call(self.spec, operation, world, request, request.state.request_id, base)
 
     async def upgrade(self, scope: Scope, receive: Receive, send: Send, operation: Operation) -> None:
         """Answer a request for a WebSocket; a refusal is the plain answer that it would be otherwise (S15)."""
@@ -149,7 +170,7 @@ class Pipeline:
         call = self._call(operation, request)
         async with contextlib.AsyncExitStack() as stack:
             try:
-                origins.require_own(request, self.world.settings)
+                origins.require_own(request, call.world.settings)
                 await self._admit(call, {})
                 await self._read(call)
                 upgrade = await self._handlers[operation.id](call)
@@ -168,7 +189,7 @@ class Pipeline:
             await converse(websocket, upgrade)
 
     async def _admit(self, call: Call, limits: dict[str, str]) -> None:
-        operation, world, headers = call.operation, self.world, call.request.headers
+        operation, world, headers = call.operation, call.world, call.request.headers
         if not operation.secured:
             return
         authorization = headers.get("authorization")
@@ -187,6 +208,8 @@ class Pipeline:
                 reading = world.meter.take(operation.rate, principal.id, account.id if account else None, now)
                 limits.update(reading.headers())
         call.admit(principal, account)
+        if (exchange := exchange_of(call.request.scope)) is not None:
+            _tell_who(exchange, principal, account)
         if "Retry-After" in limits:
             wait = limits["Retry-After"]
             raise ApiError("rate_limited", f"too many requests on {operation.rate}; wait {wait} s")
@@ -214,8 +237,10 @@ class Pipeline:
         """Check the parameters into the call."""
         operation = call.operation
         call.path, problems, _ = self._validator.parameters(operation, "path", path)
-        call.query, found, _ignored = self._validator.parameters(operation, "query", query)
+        call.query, found, ignored = self._validator.parameters(operation, "query", query)
         problems += found
+        if call.http is not None and (exchange := exchange_of(call.http.scope)) is not None:
+            exchange.ignored = [f"query {name}" for name in ignored]
         call.headers, found, _ = self._validator.parameters(operation, "header", headers)
         # The account was chosen at admission, which is kinder than a schema: spaces and an empty value are fine.
         problems += [problem for problem in found if problem.pointer != "X-Chaser-Account"]
@@ -299,6 +324,8 @@ class Pipeline:
         error.rule = rules.rule_of(self.spec, operation, error)
         words = self._refusals.get(operation.id)
         if words is not None and (reply := words(call, error)) is not None:
+            if (exchange := exchange_of(call.request.scope)) is not None:
+                exchange.error = error
             return self._reply(operation, reply)
         broken = self._validator.reply(operation, self.spec.error_status[error.code], error.body(call.request_id))
         if broken is not None:
@@ -321,6 +348,8 @@ class Pipeline:
 
     def refusal(self, error: ApiError, request: HTTPConnection) -> Response:
         """The answer that an error is."""
+        if (exchange := exchange_of(request.scope)) is not None:
+            exchange.error = error
         body = error.body(request.state.request_id)
         return JSONResponse(body, self.spec.error_status[error.code], error.headers)
 
@@ -348,6 +377,11 @@ class _Stream(StreamingResponse):
     async def stream_response(self, send: Send) -> None:
         async with aclosing(self._source):
             await super().stream_response(send)
+
+
+def _tell_who(exchange: Exchange, principal: admission.Principal, account: admission.Account | None) -> None:
+    exchange.principal_id, exchange.key_id = principal.id, principal.key_id
+    exchange.account_id = account.id if account is not None else None
 
 
 def _text(value: Any) -> str:

@@ -20,6 +20,7 @@ from chaser_emulator.handshake import WebSocketProtocol
 from chaser_emulator.sandbox import Engine
 from chaser_emulator.settings import Settings
 from chaser_emulator.world import World
+from chaser_emulator.worlds import Worlds
 
 _GRACE = 1
 """Seconds that open requests get when the server stops."""
@@ -31,7 +32,7 @@ class PortTakenError(Exception):
 
 @dataclass(frozen=True)
 class Running:
-    """An emulator that answers: its address without a trailing slash, its key, its world, and a request to stop.
+    """An emulator that answers: its address without a trailing slash, its key, its worlds, and a request to stop.
 
     `ssh_port` is None where SSH is not answered. `app` is what answers, on `loop`, for who needs no socket.
     """
@@ -39,11 +40,16 @@ class Running:
     url: str
     api_key: str
     ssh_port: int | None
-    world: World
+    worlds: Worlds
     stop: Callable[[], None]
     stopped: asyncio.Event
     app: ASGIApp
     loop: asyncio.AbstractEventLoop
+
+    @property
+    def world(self) -> World:
+        """The world that answers whoever names none."""
+        return self.worlds.default
 
 
 class _Uvicorn(uvicorn.Server):
@@ -101,16 +107,16 @@ async def serve(settings: Settings, engine: Engine | None = None) -> AsyncIterat
             try:
                 while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
                     await asyncio.sleep(0.001)
-                async with _ssh(emulator.world, ssh_listener) as ssh_port:
+                async with _ssh(emulator.worlds, ssh_listener) as ssh_port:
                     loop = asyncio.get_running_loop()
-                    yield Running(url, settings.api_key, ssh_port, emulator.world, stop, stopped, emulator.app, loop)
+                    yield Running(url, settings.api_key, ssh_port, emulator.worlds, stop, stopped, emulator.app, loop)
             finally:
                 stop()
                 await task
 
 
 @asynccontextmanager
-async def _ssh(world: World, listener: socket.socket | None) -> AsyncIterator[int | None]:
+async def _ssh(worlds: Worlds, listener: socket.socket | None) -> AsyncIterator[int | None]:
     """The SSH gateway, where it is wanted."""
     if listener is None:
         yield None
@@ -118,7 +124,7 @@ async def _ssh(world: World, listener: socket.socket | None) -> AsyncIterator[in
     # Imported on use: its library takes longer than all the rest of a start.
     from chaser_emulator.gateway import ssh
 
-    async with ssh.open_gateway(world, listener) as port:
+    async with ssh.open_gateway(worlds, listener) as port:
         yield port
 
 

@@ -65,3 +65,5 @@ class Settings:
     """Containers of the default image that are kept ready for sessions to come; docker alone has them."""
     open_registration: bool = False
     """Whether people on other machines may register without the emulator's key."""
+    strict: bool = False
+    """Whether a command that a scripted sandbox has no answer for is a failure of the test that ran it."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import functools
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,9 +34,10 @@ class AccessToken:
 class Tokens:
     """Makes and reads the tokens of one world. They outlive a restart where the vault's key does."""
 
-    def __init__(self, vault: Vault, clock: Clock) -> None:
+    def __init__(self, vault: Vault, clock: Clock, world: str) -> None:
         self._vault = vault
         self._clock = clock
+        self._world = world
 
     def issue(self, user_id: str, email: str) -> str:
         """A new token for a user."""
@@ -49,7 +52,9 @@ class Tokens:
             "iss": _ISSUER,
             "jti": new_id(),
         }
-        return jwt.encode({"alg": _ALGORITHM, "typ": "JWT"}, claims, self._key, algorithms=[_ALGORITHM])
+        return jwt.encode(
+            {"alg": _ALGORITHM, "typ": "JWT", "kid": self._world}, claims, self._key, algorithms=[_ALGORITHM]
+        )
 
     def read(self, token: str) -> AccessToken | None:
         """What a token of ours says; None for every other text. Whether its time is over is for `is_over` to say.
@@ -81,3 +86,16 @@ class Tokens:
         from joserfc.jwk import OctKey
 
         return OctKey.import_key(self._vault.derived("access-token"))
+
+
+def world_of(token: str) -> str | None:
+    """Which world a token says that it is from; nothing is checked, and None is said of what is no token."""
+    if _FORM.fullmatch(token) is None:
+        return None
+    head = token.partition(".")[0]
+    try:
+        told = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    world = told.get("kid") if isinstance(told, dict) else None
+    return world if isinstance(world, str) else None

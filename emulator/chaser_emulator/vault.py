@@ -41,6 +41,19 @@ class Vault:
         """32 bytes for one purpose, which tell nothing of the key or of another purpose's."""
         return hmac.new(self._key, purpose.encode(), hashlib.sha256).digest()
 
+    def exported(self) -> bytes | None:
+        """The key itself, for a copy of all that it has sealed; None where it was never needed."""
+        try:
+            return self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def replace(self, key: bytes | None) -> None:
+        """Take another vault's key for its own, in place of whatever was there; None: a new one at first need."""
+        self._path.unlink(missing_ok=True)
+        if key is not None:
+            self._put(key)
+
     @functools.cached_property
     def _fernet(self) -> Fernet:
         # Imported on use: most emulators never seal anything.
@@ -50,19 +63,24 @@ class Vault:
 
     @functools.cached_property
     def _key(self) -> bytes:
-        with suppress(FileExistsError):
-            # Written beside and linked into place: a key that was cut short would be lost for good.
-            fresh = self._path.with_suffix(f".{os.getpid()}")
-            fresh.unlink(missing_ok=True)
-            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(new_vault_key())
-                file.flush()
-                os.fsync(file.fileno())
-            try:
-                os.link(fresh, self._path)
-            finally:
-                fresh.unlink()
+        if not self._path.exists():
+            with suppress(FileExistsError):
+                self._put(new_vault_key())
         return self._path.read_bytes()
+
+    def _put(self, key: bytes) -> None:
+        """Write the key where there is none. Raises FileExistsError."""
+        # Written beside and linked into place: a key that was cut short would be lost for good.
+        fresh = self._path.with_suffix(f".{os.getpid()}")
+        fresh.unlink(missing_ok=True)
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(key)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(fresh, self._path)
+        finally:
+            fresh.unlink()
 
 
 class VaultError(Exception):

@@ -1,14 +1,17 @@
-"""World: one isolated Chaser, made of its store, engine, clock, meter and running sandboxes."""
+"""World: one isolated Chaser, made of its store, engine, clock, meter, journal and running sandboxes."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import zlib
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chaser_emulator import engines, erase, leftovers
 from chaser_emulator.acting import Perform
@@ -16,11 +19,13 @@ from chaser_emulator.admission import Admission
 from chaser_emulator.agenda import Agenda
 from chaser_emulator.bootstrap import Bootstrap
 from chaser_emulator.browsers import Browsers
-from chaser_emulator.clock import Clock, moment, new_id, timestamp
+from chaser_emulator.clock import Clock, Mode, moment, new_id, timestamp
 from chaser_emulator.commands import Commands
 from chaser_emulator.disks import Disks
+from chaser_emulator.gateway.connections import Connections
 from chaser_emulator.gateway.terminals import Terminals
 from chaser_emulator.jobs import Jobs
+from chaser_emulator.journal import Journal
 from chaser_emulator.keeper import Keeper
 from chaser_emulator.lifecycle import Lifecycle
 from chaser_emulator.meter import Meter
@@ -38,20 +43,59 @@ from chaser_emulator.webhooks.connecting import Dialer
 from chaser_emulator.webhooks.delivering import Delivering
 from chaser_emulator.webhooks.forgetting import Forgetting
 
+if TYPE_CHECKING:
+    from chaser_emulator.sandbox.scripted import ScriptedEngine
+
 CLOCK_FACT = "clock"
 """The fact that says where a clock that was set or moved stands."""
 
 FIRST_USER = ("developer@localhost", "Developer")
 
+DEFAULT = "default"
+"""The id of the world that a server begins with, and that answers whoever names none."""
 
-@dataclass
+
+@dataclass(frozen=True, eq=False)
+class Beginning:
+    """What a world begins with, instead of nothing: all that another one was at a moment.
+
+    `vault_key` opens the secrets in its database (None: there are none), `engine` is a scripted engine with its files,
+    which is forked once more for each world that begins so.
+    """
+
+    packed: bytes
+    """The image of the database, compressed: each of thousands of worlds keeps one, and most of it is empty pages."""
+    vault_key: bytes | None = None
+    engine: ScriptedEngine | None = None
+
+    @classmethod
+    def of(cls, image: bytes, vault_key: bytes | None = None, engine: ScriptedEngine | None = None) -> Beginning:
+        return cls(zlib.compress(image, 1), vault_key, engine)
+
+    @property
+    def image(self) -> bytes:
+        """The whole database, as `Store.image` gives it."""
+        return zlib.decompress(self.packed)
+
+
+@dataclass(frozen=True)
+class KnownKey:
+    """An API key whose text is known, as a seed named it; it is in memory alone."""
+
+    id: str
+    text: str = field(repr=False)
+
+
+@dataclass(eq=False)
 class World:
     """Everything one Chaser is made of; handlers reach it through their Call.
 
     `account_id` is the personal account of the first user, whose key the settings name (A27). `perform` is how jobs and
-    tools perform operations; the pipeline, which knows the document, puts itself there.
+    tools perform operations; the pipeline, which knows the document, puts itself there. `keys` are further keys whose
+    texts are known, by the names that a seed gave them. `beginning` is what it was once it was made, seeded or forked.
     """
 
+    id: str
     settings: Settings
     data_dir: Path
     store: Store
@@ -72,9 +116,38 @@ class World:
     agenda: Agenda
     tokens: Tokens
     admission: Admission
+    journal: Journal
+    connections: Connections
+    keys: dict[str, KnownKey] = field(default_factory=dict)
+    beginning: Beginning | None = None
     passwords: Passwords = field(default_factory=Passwords)
     perform: Perform = field(init=False)
     jobs: Jobs = field(init=False)
+
+    @property
+    def api_key(self) -> str:
+        """The key of its first user."""
+        return self.settings.api_key
+
+    async def copy(self) -> Beginning:
+        """All that it is now, for others to begin with. Disks of real engines are not in it."""
+        from chaser_emulator.sandbox.layers import find
+        from chaser_emulator.sandbox.scripted import ScriptedEngine
+
+        engine = find(self.engine, ScriptedEngine)
+        forked = await engine.fork(sandboxes=True) if engine is not None else None
+        return Beginning.of(await self.store.image(), self.vault.exported(), forked)
+
+    async def set_clock(self, mode: Mode, at: datetime | None = None) -> None:
+        """Let the clock stand still or go, from a moment or from where it is, and see to what is due by it."""
+        self.clock.set(mode, at)
+        await self.keep_clock()
+        await self.agenda.settle()
+
+    async def keep_clock(self, at: datetime | None = None) -> None:
+        """Write down where the clock stands, for the next start; with `at` as if it had moved on to there."""
+        async with self.store.transaction() as tx:
+            await identity.set_fact(tx, CLOCK_FACT, json.dumps(self.clock.state(at)))
 
     def plan_sessions(self, plan: str) -> int:
         """How many sessions may live at once in an account on this plan."""
@@ -83,23 +156,44 @@ class World:
 
 @asynccontextmanager
 async def open_world(
-    settings: Settings, engine: Engine | None = None, base_url: str | None = None, own_ports: Collection[int] = ()
+    settings: Settings,
+    engine: Engine | None = None,
+    base_url: str | None = None,
+    own_ports: Collection[int] = (),
+    *,
+    world_id: str = DEFAULT,
+    beginning: Beginning | None = None,
+    folder: Path | None = None,
 ) -> AsyncIterator[World]:
     """Open a world on its data directory, put right what a crash left, and close it again.
 
     `engine` takes the place of the one that the settings name; `base_url` and `own_ports` are where the world is to be
-    found once it is served. Raises StoreError and SandboxUnavailable.
+    found once it is served. With `beginning` it begins anew with that, whatever was there. `folder` is where an
+    ephemeral world puts what it cannot keep in memory, in place of a temporary one. Raises StoreError and
+    SandboxUnavailable.
     """
     async with AsyncExitStack() as stack:
-        data_dir = _data_dir(settings, stack)
-        store = await Store.open(data_dir / "chaser.db", durable=settings.data_dir is not None)
+        data_dir = _data_dir(settings, folder, stack)
+        if beginning is not None and beginning.engine is not None and engine is None:
+            engine = await beginning.engine.fork(sandboxes=True)
+        # What a killed emulator has left of a real engine is known by the database in its folder.
+        scripted = settings.sandbox == "scripted" if engine is None else engine.name == "scripted"
+        in_memory = settings.data_dir is None and scripted
+        store = await Store.open(
+            None if in_memory else data_dir / "chaser.db",
+            durable=settings.data_dir is not None,
+            image=None if beginning is None else beginning.image,
+        )
         stack.push_async_callback(store.close)
+        vault = Vault(data_dir)
+        if beginning is not None:
+            vault.replace(beginning.vault_key)
         clock = Clock()
         if kept := await identity.fact(store, CLOCK_FACT):
             clock.restore(json.loads(kept))
             if clock.mode == "frozen":
                 await _go_past(store, clock)
-        account_id, instance = await _first_account(store, clock, settings)
+        account_id, instance = await _first_account(store, clock, settings, anew=beginning is not None)
         chosen, reason = (engine, "") if engine is not None else await engines.choose(settings, data_dir, instance)
         info = await chosen.open()
         stack.push_async_callback(chosen.close)
@@ -118,7 +212,7 @@ async def open_world(
         if base_url is not None:
             # Before anything happens of which an event tells, with addresses in it.
             lifecycle.base_url = base_url
-        await lifecycle.recover()
+        await lifecycle.recover(all_of_them=beginning is not None)
         stack.push_async_callback(lifecycle.close, keep=settings.data_dir is not None)
         keeper = Keeper(store, chosen, clock, commands, disks, lifecycle, idle_timeout=settings.idle_timeout)
         await stack.enter_async_context(keeper.at_work())
@@ -131,9 +225,11 @@ async def open_world(
         wallets = Wallets(store, clock, lifecycle, storage, agenda, max_sessions=settings.max_sessions)
         stack.push_async_callback(wallets.close)
         agenda.add(wallets)
-        vault = Vault(data_dir)
-        tokens = Tokens(vault, clock)
+        tokens = Tokens(vault, clock, world_id)
+        connections = Connections(chosen)
+        stack.callback(connections.close)
         world = World(
+            world_id,
             settings,
             data_dir,
             store,
@@ -154,6 +250,8 @@ async def open_world(
             agenda,
             tokens,
             Admission(tokens),
+            Journal(world_id, clock),
+            connections,
         )
         dialer = Dialer(own_ports, settings.webhook_localhost)
         delivering = Delivering(store, clock, vault, agenda, dialer, settings.webhook_timeout)
@@ -166,10 +264,14 @@ async def open_world(
         yield world
 
 
-def _data_dir(settings: Settings, stack: AsyncExitStack) -> Path:
+def _data_dir(settings: Settings, folder: Path | None, stack: AsyncExitStack) -> Path:
     if settings.data_dir is not None:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return settings.data_dir.resolve()
+    if folder is not None:
+        folder.mkdir(mode=0o700, parents=True)
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        return folder
     folder = stack.enter_context(leftovers.temporary())
     clearing = asyncio.create_task(leftovers.clear())
     stack.push_async_callback(_cancelled, clearing)
@@ -189,11 +291,17 @@ async def _go_past(store: Store, clock: Clock) -> None:
         clock.move(moment(latest))
 
 
-async def _first_account(store: Store, clock: Clock, settings: Settings) -> tuple[str, str]:
-    """Make the first user once; let the settings' key alone act for them. Answers (account id, instance id)."""
+async def _first_account(store: Store, clock: Clock, settings: Settings, *, anew: bool) -> tuple[str, str]:
+    """Make the first user once; let the settings' key alone act for them. Answers (account id, instance id).
+
+    With `anew` it is another instance than the one that its data come from: what that left in Docker is not its own.
+    """
     async with store.transaction() as tx:
         account_id = await identity.fact(tx, "first_account")
         instance = await identity.fact(tx, "instance") or new_id()
+        if anew:
+            instance = new_id()
+            await identity.set_fact(tx, "instance", instance)
         if account_id is None:
             email, name = FIRST_USER
             user_id, account_id = await identity.add_user(tx, email, name, plan=settings.plan, at=clock.timestamp())

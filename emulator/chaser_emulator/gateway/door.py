@@ -14,10 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chaser_emulator import sandbox
 from chaser_emulator.errors import ApiError
 from chaser_emulator.gateway import http, sockets
-from chaser_emulator.gateway.connections import Connections
 from chaser_emulator.gateway.page import error_page, index_page
 from chaser_emulator.gateway.places import Place, astray, authority_of, find, is_local, split_label
 from chaser_emulator.gateway.visit import Visit, prefers_html
+from chaser_emulator.settings import Settings
 from chaser_emulator.store import Row, sessions
 
 if TYPE_CHECKING:
@@ -44,20 +44,23 @@ class Gateway:
     """
 
     def __init__(
-        self, world: World, inner: ASGIApp, error_status: Mapping[str, int], tails: Mapping[str, Tail] | None = None
+        self,
+        settings: Settings,
+        inner: ASGIApp,
+        error_status: Mapping[str, int],
+        tails: Mapping[str, Tail] | None = None,
     ) -> None:
-        self._world = world
+        self._settings = settings
         self._inner = inner
         self._error_status = error_status
         self._tails = dict(tails or {})
-        self._connections = Connections(world.engine)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._inner(scope, receive, send)
             return
         try:
-            place = find(scope, self._world.settings)
+            place = find(scope, self._settings)
         except ApiError as error:
             await self._refusal(scope, error)(scope, receive, send)
             return
@@ -70,7 +73,7 @@ class Gateway:
         """What answers where the API has no route: an app in a sandbox that thinks itself at the root, or `nothing`."""
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            place = astray(scope, self._world.settings, None)
+            place = astray(scope, self._settings, None)
             if place is None:
                 await nothing(scope, receive, send)
             elif scope["type"] == "websocket":
@@ -80,11 +83,8 @@ class Gateway:
 
         return answer
 
-    def close(self) -> None:
-        """Close what waits for another request."""
-        self._connections.close()
-
     async def _enter(self, place: Place, scope: Scope, receive: Receive, send: Send) -> None:
+        world: World = scope["state"]["world"]
         started = False
 
         async def noted(message: Message) -> None:
@@ -101,15 +101,15 @@ class Gateway:
         try:
             if scope["type"] == "websocket":
                 await receive()  # its connect
-                sockets.require_own(scope, place, self._world.settings)
-            row = await self._running(place.session_id)
-            await self._answer(Visit(self._world, place, row, scope, receive, noted))
+                sockets.require_own(scope, place, self._settings)
+            row = await _running(world, place.session_id)
+            await self._answer(Visit(world, place, row, scope, receive, noted))
         except ApiError as error:
             await render(error)
         except sandbox.PortClosed:
-            await render(await self._closed(row, place))
+            await render(await _closed(world, row, place))
         except sandbox.SandboxGone:
-            await self._world.lifecycle.lost(row)
+            await world.lifecycle.lost(row)
             await render(ApiError("not_found", f"session {row['id']} has ended: its sandbox is gone"))
         except sandbox.SandboxError as error:
             await render(ApiError("sandbox_unavailable", str(error)))
@@ -127,22 +127,22 @@ class Gateway:
             await self._tails.get(visit.row["session_type"], self.index)(visit)
 
     async def _forward(self, visit: Visit) -> None:
-        patience = self._world.settings.forward_timeout
+        patience, connections = self._settings.forward_timeout, visit.world.connections
         if visit.is_socket:
             # It leases the session once it is open.
-            await sockets.forward(visit, self._connections, patience)
+            await sockets.forward(visit, connections, patience)
         elif visit.place.prefix and not visit.place.tail and visit.scope["method"] in ("GET", "HEAD"):
             # Relative links of the page would lead beside it.
             await _redirect(visit.place.prefix + "/", visit.scope)(visit.scope, visit.receive, visit.send)
         else:
-            with self._world.lifecycle.use(visit.row["id"]):
-                await http.forward(visit, self._connections, patience)
+            with visit.world.lifecycle.use(visit.row["id"]):
+                await http.forward(visit, connections, patience)
 
     async def index(self, visit: Visit) -> None:
         """The tail of types that have no other: what listens in the session, and the way back for lost requests."""
         scope, ends = visit.scope, (visit.scope, visit.receive, visit.send)
         by_host = not visit.place.base
-        lost = astray(scope, self._world.settings, visit.place) if by_host else None
+        lost = astray(scope, self._settings, visit.place) if by_host else None
         if lost is not None and visit.is_socket:
             await self._forward(Visit(visit.world, lost, visit.row, scope, visit.receive, visit.send))
         elif lost is not None:
@@ -159,7 +159,7 @@ class Gateway:
                 headers={"Allow": "GET, HEAD"},
             )
         else:
-            self._world.lifecycle.touch(visit.row["id"])
+            visit.world.lifecycle.touch(visit.row["id"])
             found = await self._found(visit)
             html = prefers_html(HTTPConnection(scope))
             response = index_page(found) if html else JSONResponse(found, headers={"Vary": "Accept"})
@@ -171,7 +171,7 @@ class Gateway:
         inside = f"{outside.scheme}://{outside.host}{visit.place.base}"
         roots = self._roots(outside.host, visit.row["id"])
         ports = []
-        for port in await self._ports(visit.row["ref"]):
+        for port in await _ports(visit.world, visit.row["ref"]):
             entry = {"port": port, "url": f"{inside}/forward/{port}/"}
             if roots is not None:
                 entry["root_url"] = f"{outside.scheme}://{port}-{roots}/"
@@ -188,41 +188,11 @@ class Gateway:
     def _roots(self, host: str, session_id: str) -> str | None:
         """The host whose names have ports at their root, as far as it is sure to lead here from where the caller is."""
         name, port = authority_of(host)
-        label = split_label(host, self._world.settings)
+        label = split_label(host, self._settings)
         if label is None and not is_local(name):
             return None
         site = label[2] if label else "localhost"
         return f"{session_id}.{site}" + (f":{port}" if port else "")
-
-    async def _running(self, session_id: str) -> Row:
-        """The session, once it runs. Raises ApiError `not_found` for one that never was or is over."""
-        row = await sessions.get(self._world.store, session_id)
-        if row is not None and row["status"] == sessions.STARTING:
-            row = await self._world.lifecycle.settled(session_id, _START_PATIENCE)
-            if row is not None and row["status"] == sessions.STARTING:
-                raise ApiError("gateway_timeout", f"session {session_id} is still starting")
-        if row is None:
-            raise ApiError("not_found", f"there is no session {session_id[:64]!r}")
-        if row["status"] != sessions.RUNNING:
-            reason = f": {row['failure']}" if row["failure"] else ""
-            raise ApiError("not_found", f"session {session_id} is {row['status']}{reason}")
-        return row
-
-    async def _ports(self, ref: str) -> list[int]:
-        async with asyncio.timeout(_PORTS_PATIENCE):
-            return await self._world.engine.ports(ref)
-
-    async def _closed(self, row: Row, place: Place) -> ApiError:
-        """The refusal of a port that nothing listens on, with those that something does."""
-        try:
-            listening = await self._ports(row["ref"])
-        except (sandbox.SandboxError, TimeoutError):
-            listening = []
-        others = ", ".join(map(str, listening))
-        text = f"nothing listens on port {place.port} of the sandbox; " + (
-            f"open are: {others}" if others else "no port is open"
-        )
-        return ApiError("bad_gateway", text, details={"port": place.port, "listening": listening})
 
     def _refusal(self, scope: Scope, error: ApiError) -> Response:
         connection = HTTPConnection(scope)
@@ -230,6 +200,39 @@ class Gateway:
         if scope["type"] == "http" and prefers_html(connection):
             return error_page(status, error.message, request_id, error.headers)
         return JSONResponse(error.body(request_id), status, {"Vary": "Accept", **error.headers})
+
+
+async def _running(world: World, session_id: str) -> Row:
+    """The session, once it runs. Raises ApiError `not_found` for one that never was or is over."""
+    row = await sessions.get(world.store, session_id)
+    if row is not None and row["status"] == sessions.STARTING:
+        row = await world.lifecycle.settled(session_id, _START_PATIENCE)
+        if row is not None and row["status"] == sessions.STARTING:
+            raise ApiError("gateway_timeout", f"session {session_id} is still starting")
+    if row is None:
+        raise ApiError("not_found", f"there is no session {session_id[:64]!r}")
+    if row["status"] != sessions.RUNNING:
+        reason = f": {row['failure']}" if row["failure"] else ""
+        raise ApiError("not_found", f"session {session_id} is {row['status']}{reason}")
+    return row
+
+
+async def _ports(world: World, ref: str) -> list[int]:
+    async with asyncio.timeout(_PORTS_PATIENCE):
+        return await world.engine.ports(ref)
+
+
+async def _closed(world: World, row: Row, place: Place) -> ApiError:
+    """The refusal of a port that nothing listens on, with those that something does."""
+    try:
+        listening = await _ports(world, row["ref"])
+    except (sandbox.SandboxError, TimeoutError):
+        listening = []
+    others = ", ".join(map(str, listening))
+    text = f"nothing listens on port {place.port} of the sandbox; " + (
+        f"open are: {others}" if others else "no port is open"
+    )
+    return ApiError("bad_gateway", text, details={"port": place.port, "listening": listening})
 
 
 def _back_inside(place: Place, scope: Scope) -> Response:

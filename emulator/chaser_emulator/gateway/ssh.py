@@ -12,7 +12,7 @@ import asyncssh
 
 from chaser_emulator.gateway.ssh_connection import Connection
 from chaser_emulator.gateway.ssh_host_key import host_key
-from chaser_emulator.world import World
+from chaser_emulator.worlds import Worlds
 
 _LOGIN_SECONDS = 30
 _KEEPALIVE_SECONDS = 30
@@ -23,15 +23,15 @@ _GRACE = 2.0
 
 
 @asynccontextmanager
-async def open_gateway(world: World, listener: socket.socket) -> AsyncIterator[int]:
+async def open_gateway(worlds: Worlds, listener: socket.socket) -> AsyncIterator[int]:
     """Answer on a listening socket until the block ends; gives the port. Raises InUseError."""
     # What strangers send is no news, and what users do is theirs.
     asyncssh.set_log_level(logging.ERROR)
     here: set[Connection] = set()
     acceptor = await asyncssh.listen(
         sock=listener,
-        server_factory=lambda: Connection(world, here, _MOST),
-        server_host_keys=[host_key(world.data_dir)],
+        server_factory=lambda: Connection(worlds, here, _MOST),
+        server_host_keys=[host_key(worlds.default.data_dir)],
         public_key_auth=True,
         password_auth=False,
         kbdint_auth=False,

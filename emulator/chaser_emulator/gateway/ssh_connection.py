@@ -19,7 +19,7 @@ from chaser_emulator.gateway.ssh_files import SandboxFiles
 from chaser_emulator.gateway.ssh_shell import Shell
 from chaser_emulator.sandbox import PortClosed, SandboxError, SandboxGone
 from chaser_emulator.store import sessions
-from chaser_emulator.world import World
+from chaser_emulator.worlds import Worlds
 
 _log = logging.getLogger(__name__)
 
@@ -32,10 +32,11 @@ _BY_APPLICATION = 11
 class Connection(asyncssh.SSHServer):
     """What asyncssh asks about one connection. `ended` is done once nothing of it is left to do."""
 
-    def __init__(self, world: World, here: set[Connection], most: int) -> None:
+    def __init__(self, worlds: Worlds, here: set[Connection], most: int) -> None:
         loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = loop.create_future()
-        self._world = world
+        self._worlds = worlds
+        self._world = worlds.default
         self._here = here
         self._most = most
         self._conn: asyncssh.SSHServerConnection | None = None
@@ -101,7 +102,12 @@ class Connection(asyncssh.SSHServer):
     async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         # Asked once to choose a key and once more with its signature, so the last one asked about is the one used.
         self._fingerprint = key.get_fingerprint()
-        return await ssh_access.known(self._world, self._fingerprint)
+        for world in self._worlds.all():
+            if await ssh_access.known(world, self._fingerprint):
+                # A key that is registered in several worlds leads to the eldest.
+                self._world = world
+                return True
+        return False
 
     def auth_completed(self) -> None:
         self.spawn(self._live())

@@ -93,6 +93,11 @@ async def add_key(
     return row
 
 
+async def renew_key(tx: Transaction, key_id: str, secret: str) -> None:
+    """Give a key another secret."""
+    await tx.run("UPDATE keys SET secret_hash = ?, key_prefix = ? WHERE id = ?", hash_of(secret), secret[:10], key_id)
+
+
 async def fact(reader: Reader, name: str) -> str | None:
     """One fact about this data directory."""
     row = await reader.one("SELECT value FROM facts WHERE name = ?", name)

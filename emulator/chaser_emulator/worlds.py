@@ -1,0 +1,391 @@
+"""The worlds of one process, and which of them a request is for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import re
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chaser_emulator.acting import Perform
+from chaser_emulator.clock import Mode, new_id, new_secret_key
+from chaser_emulator.errors import ApiError, invalid_field
+from chaser_emulator.gateway import places
+from chaser_emulator.sandbox import Engine
+from chaser_emulator.settings import SandboxChoice, Settings
+from chaser_emulator.store import identity
+from chaser_emulator.tokens import world_of
+from chaser_emulator.world import DEFAULT, Beginning, KnownKey, World, open_world
+
+HEADER = "X-Chaser-World"
+
+_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_CONTROL = "/_emulator/"
+_SESSION = re.compile(r"/v1/sessions/([^/]+)")
+
+
+class _Directory:
+    """Which worlds know a key. A world is asked again once its keys have changed, and when somebody wants to know."""
+
+    def __init__(self) -> None:
+        self._worlds: dict[str, list[World]] = {}
+        self._known: dict[World, frozenset[str]] = {}
+        self._stale: set[World] = set()
+
+    def add(self, world: World) -> None:
+        self._known[world] = frozenset()
+        self._stale.add(world)
+
+        def changed(tables: frozenset[str]) -> None:
+            if "keys" in tables and world in self._known:
+                self._stale.add(world)
+
+        world.store.listen(changed)
+
+    def remove(self, world: World) -> None:
+        self._stale.discard(world)
+        self._forget(world, self._known.pop(world, frozenset()))
+
+    def _forget(self, world: World, hashes: Collection[str]) -> None:
+        for hashed in hashes:
+            left = [one for one in self._worlds.get(hashed, []) if one is not world]
+            if left:
+                self._worlds[hashed] = left
+            else:
+                self._worlds.pop(hashed, None)
+
+    async def of(self, secret: str) -> list[World]:
+        """The worlds that know a key, the eldest first; one that was revoked is known."""
+        while self._stale:
+            world = self._stale.pop()
+            rows = await world.store.all("SELECT secret_hash FROM keys")
+            if world not in self._known:
+                continue
+            now, before = frozenset(str(row["secret_hash"]) for row in rows), self._known[world]
+            self._forget(world, before - now)
+            for hashed in now - before:
+                self._worlds.setdefault(hashed, []).append(world)
+            self._known[world] = now
+        return self._worlds.get(identity.hash_of(secret), [])
+
+
+class Worlds:
+    """All worlds of a process. The default one lasts as long as it; the others until they are deleted."""
+
+    def __init__(
+        self, settings: Settings, perform: Perform, base_url: str | None = None, own_ports: Collection[int] = ()
+    ) -> None:
+        self._settings = settings
+        self._perform = perform
+        self._base_url = base_url
+        self._own_ports = own_ports
+        self._worlds: dict[str, World] = {}
+        self._closing: dict[str, AsyncExitStack] = {}
+        self._changing: dict[str, asyncio.Event] = {}
+        self._directory = _Directory()
+        self._listeners: list[Callable[[str, World], None]] = []
+
+    @property
+    def default(self) -> World:
+        return self._worlds[DEFAULT]
+
+    def __len__(self) -> int:
+        return len(self._worlds)
+
+    def all(self) -> list[World]:
+        """Every world, the default one first."""
+        return list(self._worlds.values())
+
+    def get(self, world_id: str) -> World:
+        """The world of this id. Raises ApiError `not_found`."""
+        try:
+            return self._worlds[world_id]
+        except KeyError:
+            raise ApiError("not_found", f"there is no world {world_id[:80]!r}") from None
+
+    def listen(self, listener: Callable[[str, World], None]) -> None:
+        """Tell `listener` of each world that is there from now on (`opened`) or is there no longer (`closed`)."""
+        self._listeners.append(listener)
+
+    # Worlds come and go
+
+    @asynccontextmanager
+    async def opened(self, engine: Engine | None = None) -> AsyncIterator[Worlds]:
+        """Open the default world, and at the end of the block close it and all others."""
+        try:
+            await self._open(DEFAULT, self._settings, engine=engine)
+            yield self
+        finally:
+            others = [self._close(world_id) for world_id in self._worlds if world_id != DEFAULT]
+            for failure in await asyncio.gather(*others, return_exceptions=True):
+                if isinstance(failure, Exception):
+                    raise failure
+            if DEFAULT in self._worlds:
+                await self._close(DEFAULT)
+
+    async def create(
+        self,
+        world_id: str | None = None,
+        *,
+        sandbox: SandboxChoice | None = None,
+        plan: str | None = None,
+        api_key: str | None = None,
+        strict: bool | None = None,
+        clock: tuple[Mode, datetime | None] | None = None,
+    ) -> World:
+        """A new world with nothing in it but its first user; what is not given is as in the default one.
+
+        Raises ApiError `conflict` for an id or a key that another world has, `invalid_request` for an odd id, and
+        SandboxUnavailable.
+        """
+        changes: dict[str, Any] = {"sandbox": sandbox, "plan": plan, "strict": strict}
+        settings = self._settings_for(api_key, {name: value for name, value in changes.items() if value is not None})
+        return await self._new(world_id, settings, None, clock)
+
+    async def fork(
+        self,
+        source: World,
+        world_id: str | None = None,
+        *,
+        api_key: str | None = None,
+        strict: bool | None = None,
+        clock: tuple[Mode, datetime | None] | None = None,
+    ) -> World:
+        """A world that begins with all that another one is now; afterwards neither knows of the other.
+
+        Its keys are new ones. Sessions of the scripted engine go on, without what ran in them; on other engines they
+        have ended, and disks are empty. Raises as `create` does.
+        """
+        changes = {} if strict is None else {"strict": strict}
+        settings = self._settings_for(
+            api_key, {"sandbox": source.settings.sandbox, "plan": source.settings.plan} | changes
+        )
+        return await self._new(world_id, settings, await source.copy(), clock, keys=source.keys)
+
+    def _settings_for(self, api_key: str | None, changes: Mapping[str, Any]) -> Settings:
+        return dataclasses.replace(
+            self._settings, data_dir=None, ssh_port=None, warm=0, api_key=api_key or new_secret_key(), **changes
+        )
+
+    async def _new(
+        self,
+        world_id: str | None,
+        settings: Settings,
+        beginning: Beginning | None,
+        clock: tuple[Mode, datetime | None] | None,
+        keys: Mapping[str, KnownKey] | None = None,
+    ) -> World:
+        if world_id is not None and _ID.fullmatch(world_id) is None:
+            raise invalid_field("/id", "must be 1 to 63 of a-z, 0-9 and -, with no - at either end")
+        world_id = world_id or f"world-{new_id()}"
+        if world_id in self._worlds or world_id in self._changing:
+            raise ApiError("conflict", f"there is a world {world_id!r} already")
+        if await self._directory.of(settings.api_key):
+            raise ApiError("conflict", "the API key is another world's; a key belongs to one world, which it selects")
+        with self._change(world_id):
+            return await self._open(world_id, settings, beginning=beginning, clock=clock, keys=keys or {})
+
+    async def delete(self, world_id: str) -> None:
+        """End all that runs in a world, and forget it. Raises ApiError `not_found`, `conflict` for the default one."""
+        world = self.get(world_id)
+        if world_id == DEFAULT:
+            raise ApiError("conflict", "the default world lasts as long as the emulator; reset it instead")
+        with self._change(world.id):
+            await self._close(world_id)
+
+    async def reset(self, world: World) -> World:
+        """Put a world back to what it began with: what it was made, seeded or forked with, under the same key.
+
+        Disks of real engines are empty afterwards. Requests that come meanwhile wait.
+        """
+        return await self.replace(world, world.beginning)
+
+    async def replace(self, world: World, beginning: Beginning | None) -> World:
+        """Let a world begin anew with something else, under its id and its key."""
+        if world.id in self._changing:
+            raise ApiError("conflict", f"world {world.id!r} is being changed by another request")
+        keys = dict(world.keys)
+        with self._change(world.id):
+            await self._close(world.id)
+            fresh = await self._open(world.id, world.settings, beginning=beginning)
+            if beginning is world.beginning:
+                fresh.keys.update({name: key for name, key in keys.items() if await _has_key(fresh, key)})
+            return fresh
+
+    async def begin_here(self, world: World) -> None:
+        """Let this be what a world began with, to which a reset leads back and from which a diff counts."""
+        world.beginning = await world.copy()
+
+    @contextlib.contextmanager
+    def _change(self, world_id: str) -> Any:
+        done = self._changing[world_id] = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._changing[world_id]
+            done.set()
+
+    async def _open(
+        self,
+        world_id: str,
+        settings: Settings,
+        *,
+        engine: Engine | None = None,
+        beginning: Beginning | None = None,
+        clock: tuple[Mode, datetime | None] | None = None,
+        keys: Mapping[str, KnownKey] | None = None,
+    ) -> World:
+        folder = None
+        if world_id != DEFAULT and settings.sandbox == "scripted":
+            folder = self.default.data_dir / "worlds" / world_id
+        async with AsyncExitStack() as stack:
+            world = await stack.enter_async_context(
+                open_world(
+                    settings, engine, self._base_url, self._own_ports,
+                    world_id=world_id, beginning=beginning, folder=folder,
+                )
+            )  # fmt: skip
+            world.perform = self._perform
+            if clock is not None:
+                await world.set_clock(*clock)
+            for name, key in (keys or {}).items():
+                world.keys[name] = await _renewed(world, key)
+            await stack.enter_async_context(world.agenda.at_work())
+            world.beginning = await world.copy()
+            self._closing[world_id] = stack.pop_all()
+        self._worlds[world_id] = world
+        self._directory.add(world)
+        for listener in self._listeners:
+            listener("opened", world)
+        return world
+
+    async def _close(self, world_id: str) -> None:
+        world = self._worlds.pop(world_id)
+        self._directory.remove(world)
+        try:
+            await self._closing.pop(world_id).aclose()
+        finally:
+            for listener in self._listeners:
+                listener("closed", world)
+
+    # Which one a request is for
+
+    async def pick(self, scope: Scope) -> World:
+        """The world of a request: its key's, else the one that it names, else the one whose session it names.
+
+        A key that several know, as forks do their source's, is the eldest's unless the request names another of them.
+        Where nothing says anything it is the default one. Raises ApiError `not_found` for a name that no world has.
+        """
+        if self._changing:
+            await self._settled(scope)
+        if len(self._worlds) == 1:
+            named = self._named(scope)
+            return self.get(named) if named is not None else self.default
+        named = self._named(scope)
+        secret = _secret(scope)
+        token = world_of(secret) if secret else None
+        if token is not None:
+            known = [self._worlds[token]] if token in self._worlds else []
+        else:
+            known = await self._directory.of(secret) if secret else []
+        if named is not None:
+            chosen = self.get(named)
+            return chosen if not known or chosen in known or token is not None else known[0]
+        if known:
+            return known[0]
+        return self._by_session(scope) or self.default
+
+    async def _settled(self, scope: Scope) -> None:
+        """Wait while a world is replaced that the request may be for."""
+        named = self._named(scope)
+        waiting = [self._changing.get(named)] if named else list(self._changing.values())
+        # Whoever changes a world asks for it as well.
+        path: str = scope["path"]
+        for change in waiting if not path.startswith(_CONTROL) else ():
+            if change is not None:
+                await change.wait()
+        while DEFAULT not in self._worlds and DEFAULT in self._changing:
+            await self._changing[DEFAULT].wait()
+
+    def _named(self, scope: Scope) -> str | None:
+        named = Headers(scope=scope).get(HEADER.lower())
+        if named is None and scope["path"].startswith(_CONTROL) and b"world=" in scope["query_string"]:
+            found = parse_qs(scope["query_string"].decode("latin-1")).get("world")
+            named = found[0] if found else None
+        return named
+
+    def _by_session(self, scope: Scope) -> World | None:
+        """The newest world in which a session lives that the path, the host or the page that asks names."""
+        session_id = None
+        if match := _SESSION.match(scope["path"]):
+            session_id = match[1].lower()
+        else:
+            with contextlib.suppress(ApiError):
+                place = places.find(scope, self._settings) or places.astray(scope, self._settings, None)
+                session_id = place.session_id if place is not None else None
+        if session_id is None:
+            return None
+        return next((one for one in reversed(self._worlds.values()) if one.lifecycle.knows(session_id)), None)
+
+
+class Selection:
+    """An ASGI application that finds the world of each connection and passes it on, in the scope's state."""
+
+    def __init__(self, worlds: Worlds, inner: ASGIApp, error_status: Mapping[str, int]) -> None:
+        self._worlds = worlds
+        self._inner = inner
+        self._error_status = error_status
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._inner(scope, receive, send)
+            return
+        state = scope["state"]
+        state["worlds"] = self._worlds
+        try:
+            state["world"] = await self._worlds.pick(scope)
+        except ApiError as error:
+            body = error.body(state["request_id"])
+            await JSONResponse(body, self._error_status[error.code], error.headers)(scope, receive, send)
+            return
+        await self._inner(scope, receive, send)
+
+
+def world_at(connection: HTTPConnection) -> World:
+    """The world that a connection is for."""
+    world = connection.state.world
+    assert isinstance(world, World)  # noqa: S101 - put there by Selection
+    return world
+
+
+def _secret(scope: Scope) -> str | None:
+    scheme, _, secret = Headers(scope=scope).get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and secret:
+        return secret.strip()
+    if b"access_token=" in scope["query_string"]:
+        # Browsers cannot set a header on a WebSocket (S15).
+        found = parse_qs(scope["query_string"].decode("latin-1")).get("access_token")
+        return found[0] if found else None
+    return None
+
+
+async def _has_key(world: World, key: KnownKey) -> bool:
+    return await world.store.one("SELECT 1 FROM keys WHERE id = ?", key.id) is not None
+
+
+async def _renewed(world: World, key: KnownKey) -> KnownKey:
+    """Give a key of a fork a text of its own, as the old one selects the world that it came from."""
+    text = new_secret_key()
+    async with world.store.transaction() as tx:
+        await identity.renew_key(tx, key.id, text)
+    return KnownKey(key.id, text)
