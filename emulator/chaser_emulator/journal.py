@@ -121,6 +121,15 @@ class Exchange:
             return f"[broken JSON, {self._answered.size} bytes]"
 
     @property
+    def sent(self) -> bytes | None:
+        """The body as it came, secrets and all, for who looks for a better one; None: it was too long to keep."""
+        return b"".join(self._sent.chunks) if self._sent.size <= BODY_LIMIT else None
+
+    def hidden(self, body: Any) -> Any:
+        """Another body for this operation, without what is secret in it."""
+        return body if self._redaction is None else self._redaction.request(self._operation, body)
+
+    @property
     def kept(self) -> int:
         return self._sent.kept + self._answered.kept
 
