@@ -11,7 +11,8 @@ import httpx
 import images
 import requirements
 from chaser_emulator.sandbox import Engine
-from chaser_emulator.sandbox.scripted import Rule, ScriptedEngine
+from chaser_emulator.sandbox.scripted import ScriptedEngine
+from chaser_emulator.sandbox.stubs import Stub
 from chaser_emulator.server import Running, running
 from chaser_emulator.settings import Settings
 from chaser_sdk import ChaserClient
@@ -24,7 +25,7 @@ REAL: tuple[EngineChoice, ...] = ("local", "docker")
 
 @contextmanager
 def emulator_on(
-    name: EngineChoice, *, data_dir: Path | None = None, rules: tuple[Rule, ...] = (), **settings: Any
+    name: EngineChoice, *, data_dir: Path | None = None, stubs: tuple[Stub, ...] = (), **settings: Any
 ) -> Iterator[Running]:
     """An emulator on this engine; the test skips (or fails, see requirements) where the machine cannot have it."""
     engine: Engine | None = None
@@ -32,7 +33,7 @@ def emulator_on(
         requirements.require("docker")
         settings.setdefault("image", images.debian())
     elif name == "scripted":
-        engine = ScriptedEngine(rules=rules)
+        engine = ScriptedEngine(stubs)
     with running(Settings(port=0, sandbox=name, data_dir=data_dir, **settings), engine) as emulator:
         yield emulator
 

@@ -17,8 +17,9 @@ import httpx
 import pytest
 from boxes import refused
 from chaser_emulator.clock import Clock, timestamp
-from chaser_emulator.sandbox.scripted import Rule
+from chaser_emulator.sandbox.stubs import stub
 from chaser_emulator.server import Running
+from databases import tell
 from emulators import emulator_on, http_of
 from requirements import require
 from test_crash import containers_of, instance_of, server
@@ -35,8 +36,14 @@ def status_of(client: httpx.Client, session: str) -> str:
     return str(client.get(f"/v1/sessions/{session}").json()["status"])
 
 
-def expire(database: Path, session: str) -> None:
+def expire(emulator: Running, session: str) -> None:
     """Let the longest time of a session be over since a moment ago."""
+    past = timestamp(Clock().now() - timedelta(milliseconds=1))
+    tell(emulator, ("UPDATE sessions SET expires_at = ? WHERE id = ?", past, session))
+
+
+def expire_in(database: Path, session: str) -> None:
+    """The same for an emulator that does not run."""
     past = timestamp(Clock().now() - timedelta(milliseconds=1))
     with contextlib.closing(sqlite3.connect(database, timeout=10)) as store, store:
         store.execute("UPDATE sessions SET expires_at = ? WHERE id = ?", (past, session))
@@ -67,18 +74,18 @@ def waiting_for(client: httpx.Client, session: str, command: str) -> Iterator[li
 
 def test_a_session_in_which_nothing_runs_ends_with_its_time(client: httpx.Client, emulator: Running) -> None:
     session = create(client, ephemeral=True)
-    expire(emulator.world.store.path, session)
+    expire(emulator, session)
     until(lambda: status_of(client, session) == "terminated")
     audited = client.get("/v1/audit/events", params={"resource_id": session, "action": "session.terminate"}).json()
     assert [one["actor_type"] for one in audited["events"]] == ["system"]
 
 
 def test_what_runs_may_end_after_the_time_and_nothing_new_begins() -> None:
-    with emulator_on("scripted", rules=(Rule("work", output="done\n", delay=3),)) as one, http_of(one) as client:
+    with emulator_on("scripted", stubs=(stub("work", output="done\n", delay=3),)) as one, http_of(one) as client:
         workspace = client.post("/v1/workspaces", json={"session_type": "sandbox"}).json()["id"]
         session = create(client, workspace=workspace)
         with waiting_for(client, session, "work") as answers:
-            expire(one.world.store.path, session)
+            expire(one, session)
             for body in ({"command": "true"}, {"command": "true", "background": True}):
                 said = refused(client.post(f"/v1/sessions/{session}/exec", json=body), 409, "not_running")
                 assert "longest time" in said["message"]
@@ -91,11 +98,11 @@ def test_what_runs_may_end_after_the_time_and_nothing_new_begins() -> None:
 
 
 def test_a_background_command_has_the_grace_too() -> None:
-    with emulator_on("scripted", rules=(Rule("work", output="done\n", delay=2),)) as one, http_of(one) as client:
+    with emulator_on("scripted", stubs=(stub("work", output="done\n", delay=2),)) as one, http_of(one) as client:
         session = create(client, ephemeral=True)
         body = {"command": "work", "background": True}
         command = client.post(f"/v1/sessions/{session}/exec", json=body).json()["command_id"]
-        expire(one.world.store.path, session)
+        expire(one, session)
         until(lambda: status_of(client, session) == "terminated")
         state = client.get(f"/v1/sessions/{session}/commands/{command}").json()
         assert (state["status"], state["output"]) == ("exited", "done\n")
@@ -105,7 +112,7 @@ def test_the_grace_ends() -> None:
     with emulator_on("scripted", expiry_grace=0.0) as one, http_of(one) as client:
         session = create(client, ephemeral=True)
         with waiting_for(client, session, "sleep 1000"):
-            expire(one.world.store.path, session)
+            expire(one, session)
             until(lambda: status_of(client, session) == "terminated")
 
 
@@ -114,7 +121,7 @@ def test_a_time_that_ran_out_while_the_emulator_was_off_is_over_at_its_start(tmp
         workspace = client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "kept"}).json()["id"]
         session = create(client, workspace="kept")
         first.kill()
-    expire(tmp_path / "data" / "chaser.db", session)
+    expire_in(tmp_path / "data" / "chaser.db", session)
     with server("docker", tmp_path) as second, second.client() as client:
         until(lambda: status_of(client, session) == "terminated")
         client.delete(f"/v1/workspaces/{workspace}").raise_for_status()
@@ -122,8 +129,8 @@ def test_a_time_that_ran_out_while_the_emulator_was_off_is_over_at_its_start(tmp
 
 
 def test_a_session_that_nobody_uses_ends_where_that_is_asked_for() -> None:
-    rules = (Rule("work", delay=3),)
-    with emulator_on("scripted", idle_timeout=1.0, rules=rules) as one, http_of(one) as client:
+    stubs = (stub("work", delay=3),)
+    with emulator_on("scripted", idle_timeout=1.0, stubs=stubs) as one, http_of(one) as client:
         idle, used, held = (create(client, ephemeral=True) for _ in range(3))
         command = client.post(f"/v1/sessions/{used}/exec", json={"command": "work", "background": True}).json()
         with waiting_for(client, held, "work"):

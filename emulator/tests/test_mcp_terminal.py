@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from chaser_emulator.sandbox.scripted import Rule
+from chaser_emulator.sandbox.stubs import stub
 from chaser_emulator.server import Running
 from chaser_emulator.tools import xml
 from emulators import ENGINES, emulator_on, http_of
@@ -205,8 +205,8 @@ def test_the_plan_limits_it(emulator: Running, what: dict[str, str]) -> None:
 
 
 def test_output_is_cut_and_mended_as_by_the_route() -> None:
-    rules = (Rule("large", "x" * (MIB + 10)), Rule("bytes", b"a\xffb\0c"))
-    with emulator_on("scripted", rules=rules) as one, http_of(one) as client:
+    stubs = (stub("large", "x" * (MIB + 10)), stub("bytes", b"a\xffb\0c"))
+    with emulator_on("scripted", stubs=stubs) as one, http_of(one) as client:
         found = done(client, "terminal", command="large")
         assert (len(found["output"]), found["output_truncated"]) == (MIB, True)
         assert done(client, "terminal", command="bytes")["output"] == "a�b\0c"
@@ -477,8 +477,8 @@ def test_what_cannot_be_done_to_a_file_is_refused(any_client: httpx.Client, sess
 
 
 def test_a_long_list_is_cut() -> None:
-    rules = [Rule("fill", files={f"/workspace/deep/{number:04}": b"" for number in range(1200)})]
-    with emulator_on("scripted", rules=tuple(rules)) as one, http_of(one) as other:
+    stubs = [stub("fill", files={f"/workspace/deep/{number:04}": b"" for number in range(1200)})]
+    with emulator_on("scripted", stubs=tuple(stubs)) as one, http_of(one) as other:
         session = done(other, "terminal", command="fill")["session_id"]
         listed = done(other, "terminal", session_id=session, xml='<list_files path="." recursive="true"/>')
         assert (len(listed["entries"]), listed["truncated"]) == (1000, True)

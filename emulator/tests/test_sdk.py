@@ -12,20 +12,20 @@ from typing import Any
 import chaser_sdk.types as sdk_types
 import pytest
 from bases import bare
-from chaser_emulator.sandbox.scripted import Rule
+from chaser_emulator.sandbox.stubs import stub
 from chaser_emulator.server import Running
 from chaser_sdk import ChaserApiError, ChaserClient
 from emulators import ENGINES, emulator_on, sdk_of
 from requirements import require
 
-_RULES = (Rule("echo hello", output="hello\n"), Rule("slow", output="begun\n", delay=30))
+_STUBS = (stub("echo hello", output="hello\n"), stub("slow", output="begun\n", delay=30))
 
 
 @pytest.fixture(scope="module", params=ENGINES)
 def emulator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     base = tmp_path_factory.mktemp("github") / "base"
     base.mkdir()
-    with emulator_on(request.param, rules=_RULES, github_url=str(base)) as one:
+    with emulator_on(request.param, stubs=_STUBS, github_url=str(base)) as one:
         yield one
 
 

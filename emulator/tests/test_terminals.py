@@ -23,7 +23,7 @@ from boxes import (  # noqa: F401 - fixtures are found by import
     real_emulator_fixture,
     refused,
 )
-from chaser_emulator.sandbox.scripted import Rule
+from chaser_emulator.sandbox.stubs import stub
 from chaser_emulator.server import Running
 from chaser_sdk import ChaserClient
 from emulators import emulator_on, http_of
@@ -587,8 +587,8 @@ def test_a_handshake_that_is_too_large_is_answered(scripted_box: Box, length: in
 
 @pytest.mark.parametrize("engine", ["local", "docker", "scripted"])
 def test_the_end_of_the_emulator_closes_terminals(engine: str) -> None:
-    rules = (Rule("sleep 100", delay=100),)
-    with emulator_on(engine, rules=rules) as emulator, http_of(emulator) as client:  # type: ignore[arg-type]
+    stubs = (stub("sleep 100", delay=100),)
+    with emulator_on(engine, stubs=stubs) as emulator, http_of(emulator) as client:  # type: ignore[arg-type]
         box = open_box(emulator, client)
         with tty(emulator, box.session) as shell, tty(emulator, box.session, mode="exec", command="sleep 100") as run:
             shell.type("sleep 100\n")

@@ -1,8 +1,9 @@
-"""The scripted engine: no processes at all, answers from rules; for tests, and for speed."""
+"""The scripted engine: no processes at all, answers from stubs; for tests, and for speed."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import posixpath
 import re
@@ -10,7 +11,7 @@ import secrets
 import shlex
 import socket
 import stat
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,34 +36,14 @@ from chaser_emulator.sandbox import (
     UnknownDirectory,
     UnknownUser,
 )
+from chaser_emulator.sandbox.scripted_process import CHUNK, ScriptedProcess
 from chaser_emulator.sandbox.scripted_terminal import ScriptedTerminal
+from chaser_emulator.sandbox.stubs import Answer, Stub, Stubs
 
-CHUNK = 65_536
+_log = logging.getLogger(__name__)
 
 _FOLDERS = (WORKSPACE_ROOT, "/", "/tmp", "/root")  # noqa: S108 - names
 """What is there from the beginning."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What a command answers.
-
-    `pattern` is the whole command, a regular expression found somewhere in it, or a question about its CommandSpec.
-    After `delay` seconds come `output`, then `files` (by path, as in an upload), then the exit code.
-    """
-
-    pattern: str | re.Pattern[str] | Callable[[CommandSpec], bool]
-    output: bytes | str | Callable[[CommandSpec], bytes | str] = b""
-    exit_code: int = 0
-    delay: float = 0
-    files: Mapping[str, bytes] = field(default_factory=dict)
-
-    def fits(self, command: CommandSpec) -> bool:
-        if isinstance(self.pattern, str):
-            return command.command == self.pattern
-        if isinstance(self.pattern, re.Pattern):
-            return self.pattern.search(command.command) is not None
-        return self.pattern(command)
 
 
 Files = dict[str, bytes]
@@ -73,7 +54,8 @@ class _Sandbox:
     spec: SandboxSpec
     workspace: Files
     rest: Files = field(default_factory=dict)
-    running: set[ScriptedProcess] = field(default_factory=set)
+    running: list[ScriptedProcess] = field(default_factory=list)
+    """In the order of their start."""
     terminals: set[ScriptedTerminal] = field(default_factory=set)
     pids: int = 1
 
@@ -84,17 +66,15 @@ class _Sandbox:
 class ScriptedEngine:
     """Sandboxes that are a few dictionaries: a workspace's files, and everything else.
 
-    The first rule that fits a command answers it. Without one, `echo` of plain words, `true`, `false`, `sleep` and
-    `exit` do what a shell would; any other command is not found (127).
+    The first stub that fits a command answers it. Without one, `echo` of plain words, `true`, `false`, `sleep` and
+    `exit` do what a shell would; any other command is not found (127), and noted among the unknown ones of `stubs`.
     """
 
     name: EngineName = "scripted"
     outlives = False
 
-    def __init__(self, *, rules: Sequence[Rule] = ()) -> None:
-        self.rules = list(rules)
-        self.processes: list[ScriptedProcess] = []
-        """Commands under way that were started with an open standard input, and the last of those that have ended."""
+    def __init__(self, stubs: Stubs | Sequence[Stub] = ()) -> None:
+        self.stubs = stubs if isinstance(stubs, Stubs) else Stubs(*stubs)
         self._disks: dict[str, Files] = {}
         self._sandboxes: dict[str, _Sandbox] = {}
 
@@ -103,7 +83,7 @@ class ScriptedEngine:
             name="scripted",
             version="1",
             isolation="Complete: no command really runs.",
-            warnings=("Commands do not run: their answers come from rules, and files live in memory.",),
+            warnings=("Commands do not run: their answers come from stubs, and files live in memory.",),
         )
 
     async def close(self) -> None:
@@ -111,11 +91,11 @@ class ScriptedEngine:
             await self.stop(ref)
 
     async def fork(self, *, sandboxes: bool = False) -> ScriptedEngine:
-        """An engine of its own with the same disks and rules; it shares the bytes of files, which never change.
+        """An engine of its own with the same disks and stubs; it shares the bytes of files, which never change.
 
         With `sandboxes` it also has those that run, under the same refs, each without its commands and terminals.
         """
-        other = ScriptedEngine(rules=self.rules)
+        other = ScriptedEngine(self.stubs.copy())
         other._disks = {disk_id: dict(files) for disk_id, files in self._disks.items()}
         if sandboxes:
             for ref, sandbox in self._sandboxes.items():
@@ -150,19 +130,23 @@ class ScriptedEngine:
         sandbox = self._get(ref)
         self._check_user(command.user)
         self._check_directory(sandbox, command.cwd)
-        rule = next((rule for rule in self.rules if rule.fits(command)), None) or _of_a_shell(command)
+        decide = self.stubs.decider(command, sandbox.spec, lambda: _of_a_shell(command))
         sandbox.pids += 1
-        process = ScriptedProcess(sandbox.pids, command, rule, lambda: self._store(sandbox, rule.files))
-        sandbox.running.add(process)
-        process.ended.add_done_callback(lambda _: sandbox.running.discard(process))
-        if command.stdin:
-            self.processes = [*self.processes[-99:], process]
+        process = ScriptedProcess(sandbox.pids, command, decide, lambda files: self._store(sandbox, files))
+        if not process.ended.done():
+            sandbox.running.append(process)
+            process.ended.add_done_callback(lambda _: sandbox.running.remove(process))
         return process
 
-    def _store(self, sandbox: _Sandbox, files: Mapping[str, bytes]) -> None:
+    def _store(self, sandbox: _Sandbox, files: Mapping[str, bytes | str]) -> None:
         for path, content in files.items():
-            place = _resolve(path)
-            sandbox.disk(place)[place] = content
+            try:
+                place = _resolve(path)
+            except (BadPath, NotAFile) as error:
+                # A pattern has put together what is no path.
+                _log.warning("a stub's file is not written: %s", error)
+                continue
+            sandbox.disk(place)[place] = content.encode() if isinstance(content, str) else content
 
     def _check_user(self, user: str | None) -> None:
         if user not in (None, "root", "0"):
@@ -229,7 +213,7 @@ class ScriptedEngine:
         sandbox.pids += 1
 
         async def run(line: str) -> ScriptedProcess:
-            return await self.exec(ref, CommandSpec(line, cwd=spec.cwd, env=spec.env, user=spec.user))
+            return await self.exec(ref, CommandSpec(line, cwd=spec.cwd, env=spec.env, user=spec.user, stdin=True))
 
         terminal = ScriptedTerminal(sandbox.pids, spec, run)
         sandbox.terminals.add(terminal)
@@ -237,11 +221,14 @@ class ScriptedEngine:
         return terminal
 
     async def ports(self, ref: str) -> list[int]:
-        self._get(ref)
-        return []
+        running = self._get(ref).running
+        return sorted({port for process in running for port in process.ports})
 
     async def connect(self, ref: str, port: int) -> socket.socket:
-        self._get(ref)
+        for process in self._get(ref).running:
+            # As on a real machine, whoever listens first has the port.
+            if port in process.ports:
+                return process.ports[port].connect()
         raise PortClosed(f"Nothing in the sandbox listens on port {port}.")
 
     async def delete_disk(self, disk_id: str) -> None:
@@ -266,63 +253,8 @@ class ScriptedEngine:
             raise SandboxGone("The sandbox has ended.") from None
 
 
-class ScriptedProcess:
-    """The answer of one rule, as a process: it can be waited for, fed and killed."""
-
-    def __init__(self, pid: int, command: CommandSpec, rule: Rule, finish: Callable[[], None]) -> None:
-        loop = asyncio.get_running_loop()
-        self.command = command
-        self.stdin = bytearray()
-        """What it has been fed so far."""
-        self.ended: asyncio.Future[int] = loop.create_future()
-        self._pid = pid
-        self._rule = rule
-        self._finish = finish
-        self._output = b""
-        self._stdin_open = command.stdin
-        self._timer = None
-        if rule.delay > 0:
-            self._timer = loop.call_later(rule.delay, self._answer)
-        else:
-            self._answer()
-
-    def _answer(self) -> None:
-        said = self._rule.output(self.command) if callable(self._rule.output) else self._rule.output
-        self._output = said.encode() if isinstance(said, str) else said
-        self._finish()
-        self.ended.set_result(self._rule.exit_code)
-
-    @property
-    def pid(self) -> int:
-        return self._pid
-
-    async def output(self) -> AsyncIterator[bytes]:
-        await self.wait()
-        async for piece in _pieces(self._output):
-            yield piece
-
-    async def write(self, data: bytes) -> None:
-        # One that answers at once has still read what comes right after its start.
-        if not self._stdin_open or (self.ended.done() and self._timer is not None):
-            raise BrokenPipeError("the command reads no more")
-        self.stdin += data
-
-    async def close_stdin(self) -> None:
-        self._stdin_open = False
-
-    async def signal(self, number: int) -> None:
-        if self.ended.done() or number == 0:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self.ended.set_result(128 + number)
-
-    async def wait(self) -> int:
-        return await asyncio.shield(self.ended)
-
-
-def _of_a_shell(command: CommandSpec) -> Rule:
-    """What the few commands do that need no rule."""
+def _of_a_shell(command: CommandSpec) -> Answer | None:
+    """What the few commands do that need no stub; None for all others."""
     try:
         words = shlex.split(command.command, comments=False)
     except ValueError:
@@ -330,17 +262,16 @@ def _of_a_shell(command: CommandSpec) -> Rule:
     plain = words and not re.search(r"[;&|<>$`*?(){}\[\]\n#!~]", command.command)
     match words if plain else ():
         case ["true"]:
-            return Rule("")
+            return Answer()
         case ["false"]:
-            return Rule("", exit_code=1)
+            return Answer(exit_code=1)
         case ["exit", code] if code.isdigit():
-            return Rule("", exit_code=int(code) % 256)
+            return Answer(exit_code=int(code) % 256)
         case ["sleep", seconds] if re.fullmatch(r"\d+(\.\d+)?", seconds):
-            return Rule("", delay=float(seconds))
+            return Answer(delay=float(seconds))
         case ["echo", *rest] if not rest or not rest[0].startswith("-"):
-            return Rule("", output=" ".join(rest) + "\n")
-    name = (words or command.command.split() or [""])[0]
-    return Rule("", output=f"sh: {name}: command not found\n", exit_code=127)
+            return Answer(" ".join(rest) + "\n")
+    return None
 
 
 def _resolve(path: str) -> str:

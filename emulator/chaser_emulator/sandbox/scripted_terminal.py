@@ -1,4 +1,4 @@
-"""The terminal of the scripted engine: a line at a time is echoed, answered by the rules, and shown."""
+"""The terminal of the scripted engine: a line at a time is echoed, answered by the stubs, and shown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from chaser_emulator.sandbox import Process, SandboxGone, TerminalSpec
+from chaser_emulator.sandbox import SandboxGone, TerminalSpec
+from chaser_emulator.sandbox.scripted_process import ScriptedProcess
 
 PROMPT = b"$ "
 _SCREEN = 65_536
@@ -21,16 +22,19 @@ _HARMLESS = (0, 18, 28)
 
 
 class ScriptedTerminal:
-    """A dialogue without a shell: `run` answers each line, `exit` and Ctrl-D end it, Ctrl-C stops what runs."""
+    """A dialogue without a shell: `run` answers each line, `exit` and Ctrl-D end it, Ctrl-C stops what runs.
 
-    def __init__(self, pid: int, spec: TerminalSpec, run: Callable[[str], Awaitable[Process]]) -> None:
+    A command that reads gets the lines that are typed while it runs; Ctrl-D ends its input.
+    """
+
+    def __init__(self, pid: int, spec: TerminalSpec, run: Callable[[str], Awaitable[ScriptedProcess]]) -> None:
         loop = asyncio.get_running_loop()
         self.size = (spec.rows, spec.cols)
         self.ended: asyncio.Future[int] = loop.create_future()
         self._pid = pid
         self._spec = spec
         self._run = run
-        self._front: Process | None = None
+        self._front: ScriptedProcess | None = None
         self._line = bytearray()
         self._lines: deque[bytes | None] = deque()
         """Typed and not answered yet; None is the end of input."""
@@ -66,9 +70,13 @@ class ScriptedTerminal:
     async def _press(self, key: bytes) -> None:
         match key:
             case b"\r" | b"\n":
-                self._lines.append(bytes(self._line))
+                line = bytes(self._line)
                 self._line.clear()
                 self._echo(b"\r\n")
+                if self._front is not None and self._front.reads:
+                    await self._front.write(line + b"\n")
+                else:
+                    self._lines.append(line)
             case b"\x03":
                 self._line.clear()
                 self._lines.clear()
@@ -79,7 +87,13 @@ class ScriptedTerminal:
                     self._lines.append(b"")
                 self._echo(b"\r\n")
             case b"\x04":
-                if not self._line:
+                if self._front is not None and self._front.reads:
+                    if self._line:
+                        await self._front.write(bytes(self._line))
+                        self._line.clear()
+                    else:
+                        await self._front.close_stdin()
+                elif not self._line:
                     self._lines.append(None)
             case b"\x08" | b"\x7f":
                 if self._line:
