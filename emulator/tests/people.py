@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,6 +12,7 @@ import httpx
 from chaser_emulator.clock import Clock, new_secret_key
 from chaser_emulator.server import Running
 from chaser_emulator.store import Store, identity
+from databases import inside
 from emulators import http_of
 
 
@@ -42,19 +42,15 @@ def person(emulator: Running, email: str | None = None, plan: str = "pro") -> Pe
     """A new user, put where signing in would put them; or the user with this address, given a key."""
     address = email or f"{uuid.uuid4().hex[:12]}@example.com"
 
-    async def make() -> Person:
-        store = await Store.open(emulator.world.store.path)
-        try:
-            async with store.transaction() as tx:
-                at, secret = Clock().timestamp(), new_secret_key()
-                known = await tx.one("SELECT id FROM users WHERE email = ?", address)
-                user_id = known["id"] if known else (await identity.add_user(tx, address, "Ada", plan=plan, at=at))[0]
-                await identity.add_key(tx, secret, at=at, account_id=None, user_id=user_id)
-                return Person(user_id, address, secret)
-        finally:
-            await store.close()
+    async def make(store: Store) -> Person:
+        async with store.transaction() as tx:
+            at, secret = Clock().timestamp(), new_secret_key()
+            known = await tx.one("SELECT id FROM users WHERE email = ?", address)
+            user_id = known["id"] if known else (await identity.add_user(tx, address, "Ada", plan=plan, at=at))[0]
+            await identity.add_key(tx, secret, at=at, account_id=None, user_id=user_id)
+            return Person(user_id, address, secret)
 
-    return asyncio.run(make())
+    return inside(emulator, make)
 
 
 @contextmanager

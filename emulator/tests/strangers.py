@@ -1,34 +1,29 @@
-"""Users on any plan with keys of any scope, and what the database of a running emulator says; for tests alone."""
+"""Users on any plan with keys of any scope, and what was told of a resource; for tests alone."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sqlite3
 import uuid
 from typing import Any
 
 from chaser_emulator.clock import Clock, new_secret_key
 from chaser_emulator.server import Running
 from chaser_emulator.store import Store, identity
+from databases import ask, inside
 
 
 def stranger(emulator: Running, plan: str = "pro", scopes: list[str] | None = None) -> str:
     """The key of a new user, bound to their personal account on this plan."""
 
-    async def make() -> str:
-        store = await Store.open(emulator.world.store.path)
-        try:
-            async with store.transaction() as tx:
-                at, secret = Clock().timestamp(), new_secret_key()
-                email = f"{uuid.uuid4().hex}@localhost"
-                user_id, account_id = await identity.add_user(tx, email, "Stranger", plan=plan, at=at)
-                await identity.add_key(tx, secret, at=at, account_id=account_id, user_id=user_id, scopes=scopes)
-                return secret
-        finally:
-            await store.close()
+    async def make(store: Store) -> str:
+        async with store.transaction() as tx:
+            at, secret = Clock().timestamp(), new_secret_key()
+            email = f"{uuid.uuid4().hex}@localhost"
+            user_id, account_id = await identity.add_user(tx, email, "Stranger", plan=plan, at=at)
+            await identity.add_key(tx, secret, at=at, account_id=account_id, user_id=user_id, scopes=scopes)
+            return secret
 
-    return asyncio.run(make())
+    return inside(emulator, make)
 
 
 def events_of(emulator: Running, resource_id: str) -> list[tuple[str, dict[str, Any]]]:
@@ -42,13 +37,3 @@ def audited(emulator: Running, resource_id: str) -> list[tuple[str, str, dict[st
     statement = "SELECT action, status, metadata FROM audit_events WHERE resource_id = ? ORDER BY created_at"
     rows = ask(emulator, statement, resource_id)
     return [(row["action"], row["status"], json.loads(row["metadata"])) for row in rows]
-
-
-def ask(emulator: Running, statement: str, *values: str) -> list[sqlite3.Row]:
-    """Rows of the emulator's database."""
-    connection = sqlite3.connect(emulator.world.store.path)
-    connection.row_factory = sqlite3.Row
-    try:
-        return connection.execute(statement, values).fetchall()
-    finally:
-        connection.close()

@@ -11,9 +11,10 @@ import httpx
 import pytest
 from assistants import ASSISTANTS, Json, bind, create, patch, path_of, read
 from chaser_emulator.server import Running
+from databases import ask
 from emulators import emulator_on, http_of
 from people import Organization, ok, refused
-from strangers import ask, audited, events_of, stranger
+from strangers import audited, events_of, stranger
 
 CONFIG: Json = {
     "model": {"provider": "anthropic", "model_id": "some-model", "temperature": 0.2},

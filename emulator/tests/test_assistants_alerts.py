@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,9 +10,10 @@ import httpx
 import pytest
 from assistants import Json, bind, create, patch, path_of, read, totals, use, used
 from chaser_emulator.server import Running
+from databases import ask, tell
 from emulators import emulator_on, http_of
 from people import ok, refused
-from strangers import ask, events_of
+from strangers import events_of
 
 
 @pytest.fixture
@@ -169,13 +169,11 @@ def test_usage_and_alerts_go_on_after_a_restart(tmp_path: Path) -> None:
 
 def test_an_event_and_its_alert_are_both_there_or_neither(client: httpx.Client, emulator: Running) -> None:
     made = create(client, alerts=[bound(0)])
-    database = sqlite3.connect(emulator.world.store.path)
     stop = "CREATE TRIGGER stop BEFORE INSERT ON outbox BEGIN SELECT raise(ABORT, 'no'); END"
-    database.execute(stop)
+    tell(emulator, (stop,))
     refused(client.post(path_of(made, "usage-events"), json={"kind": "tokens", "quantity": 1}), 500, "internal_error")
     assert used(client, made)["events"] == []
-    database.execute("DROP TRIGGER stop")
-    database.close()
+    tell(emulator, ("DROP TRIGGER stop",))
     use(client, made, 1)
     assert len(alerts(emulator, made)) == 1
 

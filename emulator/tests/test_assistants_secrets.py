@@ -22,9 +22,9 @@ from assistants import (
 )
 from chaser_emulator.server import Running
 from chaser_emulator.vault import KEY
+from databases import ask
 from emulators import emulator_on, http_of
 from people import Organization, failed_audits, ok, organization_of, refused
-from strangers import ask
 
 RESOLVED = "assistant.credential.resolve"
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
-from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -13,6 +11,7 @@ import httpx
 import pytest
 from chaser_emulator.server import Running
 from chaser_sdk import ChaserClient
+from databases import tell
 from emulators import http_of, sdk_of
 from people import Organization, ok, organization_of, refused
 from shapes import complete
@@ -225,8 +224,8 @@ def add_events(emulator: Running, account_id: str, count: int) -> None:
          "success", "ran", "{}", (start + timedelta(milliseconds=number)).strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
         for number in range(count)
     )  # fmt: skip
-    with closing(sqlite3.connect(emulator.world.store.path, timeout=10)) as database, database:
-        database.executemany(f"INSERT INTO audit_events VALUES ({', '.join('?' * 11)})", rows)  # noqa: S608
+    statement = f"INSERT INTO audit_events VALUES ({', '.join('?' * 11)})"  # noqa: S608
+    tell(emulator, *((statement, *row) for row in rows))
 
 
 def test_the_official_client_reads_the_log(sdk: ChaserClient, emulator: Running, organization: Organization) -> None:

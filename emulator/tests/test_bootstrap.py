@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from bases import Forge
 from boxes import Box, open_box, refused
 from chaser_emulator.server import Running
+from databases import ask
 from emulators import emulator_on, http_of
 from imports import base_fixture, children, clean, emulator_fixture, imported, imports_fixture, server_fixture
-from strangers import ask
 from test_workspaces import create, session_on
 
 __all__ = ["base_fixture", "emulator_fixture", "imports_fixture", "server_fixture"]

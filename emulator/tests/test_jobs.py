@@ -18,10 +18,11 @@ from chaser_emulator.meter import Limits
 from chaser_emulator.plans import PLANS
 from chaser_emulator.server import Running
 from chaser_sdk import ChaserClient
+from databases import ask
 from emulators import emulator_on, http_of
 from people import Organization, ok, organization_of, refused
 from queues import Json, count, done, final, get, queue, runs, told, workspace
-from strangers import ask, audited, events_of, stranger
+from strangers import audited, events_of, stranger
 from test_exec import until
 
 ECHO = {"ephemeral": True, "command": "echo hi"}

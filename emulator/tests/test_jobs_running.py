@@ -12,10 +12,11 @@ import httpx
 import pytest
 from chaser_emulator.meter import Limits
 from chaser_emulator.server import Running
+from databases import ask
 from emulators import REAL, EngineChoice, emulator_on, http_of
 from people import ok, refused
 from queues import Json, count, done, final, get, queue, runs, told, workspace
-from strangers import ask, stranger
+from strangers import stranger
 from test_crash import engine, server
 from test_exec import until
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import json
@@ -17,8 +16,9 @@ import httpx
 import pytest
 from chaser_emulator.clock import moment
 from chaser_emulator.server import Running
-from chaser_emulator.store import Row, Store
+from chaser_emulator.store import Row
 from click.testing import CliRunner
+from databases import ask
 from emulators import emulator_on, http_of
 from people import Organization, ok, refused
 from sign_ins import address, bearer, choose, nobody, query_of, register, sign_in, start
@@ -161,14 +161,7 @@ def test_a_state_ends_after_ten_minutes(fresh: Running) -> None:
 
 
 def _logins(emulator: Running) -> list[Row]:
-    async def read() -> list[Row]:
-        store = await Store.open(emulator.world.store.path)
-        try:
-            return await store.all("SELECT * FROM logins")
-        finally:
-            await store.close()
-
-    return asyncio.run(read())
+    return ask(emulator, "SELECT * FROM logins")
 
 
 @pytest.mark.parametrize(
@@ -407,15 +400,7 @@ def login_url(client: httpx.Client, token: str, **query: str) -> dict[str, Any]:
 
 def connections(emulator: Running) -> list[Row]:
     """What is kept of all Codex logins."""
-
-    async def read() -> list[Row]:
-        store = await Store.open(emulator.world.store.path)
-        try:
-            return await store.all("SELECT * FROM codex_connections ORDER BY created_at")
-        finally:
-            await store.close()
-
-    return asyncio.run(read())
+    return ask(emulator, "SELECT * FROM codex_connections ORDER BY created_at")
 
 
 def test_a_codex_login_needs_a_caller(visitor: httpx.Client) -> None:

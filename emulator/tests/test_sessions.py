@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ import pytest
 from boxes import Box, box_fixture, open_box, real_client_fixture, real_emulator_fixture, refused
 from chaser_emulator.clock import Clock, timestamp
 from chaser_emulator.server import Running
-from chaser_emulator.store import Store
+from databases import tell
 from emulators import emulator_on, http_of
 from requirements import require
 from strangers import stranger
@@ -167,14 +166,8 @@ def test_commands_see_the_variables_and_the_proxy_of_their_session(real_client: 
 def test_a_session_ends_when_its_plan_says_so(emulator: Running, client: httpx.Client) -> None:
     session = create(client, ephemeral=True)["id"]
 
-    async def age() -> None:
-        store = await Store.open(emulator.world.store.path)
-        async with store.transaction() as tx:
-            past = timestamp(Clock().now() - timedelta(seconds=1))
-            await tx.run("UPDATE sessions SET expires_at = ? WHERE id = ?", past, session)
-        await store.close()
-
-    asyncio.run(age())
+    past = timestamp(Clock().now() - timedelta(seconds=1))
+    tell(emulator, ("UPDATE sessions SET expires_at = ? WHERE id = ?", past, session))
     until(lambda: client.get(f"/v1/sessions/{session}").json()["status"] == "terminated")
     [event] = client.get("/v1/audit/events", params={"resource_id": session, "action": "session.terminate"}).json()[
         "events"
@@ -186,14 +179,8 @@ def test_a_session_is_forgotten_after_a_day(emulator: Running, client: httpx.Cli
     session = create(client, ephemeral=True)["id"]
     client.delete(f"/v1/sessions/{session}")
 
-    async def age() -> None:
-        store = await Store.open(emulator.world.store.path)
-        async with store.transaction() as tx:
-            past = timestamp(Clock().now() - timedelta(hours=24, seconds=1))
-            await tx.run("UPDATE sessions SET ended_at = ? WHERE id = ?", past, session)
-        await store.close()
-
-    asyncio.run(age())
+    past = timestamp(Clock().now() - timedelta(hours=24, seconds=1))
+    tell(emulator, ("UPDATE sessions SET ended_at = ? WHERE id = ?", past, session))
     until(lambda: client.get(f"/v1/sessions/{session}").status_code == 404)
 
 

@@ -14,8 +14,9 @@ import httpx
 import pytest
 from boxes import Box, open_box, real_client_fixture, real_emulator_fixture, refused
 from chaser_emulator.server import Running
+from databases import ask
 from emulators import EngineChoice, emulator_on, http_of
-from strangers import ask, audited, events_of, stranger
+from strangers import audited, events_of, stranger
 from test_workspaces import BAD_NAMES, clone, create, download, session_on, unique, upload
 
 __all__ = ["real_client_fixture", "real_emulator_fixture"]

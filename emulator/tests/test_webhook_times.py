@@ -16,11 +16,11 @@ import httpx
 import pytest
 from chaser_emulator.clock import moment, timestamp
 from chaser_emulator.server import Running
+from databases import ask
 from emulators import emulator_on, http_of
 from people import ok
 from previews import until
 from receivers import Receiver, answer, hang, hooked, receiving, rename, workspace
-from strangers import ask
 from test_crash import server
 
 START = moment("2026-03-01T12:00:00Z")

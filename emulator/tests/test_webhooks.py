@@ -11,11 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 from chaser_emulator.server import Running
+from databases import ask
 from emulators import emulator_on, http_of, sdk_of
 from people import Organization, failed_audits, ok, refused
 from previews import until
 from receivers import answer, hooked, receiving, workspace
-from strangers import ask, audited, stranger
+from strangers import audited, stranger
 
 NOWHERE = "https://hooks.example.com/chaser?token=in-the-url"
 

@@ -13,8 +13,9 @@ import httpx
 import pytest
 from chaser_emulator.server import Running
 from chaser_sdk import ChaserClient
+from databases import ask
 from emulators import REAL, EngineChoice, emulator_on, http_of, sdk_of
-from strangers import ask, audited, events_of, stranger
+from strangers import audited, events_of, stranger
 
 Json = dict[str, Any]
 
