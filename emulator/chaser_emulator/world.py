@@ -42,6 +42,7 @@ from chaser_emulator.wallets import Wallets
 from chaser_emulator.webhooks.connecting import Dialer
 from chaser_emulator.webhooks.delivering import Delivering
 from chaser_emulator.webhooks.forgetting import Forgetting
+from chaser_emulator.webhooks.sink import Sink
 
 if TYPE_CHECKING:
     from chaser_emulator.sandbox.scripted import ScriptedEngine
@@ -123,6 +124,7 @@ class World:
     passwords: Passwords = field(default_factory=Passwords)
     perform: Perform = field(init=False)
     jobs: Jobs = field(init=False)
+    sink: Sink = field(init=False)
 
     @property
     def api_key(self) -> str:
@@ -253,8 +255,9 @@ async def open_world(
             Journal(world_id, clock),
             connections,
         )
+        world.sink = Sink(clock, lambda: lifecycle.base_url, own_ports)
         dialer = Dialer(own_ports, settings.webhook_localhost)
-        delivering = Delivering(store, clock, vault, agenda, dialer, settings.webhook_timeout)
+        delivering = Delivering(store, clock, vault, agenda, dialer, settings.webhook_timeout, world.sink)
         await stack.enter_async_context(delivering.at_work())
         agenda.add(delivering, Forgetting(store, clock))
         world.jobs = Jobs(world)

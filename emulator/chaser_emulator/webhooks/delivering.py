@@ -71,7 +71,7 @@ class Delivering:
         agenda: Agenda,
         dialer: Dialer,
         patience: float,
-        sink: Sink | None = None,
+        sink: Sink,
         plan: Plan = no_fault,
     ) -> None:
         self._store = store
@@ -155,7 +155,7 @@ class Delivering:
             self._hooks[webhook_id] = _Hook(webhook_id, self._receiver(row["url"], secret), secret)
 
     def _receiver(self, url: str, secret: str | None) -> Receiver | SinkReceiver:
-        own = None if self._sink is None else self._sink.receiver(url, secret, self._patience)
+        own = self._sink.receiver(url, secret, self._patience)
         return own or Receiver(url, self._dialer, self._patience)
 
     def _opened(self, sealed: str) -> str | None:
