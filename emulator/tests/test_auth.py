@@ -226,7 +226,7 @@ def test_a_key_tells_who_its_user_is_and_a_service_account_is_nobody(organizatio
 def test_a_token_has_the_documented_claims(visitor: httpx.Client) -> None:
     made = register(visitor)
     token = made["access_token"]
-    assert json.loads(_decoded(token.split(".")[0])) == {"alg": "HS256", "typ": "JWT"}
+    assert json.loads(_decoded(token.split(".")[0])) == {"alg": "HS256", "typ": "JWT", "kid": "default"}
     claims = claims_of(token)
     assert set(claims) == {"sub", "email", "iat", "exp", "iss", "jti"}
     assert (claims["sub"], claims["email"]) == (made["user"]["id"], made["user"]["email"])
@@ -296,7 +296,7 @@ def _resigned(head: Any, claims: Any, key: bytes) -> str:
     return f"{text}.{_encoded(hmac.new(key, text.encode(), hashlib.sha256).digest())}"
 
 
-_HEAD = {"alg": "HS256", "typ": "JWT"}
+_HEAD = {"alg": "HS256", "typ": "JWT", "kid": "default"}
 
 FORGERIES: dict[str, Callable[[str], str]] = {
     "no algorithm": lambda token: f"{_encoded({'alg': 'none'})}.{token.split('.')[1]}.",
