@@ -1,0 +1,1 @@
+"""An emulator inside the program that tests, and handles on its worlds; all by the control plane."""

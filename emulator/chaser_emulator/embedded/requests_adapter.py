@@ -1,0 +1,97 @@
+"""The adapter by which `requests` reaches the emulator without a socket."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPHeaderDict, HTTPResponse
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+    from chaser_emulator.embedded.transport import ChaserTransport, Reading
+
+
+class ChaserAdapter(HTTPAdapter):
+    """Mounted in a `requests.Session`, it sends what is for any address below it to the emulator of this process."""
+
+    def __init__(self, transport: ChaserTransport) -> None:
+        super().__init__()
+        self._transport = transport
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        seconds = timeout[1] if isinstance(timeout, tuple) else timeout
+        headers = {str(name): _text(value) for name, value in request.headers.items()}
+        try:
+            reading = self._transport.begin(
+                request.method or "GET", request.url or "", headers, _whole(request), seconds
+            )
+            head = reading.wait(reading.conversation.head())
+        except TimeoutError as error:
+            raise requests.ReadTimeout(error, request=request) from None
+        except OSError as error:
+            raise requests.ConnectionError(error, request=request) from None
+        names = HTTPHeaderDict([(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers])
+        raw = HTTPResponse(
+            io.BufferedReader(_Raw(reading)),
+            names,
+            head.status,
+            version=11,
+            preload_content=False,
+            request_method=request.method,
+        )
+        return self.build_response(request, raw)
+
+
+class _Raw(io.RawIOBase):
+    """The body of an answer as a file; closing it is leaving."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._pieces = reading.pieces()
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        if not self._rest:
+            self._rest = next(self._pieces, b"")
+        view = memoryview(buffer)
+        size = min(len(view), len(self._rest))
+        view[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+    def close(self) -> None:
+        if not self.closed:
+            self._reading.conversation.leave()
+        super().close()
+
+
+def _whole(request: requests.PreparedRequest) -> bytes | None:
+    body: Any = request.body
+    if body is None or isinstance(body, bytes):
+        return body
+    if isinstance(body, str):
+        return body.encode()
+    if hasattr(body, "read"):
+        content = body.read()
+        return content.encode() if isinstance(content, str) else bytes(content)
+    pieces: Iterator[bytes] = iter(body)
+    return b"".join(pieces)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
