@@ -65,6 +65,14 @@ class Listed:
     installation_id: int
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """Where one repository is, if not where all others are; `answer_seconds` None is the usual patience."""
+
+    base: str | Path
+    answer_seconds: float | None = None
+
+
 def base_of(text: str) -> str | Path:
     """What the setting names: an http(s) address without a slash at its end, or a folder. Raises ValueError."""
     if re.match(r"https?://", text):
@@ -90,6 +98,8 @@ class Repositories:
         self.answer_seconds = 30.0
         self.clone_seconds = 600.0
         self.base = base_of(base)
+        self.elsewhere: dict[str, Elsewhere] = {}
+        """Repositories that are not below the base, by `owner/name`."""
         self._token = token
         self._folder = folder
 
@@ -146,8 +156,10 @@ class Repositories:
     async def _clone(self, selector: Selector, work: Path) -> Checkout:
         caller = await git.caller(work, about=selector.repository)
         private = False
-        if isinstance(self.base, Path):
-            place = await files.in_thread(_find, self.base, selector)
+        there = self.elsewhere.get(selector.repository) or Elsewhere(self.base)
+        base, answer_seconds = there.base, there.answer_seconds or self.answer_seconds
+        if isinstance(base, Path):
+            place = await files.in_thread(_find, base, selector)
             if place is None:
                 raise git.unknown(selector.repository)
             selector, where = place
@@ -156,12 +168,12 @@ class Repositories:
             caller = caller.with_config({f"url.{where}.insteadOf": url, "protocol.file.allow": "always"})
             private = await caller.is_marked(_config_of(where), "chaser.private")
         else:
-            url = f"{self.base}/{selector.repository}.git"
+            url = f"{base}/{selector.repository}.git"
             caller = caller.with_config({"protocol.http.allow": "always", "protocol.https.allow": "always"})
         try:
-            remote = await caller.look(url, selector.ref, self.answer_seconds)
+            remote = await caller.look(url, selector.ref, answer_seconds)
         except ApiError as error:
-            if error.code != "not_found" or self._token is None or isinstance(self.base, Path):
+            if error.code != "not_found" or self._token is None or base != self.base or isinstance(base, Path):
                 raise
             private = True
             caller = caller.with_config(self._credential())

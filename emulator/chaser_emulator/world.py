@@ -31,8 +31,10 @@ from chaser_emulator.lifecycle import Lifecycle
 from chaser_emulator.meter import Meter
 from chaser_emulator.passwords import Passwords
 from chaser_emulator.plans import PLANS
+from chaser_emulator.provoking.planned import PlannedFailures
 from chaser_emulator.repositories import Repositories
 from chaser_emulator.sandbox import Engine, EngineInfo
+from chaser_emulator.sandbox.failing import FailingEngine
 from chaser_emulator.settings import Settings
 from chaser_emulator.storage import Storage
 from chaser_emulator.store import Store, audit, identity
@@ -119,6 +121,8 @@ class World:
     admission: Admission
     journal: Journal
     connections: Connections
+    planned: PlannedFailures
+    """What fails because a refusal was asked for that comes of it."""
     keys: dict[str, KnownKey] = field(default_factory=dict)
     beginning: Beginning | None = None
     passwords: Passwords = field(default_factory=Passwords)
@@ -197,6 +201,9 @@ async def open_world(
                 await _go_past(store, clock)
         account_id, instance = await _first_account(store, clock, settings, anew=beginning is not None)
         chosen, reason = (engine, "") if engine is not None else await engines.choose(settings, data_dir, instance)
+        planned = PlannedFailures()
+        chosen = failing = FailingEngine(chosen)
+        failing.plan = planned.engine_failure
         info = await chosen.open()
         stack.push_async_callback(chosen.close)
         if info.name == "docker":
@@ -254,6 +261,7 @@ async def open_world(
             Admission(tokens),
             Journal(world_id, clock),
             connections,
+            planned,
         )
         world.sink = Sink(clock, lambda: lifecycle.base_url, own_ports)
         dialer = Dialer(own_ports, settings.webhook_localhost)

@@ -100,6 +100,10 @@ class Browsers:
         self._spawn(self._watch(browser, ended))
         return browser
 
+    def take_in(self, browser: Browser) -> None:
+        """Let a browser that somebody else has started count as one of these; they see to its end as well."""
+        self._running[browser.session_id] = browser
+
     async def close(self, session_id: str) -> None:
         """Ask a browser to end, and wait a moment for it: what it has in memory of its profile is written then."""
         browser = self._running.pop(session_id, None)

@@ -6,16 +6,17 @@ import asyncio
 import contextlib
 import json
 import re
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 import h11
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from chaser_emulator.sandbox import Engine
+from chaser_emulator.sandbox import CommandSpec, Process
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -53,13 +54,21 @@ class Refused(Failed):
     """It does not do what a command of the protocol asks; the text is its own."""
 
 
+class Reaches(Protocol):
+    """What of an engine leads to a browser in a sandbox of its."""
+
+    async def connect(self, ref: str, port: int) -> socket.socket: ...
+    async def exec(self, ref: str, command: CommandSpec) -> Process: ...
+
+
 @dataclass(frozen=True)
 class Place:
-    """Where a Chromium listens: a port in a sandbox."""
+    """Where a Chromium listens: a port in a sandbox; and how long its answers may take, in seconds."""
 
-    engine: Engine
+    engine: Reaches
     ref: str
     port: int
+    patience: float = _PATIENCE
 
 
 async def version(place: Place, base: str, guid: str) -> Json:
@@ -121,7 +130,7 @@ async def socket_to(place: Place, path: str) -> AsyncIterator[ClientConnection]:
             max_size=FRAME_LIMIT,
             compression=None,
             ping_interval=None,
-            open_timeout=_PATIENCE,
+            open_timeout=place.patience,
             close_timeout=1,
             proxy=None,
             user_agent_header=None,
@@ -129,6 +138,9 @@ async def socket_to(place: Place, path: str) -> AsyncIterator[ClientConnection]:
     except InvalidStatus:
         stream.close()
         raise NoTarget("there is nothing at this address of the browser") from None
+    except TimeoutError:
+        stream.close()
+        raise NoAnswer("the browser did not answer in time") from None
     except (OSError, WebSocketException) as error:
         stream.close()
         raise Failed(f"the browser does not answer: {error}") from None
@@ -279,7 +291,7 @@ async def _ask(place: Place, path: str, method: str = "GET") -> bytes:
         stream.close()
         raise
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(place.patience):
             status, body = await _exchange(reader, writer, method, path, f"{_HOST}:{place.port}")
     except (OSError, h11.RemoteProtocolError) as error:
         if isinstance(error, TimeoutError):

@@ -17,6 +17,8 @@ def as_answers() -> Iterator[None]:
         yield
     except devtools.NoTarget as error:
         raise ApiError("not_found", str(error)) from None
+    except devtools.NoAnswer as error:
+        raise ApiError("gateway_timeout", str(error)) from None
     except devtools.Failed as error:
         raise ApiError("bad_gateway", str(error)) from None
     except TimeoutError:
