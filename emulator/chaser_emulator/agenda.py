@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from chaser_emulator.clock import Clock
@@ -25,6 +25,10 @@ _PAUSE = 1.0
 
 PATIENCE = 30.0
 """Real seconds that a moved clock waits for what it has started, such as a command of a job."""
+
+_MOST_STEPS = 2000
+_LONGEST_RUN = 120.0
+"""Steps, and real seconds, after which a run to where nothing is due is given up: it may be that there always is."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,12 @@ class Agenda:
         self._performing = asyncio.Lock()
         self.moving = asyncio.Lock()
         """Held by who sets the clock or moves it: of two who move it on by an hour, each moves it by an hour."""
+        self._listeners: list[Callable[[Fired], None]] = []
         store.listen(self._listen)
+
+    def listen(self, listener: Callable[[Fired], None]) -> None:
+        """Tell `listener` of whatever falls due, once it is under way."""
+        self._listeners.append(listener)
 
     def add(self, *duties: Duty) -> None:
         """See to these from now on."""
@@ -147,12 +156,19 @@ class Agenda:
             if (rest := self._not_before.get(duty, 0) - real) > 0:
                 wait = min(wait, rest)
                 continue
-            started = await duty.perform()
+            started = await self._perform(duty)
             again = self._next[duty] = await duty.next()
             if not started and again is not None and again <= moment:
                 self._not_before[duty] = real + _PAUSE
             wait = 0
         return wait
+
+    async def _perform(self, duty: Duty) -> list[Started]:
+        started = await duty.perform()
+        for one in started:
+            for listener in self._listeners:
+                listener(one.fired)
+        return started
 
     async def settle(self) -> None:
         """The clock was set: ask every duty anew."""
@@ -171,6 +187,34 @@ class Agenda:
             finally:
                 await self.settle()
 
+    async def run_until_idle(
+        self, within: timedelta, keep: Callable[[datetime], Awaitable[None]]
+    ) -> tuple[Sequence[Fired], bool]:
+        """Move the clock from one thing that falls due to the next, until nothing is due within that time of it.
+
+        `keep` is told each moment before the clock goes there. Answers what happened, and whether nothing is due: what
+        falls due for ever is given up after a while.
+        """
+        fired: list[Fired] = []
+        end = asyncio.get_running_loop().time() + _LONGEST_RUN
+        async with self._performing:
+            try:
+                # What is under way at first may bring forth more.
+                fired += await self._advance(self._clock.now())
+                for _ in range(_MOST_STEPS):
+                    moments = [moment for duty in self._duties if (moment := await duty.next()) is not None]
+                    now = self._clock.now()
+                    ahead = sorted(moment for moment in moments if now < moment <= now + within)
+                    if not ahead:
+                        return fired, True
+                    if asyncio.get_running_loop().time() > end:
+                        break
+                    await keep(ahead[0])
+                    fired += await self._advance(ahead[0])
+                return fired, False
+            finally:
+                await self.settle()
+
     async def _advance(self, to: datetime) -> list[Fired]:
         fired: list[Fired] = []
         idle: set[Duty] = set()
@@ -182,7 +226,7 @@ class Agenda:
                 break
             moment, duty = min(due, key=lambda one: one[0])
             self._clock.move(moment)
-            started = await duty.perform()
+            started = await self._perform(duty)
             if not started:
                 again = await duty.next()
                 if again is not None and again <= moment:
@@ -218,7 +262,7 @@ class Agenda:
             for duty in stale:
                 moment = await duty.next()
                 if moment is not None and moment <= self._clock.now():
-                    started = await duty.perform()
+                    started = await self._perform(duty)
                     fired += [one.fired for one in started]
                     tasks |= {one.done for one in started if one.done is not None}
         return fired

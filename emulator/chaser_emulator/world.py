@@ -24,6 +24,7 @@ from chaser_emulator.commands import Commands
 from chaser_emulator.disks import Disks
 from chaser_emulator.gateway.connections import Connections
 from chaser_emulator.gateway.terminals import Terminals
+from chaser_emulator.happenings import Happenings
 from chaser_emulator.jobs import Jobs
 from chaser_emulator.journal import Journal
 from chaser_emulator.keeper import Keeper
@@ -121,6 +122,7 @@ class World:
     admission: Admission
     journal: Journal
     connections: Connections
+    happenings: Happenings
     planned: PlannedFailures
     """What fails because a refusal was asked for that comes of it."""
     keys: dict[str, KnownKey] = field(default_factory=dict)
@@ -237,6 +239,9 @@ async def open_world(
         tokens = Tokens(vault, clock, world_id)
         connections = Connections(chosen)
         stack.callback(connections.close)
+        journal = Journal(world_id, clock)
+        happenings = Happenings(clock, store, journal, agenda)
+        stack.callback(happenings.close)
         world = World(
             world_id,
             settings,
@@ -259,8 +264,9 @@ async def open_world(
             agenda,
             tokens,
             Admission(tokens),
-            Journal(world_id, clock),
+            journal,
             connections,
+            happenings,
             planned,
         )
         world.sink = Sink(clock, lambda: lifecycle.base_url, own_ports)

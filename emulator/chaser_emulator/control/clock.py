@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,11 +10,14 @@ from chaser_emulator.agenda import Fired
 from chaser_emulator.clock import moment, timestamp
 from chaser_emulator.control.operations import ControlCall, control
 from chaser_emulator.errors import invalid_field
-from chaser_emulator.store import identity
-from chaser_emulator.world import CLOCK_FACT, World
+from chaser_emulator.world import World
 
 _FIRST, _LAST = moment("1970-01-01T00:00:00Z"), moment("3000-01-01T00:00:00Z")
 """Between these every date that follows from the clock's can be written."""
+
+
+_SOON = 3600
+"""Seconds within which nothing is to be due any more, unless a call says otherwise."""
 
 
 @control("get-clock")
@@ -27,11 +30,10 @@ async def get_clock(call: ControlCall) -> dict[str, Any]:
 async def set_clock(call: ControlCall) -> dict[str, Any]:
     """Let it stand still or go."""
     world, body = call.world, call.body
-    at = _moment(body["at"], "/at") if "at" in body else None
+    at = moment_of(body["at"], "/at") if "at" in body else None
     async with world.agenda.moving:
-        world.clock.set(body["mode"], at)
-        await _keep(world)
-        await world.agenda.settle()
+        await world.set_clock(body["mode"], at)
+        world.happenings.clock_moved()
         return _now(world)
 
 
@@ -41,32 +43,43 @@ async def advance_clock(call: ControlCall) -> dict[str, Any]:
     world, body = call.world, call.body
     async with world.agenda.moving:
         before = world.clock.now()
-        to = _moment(body["to"], "/to") if "to" in body else before + timedelta(seconds=body["seconds"])
+        to = moment_of(body["to"], "/to") if "to" in body else before + timedelta(seconds=body["seconds"])
         if to < before:
             raise invalid_field("/to", f"lies before {timestamp(before)}; POST clock sets a clock back")
         if to > _LAST:
             raise invalid_field("/seconds", f"leads beyond {timestamp(_LAST)}")
         # After a crash on the way nothing is to lie ahead of the clock; what is due by then is seen to at the start.
-        await _keep(world, to)
+        await world.keep_clock(to)
         fired = await world.agenda.advance(to)
-        await _keep(world)
-        return _now(world) | {"fired": [_told(one) for one in fired]}
+        await world.keep_clock()
+        return _moved(world, fired)
+
+
+@control("run-clock-until-idle")
+async def run_clock_until_idle(call: ControlCall) -> dict[str, Any]:
+    """Move it on from one thing that falls due to the next, until nothing is due soon."""
+    world, within = call.world, timedelta(seconds=call.body.get("within", _SOON))
+    async with world.agenda.moving:
+        await world.keep_clock()
+        fired, idle = await world.agenda.run_until_idle(within, world.keep_clock)
+        await world.keep_clock()
+        return _moved(world, fired) | {"idle": idle}
 
 
 def _now(world: World) -> dict[str, Any]:
     return {"now": world.clock.timestamp(), "mode": world.clock.mode}
 
 
+def _moved(world: World, fired: Sequence[Fired]) -> dict[str, Any]:
+    world.happenings.clock_moved()
+    return _now(world) | {"fired": [_told(one) for one in fired]}
+
+
 def _told(fired: Fired) -> dict[str, Any]:
     return {"what": fired.what, "id": fired.id, "at": timestamp(fired.at)}
 
 
-async def _keep(world: World, at: datetime | None = None) -> None:
-    async with world.store.transaction() as tx:
-        await identity.set_fact(tx, CLOCK_FACT, json.dumps(world.clock.state(at)))
-
-
-def _moment(text: str, field: str) -> datetime:
+def moment_of(text: str, field: str) -> datetime:
     """A moment of a body. Raises ApiError for one that a clock cannot show."""
     try:
         # RFC 3339 allows small letters, which Python does not read.

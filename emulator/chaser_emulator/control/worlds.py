@@ -1,0 +1,75 @@
+"""Worlds: made, listed, forked and deleted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from chaser_emulator.clock import Mode
+from chaser_emulator.control.clock import moment_of
+from chaser_emulator.control.operations import ControlCall, control
+from chaser_emulator.world import World
+
+
+@control("list-worlds")
+async def list_worlds(call: ControlCall) -> dict[str, Any]:
+    """All worlds of the process, the default one first."""
+    return {"worlds": [world_info(call, world) for world in call.worlds.all()]}
+
+
+@control("create-world")
+async def create_world(call: ControlCall) -> dict[str, Any]:
+    """A new one, with nothing in it but its first user."""
+    wanted = call.body
+    world = await call.worlds.create(
+        wanted.get("id"),
+        sandbox=wanted.get("sandbox"),
+        plan=wanted.get("plan"),
+        api_key=wanted.get("api_key"),
+        strict=wanted.get("strict"),
+        clock=_clock(wanted),
+    )
+    return world_info(call, world, with_key=True)
+
+
+@control("get-world")
+async def get_world(call: ControlCall) -> dict[str, Any]:
+    """One of them."""
+    return world_info(call, call.worlds.get(call.path["id"]), with_key=True)
+
+
+@control("delete-world")
+async def delete_world(call: ControlCall) -> None:
+    """End all that runs in it, and forget it."""
+    await call.worlds.delete(call.path["id"])
+
+
+@control("fork-world")
+async def fork_world(call: ControlCall) -> dict[str, Any]:
+    """One that begins with all that another one is now."""
+    wanted, source = call.body, call.worlds.get(call.path["id"])
+    world = await call.worlds.fork(
+        source, wanted.get("id"), api_key=wanted.get("api_key"), strict=wanted.get("strict"), clock=_clock(wanted)
+    )
+    return world_info(call, world, with_key=True)
+
+
+def world_info(call: ControlCall, world: World, *, with_key: bool = False) -> dict[str, Any]:
+    """A world as the control plane shows it. Its key is in the answers about one world alone."""
+    info = {
+        "id": world.id,
+        "url": call.base_url,
+        "account_id": world.account_id,
+        "engine": world.engine_info.name,
+        "plan": world.settings.plan,
+        "strict": world.settings.strict,
+        "clock": {"now": world.clock.timestamp(), "mode": world.clock.mode},
+    }
+    return info | {"api_key": world.api_key} if with_key else info
+
+
+def _clock(wanted: dict[str, Any]) -> tuple[Mode, datetime | None] | None:
+    setting = wanted.get("clock")
+    if setting is None:
+        return None
+    return setting["mode"], moment_of(setting["at"], "/clock/at") if "at" in setting else None
