@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
+import os
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from chaser_emulator import erase, whereabouts
+from chaser_emulator import erase, locks, whereabouts
 from chaser_emulator.sandbox import files
 
 _log = logging.getLogger(__name__)
@@ -28,12 +28,16 @@ def temporary() -> Iterator[Path]:
     """A folder for the data of an ephemeral emulator, removed at the end of the block."""
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     with (folder / whereabouts.LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locks.lock(lock.fileno())
         try:
             yield folder
         finally:
             with contextlib.suppress(OSError):
                 files.remove_tree(folder)
+    if os.name == "nt":
+        # There no file goes that is still open.
+        with contextlib.suppress(OSError):
+            files.remove_tree(folder)
 
 
 async def clear() -> None:
@@ -41,7 +45,7 @@ async def clear() -> None:
     for folder in await asyncio.to_thread(_old):
         try:
             with (folder / whereabouts.LOCK).open("r+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                locks.lock(lock.fileno())
                 removed = await erase.remove(folder, traces=True)
                 await asyncio.to_thread(files.remove_tree, folder)
         except OSError:

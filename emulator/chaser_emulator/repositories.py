@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from chaser_emulator import git
 from chaser_emulator.errors import ApiError
-from chaser_emulator.sandbox import files, plain
+from chaser_emulator.sandbox import files
 
 GITHUB = "https://github.com"
 
@@ -106,6 +106,9 @@ class Repositories:
     async def clear(self) -> None:
         """Remove clones that a crash left half made, and end what was making them."""
         if self._folder.exists():
+            # Imported on use: it is for systems with processes as POSIX has them.
+            from chaser_emulator.sandbox import plain
+
             await files.in_thread(plain.kill_all, self._folder)
             await files.in_thread(files.remove_tree, self._folder)
 

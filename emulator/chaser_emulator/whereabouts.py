@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import tempfile
@@ -11,6 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from chaser_emulator.locks import lock as lock_file
 
 NOTE = "emulator.json"
 LOCK = "lock"
@@ -44,7 +45,7 @@ def hold(folder: Path) -> Iterator[None]:
         raise InUseError(f"the data directory {folder} cannot be used: {error.strerror}") from None
     with lock:
         # One who cleans up removes the lock as well, and who waited for that has a lock that no other sees.
-        if not _lock(lock.fileno(), fcntl.LOCK_EX, _PATIENCE) or not _is_at(lock.fileno(), folder / LOCK):
+        if not _lock(lock.fileno(), _PATIENCE) or not _is_at(lock.fileno(), folder / LOCK):
             raise InUseError(f"another emulator uses {folder}; stop it, or choose another --data-dir") from None
         yield
 
@@ -56,7 +57,7 @@ def is_held(folder: Path) -> bool:
     except OSError:
         return False
     with lock:
-        return not _lock(lock.fileno(), fcntl.LOCK_SH, 0)
+        return not _lock(lock.fileno(), 0, shared=True)
 
 
 def _is_at(file: int, path: Path) -> bool:
@@ -66,11 +67,11 @@ def _is_at(file: int, path: Path) -> bool:
         return False
 
 
-def _lock(file: int, kind: int, patience: float) -> bool:
+def _lock(file: int, patience: float, *, shared: bool = False) -> bool:
     end = time.monotonic() + patience
     while True:
         try:
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
+            lock_file(file, shared=shared)
         except OSError:
             if time.monotonic() >= end:
                 return False

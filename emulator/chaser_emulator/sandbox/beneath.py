@@ -13,7 +13,7 @@ from chaser_emulator.sandbox import WORKSPACE_ROOT, BadPath, NotAFile, NotAFolde
 
 _LINKS = 40  # as many as the kernel follows
 _KERNELS = ("proc", "sys", "dev")
-_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -28,7 +29,8 @@ T = TypeVar("T")
 
 CHUNK = 262_144
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Where there are no such flags there are no sandboxes with files on this machine either.
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 async def read(view: View, path: str) -> FileDownload:
@@ -205,6 +207,9 @@ def remove_tree(folder: Path) -> None:
     Each folder in it is moved to the top before it is emptied, so that no path gets too long, and depth costs neither
     descriptors nor recursion.
     """
+    if os.open not in os.supports_dir_fd:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
     prefix = f".removing-{secrets.token_hex(8)}-"
     try:
         _open_up(os.lstat(folder), str(folder))

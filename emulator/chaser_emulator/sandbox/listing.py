@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from chaser_emulator.sandbox import FileEntry, FileListing, NotAFolder, PathNotFound
 from chaser_emulator.sandbox.beneath import Spot, View, locate_folder, walk
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 Names = tuple[str, ...]
 
