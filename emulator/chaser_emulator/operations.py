@@ -21,6 +21,7 @@ from chaser_emulator.spec import Operation, Spec
 from chaser_emulator.store import Store, Transaction
 
 if TYPE_CHECKING:
+    from chaser_emulator.faults import Plan
     from chaser_emulator.world import World
 
 
@@ -57,6 +58,8 @@ class Call:
     query: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, Any] = field(default_factory=dict)
     body: Any = None
+    plan: Plan | None = None
+    """What is planned to go wrong with it."""
     _principal: Principal | None = None
     _account: Account | None = None
 
@@ -88,6 +91,10 @@ class Call:
         """Note who calls, once that is known."""
         self._principal = principal
         self._account = account
+
+    def dismiss(self) -> None:
+        """Forget who calls, for whom there was a refusal as if that were not known."""
+        self._principal = self._account = None
 
     @property
     def store(self) -> Store:

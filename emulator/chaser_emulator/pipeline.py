@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, NoReturn
 
@@ -20,6 +20,7 @@ from chaser_emulator import admission, events, origins, rules, sandbox, uploads
 from chaser_emulator.acting import Acting
 from chaser_emulator.clock import new_request_id
 from chaser_emulator.errors import ApiError, Problem, Rule, invalid
+from chaser_emulator.faults import Answered
 from chaser_emulator.journal import Exchange, exchange_of
 from chaser_emulator.operations import Call, Handler, Refusal, Reply, Upgrade
 from chaser_emulator.paths import decode_segment
@@ -94,11 +95,16 @@ class Pipeline:
         limits: dict[str, str] = {}
         form: dict[str, Any] = {}
         try:
-            await self._admit(call, limits)
+            await self._enter(call, limits)
             form = await self._read(call)
             handler = self._handlers[operation.id]
             result = await handler(call)
+            if call.plan is not None:
+                call.plan.handled()
             response = self._reply(operation, result)
+        except Answered as planned:
+            response = planned.response
+            limits.clear()
         except ClientDisconnect:
             # Nobody listens any more; what is answered is not sent.
             response = Response(status_code=operation.success)
@@ -115,7 +121,7 @@ class Pipeline:
                     await uploads.close_form(form)
         for name, value in limits.items():
             response.headers[name] = value
-        return response
+        return response if call.plan is None else await call.plan.after(response, self._rendering(call))
 
     async def invoke(
         self,
@@ -135,7 +141,11 @@ class Pipeline:
         base_url = who.base_url or world.lifecycle.base_url
         call = Call(self.spec, operation, world, None, who.request_id or new_request_id(), base_url)
         call.admit(who.principal, who.account)
+        call.path = dict(path or {})
         try:
+            call.plan = world.faults.plan(call)
+            if call.plan is not None:
+                await call.plan.before({})
             admission.authorise(operation, who.principal, who.account)
             sent = [(name, _text(value)) for name, value in (query or {}).items() if value is not None]
             self._parameters(call, list((path or {}).items()), sent, [])
@@ -143,6 +153,8 @@ class Pipeline:
                 call.body = {} if body is None and not operation.body.required else body
                 self._validator.body(operation.body.content[_JSON], call.body, operation.body.schema_pointer(_JSON))
             result = await self._handlers[operation.id](call)
+            if call.plan is not None:
+                call.plan.handled()
             reply = result if isinstance(result, Reply) else Reply(result)
             self._check(operation, reply)
         except ApiError as error:
@@ -155,6 +167,10 @@ class Pipeline:
         except Exception as error:
             _log.exception("%s failed (%s)", operation.id, call.request_id)
             raise _internal_error() from error
+        finally:
+            world.faults.done(call)
+        if call.plan is not None:
+            await call.plan.performed()
         return reply.body
 
     def _call(self, operation: Operation, request: Request) -> Call:
@@ -171,10 +187,17 @@ class Pipeline:
         async with contextlib.AsyncExitStack() as stack:
             try:
                 origins.require_own(request, call.world.settings)
-                await self._admit(call, {})
+                await self._enter(call, {})
                 await self._read(call)
                 upgrade = await self._handlers[operation.id](call)
                 await stack.enter_async_context(upgrade.held)
+                if call.plan is not None:
+                    call.plan.handled()
+                    if (instead := await call.plan.accepting(self._rendering(call))) is not None:
+                        raise Answered(instead)
+            except Answered as planned:
+                await websocket.send_denial_response(planned.response)
+                return
             except ApiError as error:
                 await websocket.send_denial_response(await self._refuse(call, error))
                 return
@@ -185,8 +208,23 @@ class Pipeline:
                 _log.exception("%s failed (%s)", request.url.path, call.request_id)
                 await websocket.send_denial_response(await self._refuse(call, _internal_error()))
                 return
+            if call.plan is not None:
+                websocket = await stack.enter_async_context(call.plan.dropping(websocket))
             await websocket.accept()
             await converse(websocket, upgrade)
+
+    async def _enter(self, call: Call, limits: dict[str, str]) -> None:
+        """Admission, and then what is planned for a call, also for one that is not let in."""
+        refused: ApiError | None = None
+        try:
+            await self._admit(call, limits)
+        except ApiError as error:
+            refused = error
+        call.plan = call.world.faults.plan(call)
+        if call.plan is not None:
+            await call.plan.before(limits)
+        if refused is not None:
+            raise refused
 
     async def _admit(self, call: Call, limits: dict[str, str]) -> None:
         operation, world, headers = call.operation, call.world, call.request.headers
@@ -318,8 +356,21 @@ class Pipeline:
         ):
             _fail(operation, broken)
 
+    def _rendering(self, call: Call) -> Callable[[ApiError], Response]:
+        """How a refusal looks that is no more than an answer, as what was asked for has been done."""
+
+        def render(error: ApiError) -> Response:
+            words = self._refusals.get(call.operation.id)
+            if words is not None and (reply := words(call, error)) is not None:
+                return self._reply(call.operation, reply)
+            return self.refusal(error, call.request)
+
+        return render
+
     async def _refuse(self, call: Call, error: ApiError) -> Response:
         """Render a refusal that the document declares; anything else is a 500 whose reason is in the log."""
+        if call.plan is not None:
+            call.plan.refused()
         operation = call.operation
         error.rule = rules.rule_of(self.spec, operation, error)
         words = self._refusals.get(operation.id)

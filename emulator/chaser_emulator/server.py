@@ -10,11 +10,13 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from chaser_emulator import weblog
+from chaser_emulator import cutting, weblog
 from chaser_emulator.app import open_emulator
 from chaser_emulator.handshake import WebSocketProtocol
 from chaser_emulator.sandbox import Engine
@@ -88,6 +90,8 @@ async def serve(settings: Settings, engine: Engine | None = None) -> AsyncIterat
                 timeout_graceful_shutdown=_GRACE,
                 # Its INFO lines name the address of each WebSocket, and a token may be in that.
                 log_level="warning",
+                # Called, as a class would be.
+                http=cast("type[asyncio.Protocol]", _http_protocol),
                 ws=WebSocketProtocol,
                 # Screenshots travel as one message.
                 ws_max_size=2**28,
@@ -112,7 +116,17 @@ async def serve(settings: Settings, engine: Engine | None = None) -> AsyncIterat
                     yield Running(url, settings.api_key, ssh_port, emulator.worlds, stop, stopped, emulator.app, loop)
             finally:
                 stop()
+                for world in emulator.worlds.all():
+                    # What is planned to hang would hold up the end.
+                    world.faults.close()
                 await task
+
+
+def _http_protocol(**arguments: Any) -> asyncio.Protocol:
+    """Uvicorn's own, of the library that is installed; the application can cut its connections."""
+    protocol: Any = AutoHTTPProtocol(**arguments)
+    protocol.app = cutting.cuttable(protocol.app, protocol)
+    return cast("asyncio.Protocol", protocol)
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from chaser_emulator.browsers import Browsers
 from chaser_emulator.clock import Clock, Mode, moment, new_id, timestamp
 from chaser_emulator.commands import Commands
 from chaser_emulator.disks import Disks
+from chaser_emulator.faults import Faults
 from chaser_emulator.gateway.connections import Connections
 from chaser_emulator.gateway.terminals import Terminals
 from chaser_emulator.happenings import Happenings
@@ -125,6 +126,7 @@ class World:
     happenings: Happenings
     planned: PlannedFailures
     """What fails because a refusal was asked for that comes of it."""
+    faults: Faults
     keys: dict[str, KnownKey] = field(default_factory=dict)
     beginning: Beginning | None = None
     passwords: Passwords = field(default_factory=Passwords)
@@ -203,9 +205,9 @@ async def open_world(
                 await _go_past(store, clock)
         account_id, instance = await _first_account(store, clock, settings, anew=beginning is not None)
         chosen, reason = (engine, "") if engine is not None else await engines.choose(settings, data_dir, instance)
-        planned = PlannedFailures()
+        planned, faults = PlannedFailures(), Faults(store)
         chosen = failing = FailingEngine(chosen)
-        failing.plan = planned.engine_failure
+        failing.plan = lambda attempt: planned.engine_failure(attempt) or faults.engine_failure(attempt)
         info = await chosen.open()
         stack.push_async_callback(chosen.close)
         if info.name == "docker":
@@ -268,16 +270,21 @@ async def open_world(
             connections,
             happenings,
             planned,
+            faults,
         )
         world.sink = Sink(clock, lambda: lifecycle.base_url, own_ports)
         dialer = Dialer(own_ports, settings.webhook_localhost)
-        delivering = Delivering(store, clock, vault, agenda, dialer, settings.webhook_timeout, world.sink)
+        delivering = Delivering(
+            store, clock, vault, agenda, dialer, settings.webhook_timeout, world.sink, faults.plan_delivery
+        )
         await stack.enter_async_context(delivering.at_work())
         agenda.add(delivering, Forgetting(store, clock))
         world.jobs = Jobs(world)
         await world.jobs.recover()
         stack.push_async_callback(world.jobs.close)
         agenda.add(world.jobs)
+        # First of all at the end, so that nothing waits for its sake.
+        stack.callback(faults.close)
         yield world
 
 

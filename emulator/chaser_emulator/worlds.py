@@ -164,13 +164,16 @@ class Worlds:
         """A world that begins with all that another one is now; afterwards neither knows of the other.
 
         Its keys are new ones. Sessions of the scripted engine go on, without what ran in them; on other engines they
-        have ended, and disks are empty. Raises as `create` does.
+        have ended, and disks are empty. What is planned to fail is planned in it as well, as if nothing had failed yet.
+        Raises as `create` does.
         """
         changes = {} if strict is None else {"strict": strict}
         settings = self._settings_for(
             api_key, {"sandbox": source.settings.sandbox, "plan": source.settings.plan} | changes
         )
-        return await self._new(world_id, settings, await source.copy(), clock, keys=source.keys)
+        fork = await self._new(world_id, settings, await source.copy(), clock, keys=source.keys)
+        source.faults.copy_to(fork.faults)
+        return fork
 
     def _settings_for(self, api_key: str | None, changes: Mapping[str, Any]) -> Settings:
         return dataclasses.replace(
