@@ -37,6 +37,10 @@ class Terminals:
             if not left:
                 del self._open[session_id]
 
+    def counts(self) -> dict[str, int]:
+        """How many are open in each session that has any."""
+        return {session_id: len(terminals) for session_id, terminals in self._open.items()}
+
     async def resize(self, session_id: str, rows: int, cols: int) -> None:
         """Give every terminal of a session this size."""
 
