@@ -12,7 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 EngineName = Literal["local", "docker", "scripted"]
 
@@ -257,6 +257,17 @@ class Engine(Protocol):
 
     async def fill_disk(self, disk_id: str, folder: Path) -> None:
         """Make a new disk of a folder on the emulator's machine, owned by the sandbox's user; as `copy_disk` else."""
+        ...
+
+    async def export_disk(self, disk_id: str, to: BinaryIO) -> None:
+        """Write all that is on a disk into a file here, as `archives` says; a sandbox may use it, as in `copy_disk`."""
+        ...
+
+    async def import_disk(self, disk_id: str, archive: BinaryIO, *, owners: bool) -> None:
+        """Make a new disk of an archive that was checked; on failure nothing of it remains. Raises DiskFull.
+
+        Without `owners`, which mean something to the engine that wrote it alone, all is the sandbox's user's.
+        """
         ...
 
     async def disk_bytes(self, disk_id: str) -> int | None:

@@ -7,6 +7,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from chaser_emulator.sandbox import (
     CommandSpec,
@@ -112,6 +113,12 @@ class BrowsersApart:
 
     async def fill_disk(self, disk_id: str, folder: Path) -> None:
         await self._main.fill_disk(disk_id, folder)
+
+    async def export_disk(self, disk_id: str, to: BinaryIO) -> None:
+        await (await self._holder(disk_id)).export_disk(disk_id, to)
+
+    async def import_disk(self, disk_id: str, archive: BinaryIO, *, owners: bool) -> None:
+        await self._main.import_disk(disk_id, archive, owners=owners)
 
     async def disk_bytes(self, disk_id: str) -> int | None:
         return await (await self._holder(disk_id)).disk_bytes(disk_id)

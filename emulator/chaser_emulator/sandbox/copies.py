@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import secrets
@@ -14,9 +15,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
-from chaser_emulator.sandbox import DiskFull, SandboxUnavailable, bubblewrap, files, plain
+from chaser_emulator.sandbox import DiskFull, SandboxUnavailable, archives, bubblewrap, files, plain
 from chaser_emulator.sandbox.children import above_standard, exit_of, spawn
 
 COPY_SECONDS = 1800
@@ -85,6 +86,22 @@ async def fill_tree(where: Where, source: Path, target: Path) -> None:
     partial = where.partial()
     argv = [*_cp(owners=False), f"{source}/.", f"{partial}/"]
     await _make(where, argv, str(where.run / partial.name), partial, target)
+
+
+async def unpack_tree(where: Where, archive: BinaryIO, target: Path, *, owners: bool) -> None:
+    """Make the folder `target` of an archive that was checked; without `owners` all belongs to the emulator's user."""
+    partial = where.partial()
+    try:
+        await files.in_thread(os.mkdir, partial, 0o700)
+        await files.in_thread(archives.unpack, archive, partial, owners=owners)
+        os.rename(partial, target)
+    except BaseException as error:
+        await files.in_thread(_remove, partial)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull("No space is left on the disk for the files.") from None
+        if isinstance(error, OSError):
+            raise SandboxUnavailable(f"The disk cannot be made: {error.strerror}.") from None
+        raise
 
 
 def _cp(*, owners: bool) -> list[str]:

@@ -14,7 +14,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar
 
 from docker.errors import APIError, DockerException, NotFound
 from docker.types import LogConfig, Mount
@@ -370,6 +370,13 @@ class DockerEngine:
 
     async def disks(self) -> set[str]:
         return await self._volumes.all()
+
+    async def export_disk(self, disk_id: str, to: BinaryIO) -> None:
+        using = await self._list(f"{DISK}={disk_id}")
+        await self._volumes.export(disk_id, to, in_use=any(found["State"] == "running" for found in using))
+
+    async def import_disk(self, disk_id: str, archive: BinaryIO, *, owners: bool) -> None:
+        await self._volumes.import_(disk_id, archive, owners=owners)
 
     async def disk_bytes(self, disk_id: str) -> int | None:
         for found in await self._list(f"{DISK}={disk_id}"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import secrets
 import stat
@@ -11,12 +12,12 @@ import tarfile
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from docker.errors import APIError, NotFound
 from docker.types import LogConfig, Mount
 
-from . import DiskFull, SandboxUnavailable
+from . import DiskFull, SandboxUnavailable, archives
 from .docker_image import Image
 from .docker_labelled import DISK, INSTANCE
 from .docker_line import SLOW, Line
@@ -135,13 +136,44 @@ class Volumes:
             self._fresh(target_id)
             self._create(ref, {"/to": target_id}, ["true"])
             uid, gid = self._owner(ref, image.owner)
-            try:
-                # At the root, as the engine refuses links that lead out of where it unpacks.
-                self._line.slow_api.put_archive(ref, "/", _tar(folder, "to", uid, gid, given_up))
-            except APIError as error:
-                if "no space left" in str(error).lower():
-                    raise DiskFull("No space is left on the disk for the files.") from error
-                raise
+            _put(self._line, ref, _tar(folder, "to", uid, gid, given_up))
+
+        await self._making(target_id, work, given_up)
+
+    async def export(self, disk_id: str, to: BinaryIO, *, in_use: bool) -> None:
+        """Write a volume into a file here; one in use by way of a copy, which nobody changes while it is read."""
+        if await self._line.ask(lambda: self.is_new(disk_id)):
+            to.write(archives.empty())
+            return
+        await self._image()
+        source_id = f"exported-{secrets.token_hex(8)}" if in_use else disk_id
+        if in_use:
+            await self.copy(disk_id, source_id)
+        ref = self._moment()
+
+        def work() -> None:
+            place = f"/{archives.ROOT}"
+            self._create(ref, {place: source_id}, ["true"], read_only=(place,))
+            stream, _ = self._line.slow_api.get_archive(ref, place, chunk_size=_CHUNK)
+            for piece in archives.rewritten(io.BufferedReader(archives.Pieces(stream), _CHUNK), stream=True):
+                to.write(piece)
+
+        try:
+            await self._shielded(ref, self._line.ask(work, _COPYING))
+        finally:
+            if in_use:
+                await asyncio.shield(self._spawn(self.delete(source_id)))
+
+    async def import_(self, target_id: str, archive: BinaryIO, *, owners: bool) -> None:
+        """Make a volume of an archive, its files the image's user's unless the `owners` in it are to stay."""
+        image = await self._image()
+        given_up = threading.Event()
+
+        def work(ref: str) -> None:
+            self._fresh(target_id)
+            self._create(ref, {f"/{archives.ROOT}": target_id}, ["true"])
+            owner = None if owners else self._owner(ref, image.owner)
+            _put(self._line, ref, _until(given_up, archives.rewritten(archive, owner)))
 
         await self._making(target_id, work, given_up)
 
@@ -266,6 +298,23 @@ class Volumes:
         if disk_id is not None:
             with contextlib.suppress(SandboxUnavailable):
                 await self.delete(disk_id)
+
+
+def _put(line: Line, ref: str, archive: Iterator[bytes]) -> None:
+    try:
+        # At the root, as the engine refuses links that lead out of where it unpacks.
+        line.slow_api.put_archive(ref, "/", archive)
+    except APIError as error:
+        if "no space left" in str(error).lower():
+            raise DiskFull("No space is left on the disk for the files.") from error
+        raise
+
+
+def _until(given_up: threading.Event, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        if given_up.is_set():
+            raise OSError("given up")
+        yield piece
 
 
 def _tar(folder: Path, place: str, uid: int, gid: int, given_up: threading.Event) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import BinaryIO, Generic, Literal, TypeVar
 
 from chaser_emulator.sandbox import (
     CommandSpec,
@@ -187,6 +187,12 @@ class FailingEngine:
             attempt = Attempt("fill_disk", disk_id=disk_id)
             await self._fail(attempt, await self._planned(attempt))
         await self.inner.fill_disk(disk_id, folder)
+
+    async def export_disk(self, disk_id: str, to: BinaryIO) -> None:
+        await self.inner.export_disk(disk_id, to)
+
+    async def import_disk(self, disk_id: str, archive: BinaryIO, *, owners: bool) -> None:
+        await self.inner.import_disk(disk_id, archive, owners=owners)
 
     async def disk_bytes(self, disk_id: str) -> int | None:
         return await self.inner.disk_bytes(disk_id)

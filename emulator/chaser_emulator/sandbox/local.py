@@ -15,7 +15,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 from weakref import WeakSet
 
 from chaser_emulator.sandbox import (
@@ -34,6 +34,7 @@ from chaser_emulator.sandbox import (
     TerminalSpec,
     UnknownDirectory,
     UnknownUser,
+    archives,
     beneath,
     bubblewrap,
     copies,
@@ -240,12 +241,28 @@ class LocalEngine:
         await files.in_thread(files.remove_tree, doomed)
 
     async def copy_disk(self, source_id: str, target_id: str) -> None:
-        source, target = self._disk(source_id), self._disk(target_id)
+        await self._copy(source_id, self._disk(target_id))
+
+    async def _copy(self, source_id: str, target: Path) -> None:
         in_use = any(sandbox.spec.disk_id == source_id for sandbox in self._sandboxes.values())
-        await copies.copy_tree(self._where(), source, target, isolated=self._isolated, in_use=in_use)
+        await copies.copy_tree(self._where(), self._disk(source_id), target, isolated=self._isolated, in_use=in_use)
 
     async def fill_disk(self, disk_id: str, folder: Path) -> None:
         await copies.fill_tree(self._where(), folder, self._disk(disk_id))
+
+    async def export_disk(self, disk_id: str, to: BinaryIO) -> None:
+        # Of a copy, which nobody changes while it is read.
+        copy = self._run / f"exported-{secrets.token_hex(8)}"
+        try:
+            await self._copy(disk_id, copy)
+            await files.in_thread(archives.write, copy, to)
+        finally:
+            await files.in_thread(files.remove_tree, copy)
+
+    async def import_disk(self, disk_id: str, archive: BinaryIO, *, owners: bool) -> None:
+        # In a namespace of its own a user is the only one that there is.
+        kept = owners and not self._isolated and os.geteuid() == 0
+        await copies.unpack_tree(self._where(), archive, self._disk(disk_id), owners=kept)
 
     async def disks(self) -> set[str]:
         names = await files.in_thread(os.listdir, self._disks)

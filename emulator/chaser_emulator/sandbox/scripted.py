@@ -14,6 +14,7 @@ import stat
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from chaser_emulator.sandbox import (
     WORKSPACE_ROOT,
@@ -35,6 +36,7 @@ from chaser_emulator.sandbox import (
     TerminalSpec,
     UnknownDirectory,
     UnknownUser,
+    scripted_disks,
 )
 from chaser_emulator.sandbox.scripted_process import CHUNK, ScriptedProcess
 from chaser_emulator.sandbox.scripted_terminal import ScriptedTerminal
@@ -141,7 +143,7 @@ class ScriptedEngine:
     def _store(self, sandbox: _Sandbox, files: Mapping[str, bytes | str]) -> None:
         for path, content in files.items():
             try:
-                place = _resolve(path)
+                place = place_of(path)
             except (BadPath, NotAFile) as error:
                 # A pattern has put together what is no path.
                 _log.warning("a stub's file is not written: %s", error)
@@ -161,7 +163,7 @@ class ScriptedEngine:
 
     async def read_file(self, ref: str, path: str) -> FileDownload:
         sandbox = self._get(ref)
-        place = _resolve(path)
+        place = place_of(path)
         content = sandbox.disk(place).get(place)
         if content is None:
             if _is_folder(sandbox, place):
@@ -193,7 +195,7 @@ class ScriptedEngine:
 
     async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes], *, keep_mode: bool = False) -> int:
         sandbox = self._get(ref)
-        place = _resolve(path)
+        place = place_of(path)
         files = sandbox.disk(place)
         if _is_folder(sandbox, place):
             raise NotAFile(f"{path} is a folder.")
@@ -240,6 +242,12 @@ class ScriptedEngine:
     async def fill_disk(self, disk_id: str, folder: Path) -> None:
         self._disks[disk_id] = await asyncio.to_thread(_files_of, folder)
 
+    async def export_disk(self, disk_id: str, to: BinaryIO) -> None:
+        await asyncio.to_thread(scripted_disks.write, dict(self._disks.get(disk_id, {})), to)
+
+    async def import_disk(self, disk_id: str, archive: BinaryIO, *, owners: bool) -> None:
+        self._disks[disk_id] = await asyncio.to_thread(scripted_disks.read, archive)
+
     async def disks(self) -> set[str]:
         return set(self._disks)
 
@@ -274,7 +282,7 @@ def _of_a_shell(command: CommandSpec) -> Answer | None:
     return None
 
 
-def _resolve(path: str) -> str:
+def place_of(path: str) -> str:
     """The path of a file as an absolute one without dots."""
     stack = _names(path)
     if path.split("/")[-1] in ("", ".", "..") or stack == [WORKSPACE_ROOT.strip("/")]:
