@@ -172,7 +172,7 @@ class Worlds:
             api_key, {"sandbox": source.settings.sandbox, "plan": source.settings.plan} | changes
         )
         fork = await self._new(world_id, settings, await source.copy(), clock, keys=source.keys)
-        source.faults.copy_to(fork.faults)
+        await source.faults.copy_to(fork.faults)
         return fork
 
     def _settings_for(self, api_key: str | None, changes: Mapping[str, Any]) -> Settings:

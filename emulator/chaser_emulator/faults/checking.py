@@ -31,7 +31,7 @@ _TABLES: Mapping[str, tuple[str, str]] = {
 """The table and the word of what a path names, by what stands before its parameter. (Workspaces have names, too, and
 one that does not exist yet may get the name.)"""
 
-_CLOSE = 0.6
+_CLOSE, _VERY_CLOSE = 0.6, 0.85
 
 
 async def checked(fault: Fault, spec: Spec, reader: Reader, earlier: Iterable[Fault], pointer: str = "") -> Fault:
@@ -150,14 +150,19 @@ def _selected(selector: str, spec: Spec, pointer: str) -> list[Operation]:
         return found
     if any(mark in selector for mark in "*?["):
         raise invalid_field(pointer, f"no operation fits {selector!r}; an operationId, a tag or a wildcard is accepted")
-    raise invalid_field(pointer, f"there is no operation {selector!r}{_meant(selector, [*spec.operations, *tags])}")
+    hint = _meant(_kebab(selector), [*spec.operations, *tags]) or (
+        "an operationId, a tag or a wildcard such as *-session is accepted"
+    )
+    raise invalid_field(pointer, f"there is no operation {selector!r}; {hint}")
 
 
-def _meant(given: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(_kebab(given), known, 3, _CLOSE)
-    if close:
-        return f"; did you mean {' or '.join(close)}?"
-    return "; an operationId, a tag or a wildcard such as *-session is accepted"
+def _meant(given: str, known: Iterable[str]) -> str | None:
+    """A question, where there are names like the one that was given: one that is nearly the same, or some."""
+    names = list(known)
+    close = difflib.get_close_matches(given, names, 1, _VERY_CLOSE) or difflib.get_close_matches(
+        given, names, 3, _CLOSE
+    )
+    return f"did you mean {' or '.join(close)}?" if close else None
 
 
 def _kebab(name: str) -> str:
@@ -190,8 +195,7 @@ def _needs_of_effect(effect: effects.Effect, spec: Spec) -> list[_Needs]:
     match effect:
         case effects.Error(code=code):
             if code not in spec.error_status:
-                close = difflib.get_close_matches(code, spec.error_status, 3, _CLOSE)
-                hint = f"did you mean {' or '.join(close)}?" if close else f"{', '.join(spec.error_status)} are"
+                hint = _meant(code, spec.error_status) or f"{', '.join(spec.error_status)} are"
                 raise invalid_field("/error", f"{code!r} is no code of the document; {hint}")
             return [
                 _Needs(
@@ -294,8 +298,7 @@ async def _events(fault: Fault, spec: Spec, reader: Reader, pointer: str) -> Fau
     for selector in fault.events or ("*",):
         found = [each for each in known if fnmatch.fnmatchcase(each, selector)]
         if not found:
-            close = difflib.get_close_matches(selector, known, 3, _CLOSE)
-            hint = f"did you mean {' or '.join(close)}?" if close else f"{', '.join(known)} are"
+            hint = _meant(selector, known) or f"{', '.join(known)} are"
             raise invalid_field(f"{pointer}/events", f"{selector!r} is no type of event; {hint}")
         selected.update(found)
     if fault.webhook_id is not None:

@@ -62,6 +62,10 @@ class _Node:
     def at(self, name: str) -> str:
         return f"{self.pointer}/{name}"
 
+    def has(self, name: str) -> bool:
+        """Whether a field is there, and neither null nor false, which are the same as none."""
+        return self._left.get(name) is not None and self._left[name] is not False
+
     def take(self, name: str) -> Any:
         """A field's value; None where it is absent, or null, which is the same."""
         return self._left.pop(name, None)
@@ -80,7 +84,7 @@ class _Node:
 def read(value: Any, pointer: str = "") -> Fault:
     """The rule that a JSON value is; its `id` is empty where none is given. Raises ApiError `invalid_request`."""
     node = _Node(value, pointer)
-    named = [name for name in EFFECTS if node._left.get(name) not in (None, False)]
+    named = [name for name in EFFECTS if node.has(name)]
     if len(named) != 1:
         found = f"has {' and '.join(named)}, which exclude each other" if named else "says not what is to happen"
         raise invalid_field(pointer, f"{found}; one of {', '.join(EFFECTS)} is accepted")

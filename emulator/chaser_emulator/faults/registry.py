@@ -154,11 +154,17 @@ class Faults:
 
     close = clear
 
-    def copy_to(self, other: Faults) -> None:
-        """Give another world the same rules, as if none of them had matched yet. Its ids must be this one's."""
-        other._rules = {name: Planned(planned.fault) for name, planned in self._rules.items()}
-        other._number = self._number
-        other._changed()
+    async def copy_to(self, fork: Faults) -> None:
+        """Give a fork of this world the same rules, as if none of them had matched yet."""
+        for name, planned in self._rules.items():
+            fault = planned.fault
+            if fault.key is not None and not await fork._store.all("SELECT 1 FROM keys WHERE id = ?", fault.key):
+                # The first user's own key is another one in each world.
+                own = await fork._store.one("SELECT id FROM keys WHERE account_id IS NULL")
+                fault = fault if own is None else replace(fault, key=str(own["id"]))
+            fork._rules[name] = Planned(fault)
+        fork._number = self._number
+        fork._changed()
 
     def _changed(self) -> None:
         layers: dict[effects.Layer, list[Planned]] = {}
