@@ -133,6 +133,8 @@ class World:
     perform: Perform = field(init=False)
     jobs: Jobs = field(init=False)
     sink: Sink = field(init=False)
+    seeding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by who applies a seed: what goes wrong with one takes everything back that has happened since."""
 
     @property
     def api_key(self) -> str:

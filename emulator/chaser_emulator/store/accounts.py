@@ -17,6 +17,18 @@ async def add_organization(tx: Transaction, name: str, owner_id: str, *, plan: s
     return account_id
 
 
+async def organization(reader: Reader, name: str) -> Row | None:
+    """The eldest organization with a name, without regard to case, and its `first_owner`."""
+    return await reader.one(
+        """SELECT accounts.*, members.user_id AS first_owner
+           FROM accounts JOIN members ON members.account_id = accounts.id AND members.role = 'owner'
+           WHERE accounts.kind = ? AND accounts.name = ? COLLATE NOCASE
+           ORDER BY accounts.created_at, accounts.id, members.joined_at, members.user_id LIMIT 1""",
+        identity.ORGANIZATION,
+        name,
+    )
+
+
 async def add_member(tx: Transaction, account_id: str, user_id: str, role: str, at: str) -> None:
     await tx.insert("members", account_id=account_id, user_id=user_id, role=role, joined_at=at)
 
@@ -83,6 +95,11 @@ async def service_account(reader: Reader, account_id: str, service_account_id: s
     return await reader.one(
         "SELECT * FROM service_accounts WHERE id = ? AND account_id = ?", service_account_id.lower(), account_id
     )
+
+
+async def disable_service_account(tx: Transaction, service_account_id: str, at: str) -> None:
+    """Let its keys be refused."""
+    await tx.run("UPDATE service_accounts SET disabled = 1, updated_at = ? WHERE id = ?", at, service_account_id)
 
 
 async def delete_service_account(tx: Transaction, service_account_id: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 
 from chaser_emulator.store import Reader, Row, Transaction, Value
 
@@ -50,6 +51,17 @@ async def page(
         return rows, rows[0]["total"] if rows else 0
     [row] = await reader.all(f"SELECT ({count}) AS total", *values)
     return rows, row["total"]
+
+
+async def any_due(reader: Reader, job_ids: Sequence[str], now: str) -> bool:
+    """Whether one of these jobs runs, or is due by now and waits."""
+    row = await reader.one(
+        """SELECT 1 FROM json_each(?) AS wanted JOIN jobs ON jobs.id = wanted.value
+           WHERE status = 'running' OR (status = 'queued' AND coalesce(due_at, '') <= ?) LIMIT 1""",
+        json.dumps(job_ids),
+        now,
+    )
+    return row is not None
 
 
 async def waiting(reader: Reader) -> list[Row]:

@@ -62,6 +62,11 @@ async def insert(
     )
 
 
+async def set_secret(tx: Transaction, webhook_id: str, secret: str, secret_preview: str) -> None:
+    """Give a webhook another secret, which is sealed."""
+    await tx.run("UPDATE webhooks SET secret = ?, secret_preview = ? WHERE id = ?", secret, secret_preview, webhook_id)
+
+
 async def delete(tx: Transaction, webhook_id: str, at: str) -> None:
     """Delete a webhook and its secret; what of it is needed to show its deliveries stays (H13)."""
     await tx.run("UPDATE webhooks SET deleted_at = ?, updated_at = ?, secret = '' WHERE id = ?", at, at, webhook_id)

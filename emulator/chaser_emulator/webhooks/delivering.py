@@ -52,6 +52,7 @@ class _Hook:
     """A webhook that is not deleted, and which of its queues are being seen to. `secret` None: it cannot be read."""
 
     id: str
+    sealed: str = field(repr=False)
     receiver: Receiver | SinkReceiver
     secret: str | None = field(repr=False)
     busy: set[Queue] = field(default_factory=set)
@@ -149,10 +150,15 @@ class Delivering:
             raise
         for gone in self._hooks.keys() - live.keys():
             self._hooks.pop(gone).receiver.close()
-        for webhook_id in live.keys() - self._hooks.keys():
-            row = live[webhook_id]
-            secret = self._opened(row["secret"])
-            self._hooks[webhook_id] = _Hook(webhook_id, self._receiver(row["url"], secret), secret)
+        for webhook_id, row in live.items():
+            known = self._hooks.get(webhook_id)
+            if known is None:
+                secret = self._opened(row["secret"])
+                self._hooks[webhook_id] = _Hook(webhook_id, row["secret"], self._receiver(row["url"], secret), secret)
+            elif known.sealed != row["secret"]:
+                known.receiver.close()
+                known.sealed, known.secret = row["secret"], self._opened(row["secret"])
+                known.receiver = self._receiver(row["url"], known.secret)
 
     def _receiver(self, url: str, secret: str | None) -> Receiver | SinkReceiver:
         own = self._sink.receiver(url, secret, self._patience)
