@@ -113,6 +113,10 @@ class Worlds:
         except KeyError:
             raise ApiError("not_found", f"there is no world {world_id[:80]!r}") from None
 
+    async def of_key(self, secret: str) -> list[World]:
+        """The worlds that know a key, the eldest first."""
+        return await self._directory.of(secret)
+
     def listen(self, listener: Callable[[str, World], None]) -> None:
         """Tell `listener` of each world that is there from now on (`opened`) or is there no longer (`closed`)."""
         self._listeners.append(listener)
