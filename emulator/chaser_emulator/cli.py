@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import ipaddress
+import json
 import logging
 import os
 import re
@@ -12,40 +11,45 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import click
 from click.core import ParameterSource
 
 from chaser_emulator import __version__, whereabouts
-from chaser_emulator.plans import PLANS
-from chaser_emulator.settings import DEFAULT_API_KEY, DEFAULT_IMAGE, Settings
+from chaser_emulator.operating.places import place_of, place_options
+from chaser_emulator.options import KEY, is_loopback, option, serving_options, settings_of, strength
 
 # What serves is imported by the commands that serve: `env` and `stop` answer at once.
 
-if TYPE_CHECKING:
-    from chaser_emulator.meter import Limits
-
 CONFIG = "chaser-emulator.toml"
-
-_PREFIX = "CHASER_EMULATOR"
-_KEY = re.compile(r"^[!-~]+$")
-_HOST = re.compile(r"^[A-Za-z0-9_.-]+$")
-_STRENGTH = [ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP, ParameterSource.ENVIRONMENT]
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Commands(click.Group):
-    """`serve` is what is meant when no command is named."""
+    """`serve` is what is meant when no command is named; beside those of this module there are the operations'."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or (args[0].startswith("-") and args[0] not in ("--help", "-h", "--version")):
             args = ["serve", *args]
         return super().parse_args(ctx, args)
+
+    # Commands that a running emulator carries out come from its document, which is read for none but them.
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from chaser_emulator.operating import tree
+
+        return sorted({*super().list_commands(ctx), *tree.names()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        own = super().get_command(ctx, cmd_name)
+        if own is not None:
+            return own
+        from chaser_emulator.operating import tree
+
+        return tree.find(cmd_name)
 
 
 def main() -> None:
@@ -105,252 +109,8 @@ def commands(ctx: click.Context) -> None:
     shared = {name: value for name, value in values.items() if name not in ("port", "data_dir", "ready_file")}
     place = {name: value for name, value in values.items() if name == "data_dir"}
     ctx.default_map = {"serve": values, "doctor": values, "exec": shared}
+    ctx.obj = place
     ctx.default_map |= dict.fromkeys(("env", "mcp", "wait", "stop", "reset"), place)
-
-
-def _option(flag: str, **attributes: Any) -> Callable[[F], F]:
-    """A flag that is an environment variable as well: --data-dir is CHASER_EMULATOR_DATA_DIR."""
-    name = flag.partition("/")[0].removeprefix("--").replace("-", "_").upper()
-    return click.option(flag, envvar=f"{_PREFIX}_{name}", **attributes)
-
-
-def _serving(command: F) -> F:
-    """The options of everything that starts an emulator. Each is CHASER_EMULATOR_<NAME> and a key of the file, too."""
-    options = [
-        _option("--host", default="127.0.0.1", show_default=True, help="Address to bind."),
-        _option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: a free one."),
-        _option(
-            "--ssh-port",
-            type=click.IntRange(0, 65535),
-            help="Answer SSH on this port as well, such as 2222; 0: a free one.",
-        ),
-        _option(
-            "--data-dir",
-            type=click.Path(path_type=Path, file_okay=False),
-            help="Where data is kept; else in the platform's place for the data of a user.",
-        ),
-        _option("--ephemeral", is_flag=True, help="Keep nothing: data in a temporary folder, removed at the end."),
-        _option(
-            "--sandbox",
-            type=click.Choice(["auto", "docker", "local", "scripted"]),
-            default="auto",
-            show_default=True,
-            help="What runs the sandboxes.",
-        ),
-        _option("--image", default=DEFAULT_IMAGE, show_default=True, help="Image of sandboxes that name none."),
-        _option(
-            "--browser", metavar="PROGRAM", help="Chromium of browser sessions, if not under one of its usual names."
-        ),
-        _option("--api-key", default=DEFAULT_API_KEY, show_default=True, help="Key of the first user."),
-        _option(
-            "--plan",
-            type=click.Choice(PLANS),
-            default="pro",
-            show_default=True,
-            help="What the first user's account starts on.",
-        ),
-        _option("--max-sessions", type=click.IntRange(min=1), help="Live sessions an account may have."),
-        _option(
-            "--warm",
-            default=0,
-            show_default=True,
-            type=click.IntRange(0, 100),
-            help="Containers of the default image to keep ready, so that sessions start at once (docker).",
-        ),
-        _option(
-            "--expiry-grace",
-            default=10.0,
-            show_default=True,
-            type=click.FloatRange(min=0),
-            help="Seconds for commands that run when the longest time of their session is over.",
-        ),
-        _option(
-            "--idle-timeout",
-            type=click.FloatRange(min=0, min_open=True),
-            help="End sessions that nobody has used for so many seconds; else they may idle.",
-        ),
-        _option("--rate-limit/--no-rate-limit", default=True, show_default=True, help="Refuse too many requests."),
-        _option(
-            "--limit",
-            multiple=True,
-            metavar="SURFACE=N[/M]",
-            help="Requests a minute on a surface, N for a caller and M for an account (repeat).",
-        ),
-        _option("--public-url", help="Address under which clients see this server."),
-        _option("--allowed-host", multiple=True, help="Another name to answer to (repeat)."),
-        _option("--allowed-origin", multiple=True, help="A page that may open WebSockets, http://name (repeat)."),
-        _option(
-            "--allowed-redirect",
-            multiple=True,
-            metavar="URL",
-            help="Where a sign-in may lead beside this machine: an address, or an origin for all below it (repeat).",
-        ),
-        _option(
-            "--open-registration",
-            is_flag=True,
-            help="Let people on other machines register without the emulator's key.",
-        ),
-        _option("--checkout-success-url", metavar="URL", help="Where a checkout leads once it is paid."),
-        _option("--checkout-cancel-url", metavar="URL", help="Where a checkout leads when it is cancelled."),
-        _option(
-            "--github-url",
-            default="https://github.com",
-            show_default=True,
-            metavar="URL|DIR",
-            help="Where repositories are: a server, or a folder with <owner>/<repo>.git in it.",
-        ),
-        _option(
-            "--forward-timeout",
-            type=click.FloatRange(min=0, min_open=True),
-            default=60,
-            show_default=True,
-            help="Seconds that a forwarded port may take for its first byte.",
-        ),
-        _option(
-            "--webhook-localhost",
-            metavar="HOST",
-            help="Where webhooks to localhost go from inside a container, such as host.docker.internal.",
-        ),
-        _option(
-            "--webhook-timeout",
-            type=click.FloatRange(min=0, min_open=True),
-            default=15,
-            show_default=True,
-            help="Seconds that the receiver of a webhook may take.",
-        ),
-        _option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Written once it is ready."),
-        _option(
-            "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Lines of log."
-        ),
-        _option(
-            "--log-level",
-            type=click.Choice(["debug", "info", "warning", "error"]),
-            default="warning",
-            show_default=True,
-            help="What is worth a line.",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def _settings(options: dict[str, Any]) -> Settings:
-    host, key, url = options["host"], options["api_key"], options["public_url"]
-    if not _KEY.match(key):
-        raise click.UsageError("--api-key: a key is one word of printable ASCII characters")
-    if not _is_loopback(host) and key == DEFAULT_API_KEY:
-        raise click.UsageError(
-            f"--host {host} is not this machine alone: choose a key of your own with --api-key, "
-            "as everybody knows the usual one"
-        )
-    if url is not None and not re.match(r"^https?://[^/]", url):
-        raise click.UsageError(f"--public-url {url}: an http:// or https:// address is needed")
-    for flag in ("checkout_success_url", "checkout_cancel_url"):
-        if options[flag] is not None and not re.match(r"^https?://[^/\s]+\S*$", options[flag]):
-            name = flag.replace("_", "-")
-            raise click.UsageError(f"--{name} {options[flag]}: an http:// or https:// address is needed")
-    receiver = options["webhook_localhost"]
-    if receiver is not None and not _HOST.match(receiver) and not _is_ipv6(receiver):
-        raise click.UsageError(f"--webhook-localhost {receiver}: a name or an address is needed, without a port")
-    names = {field.name for field in dataclasses.fields(Settings)} & set(options)
-    chosen = {name: options[name] for name in names}
-    chosen["github_token"] = _github_token(options["github_url"])
-    chosen["allowed_hosts"] = tuple(options["allowed_host"])
-    chosen["allowed_origins"] = tuple(options["allowed_origin"])
-    chosen["allowed_redirects"] = _redirects(options["allowed_redirect"])
-    chosen["data_dir"] = None if _is_ephemeral(options) else options["data_dir"] or whereabouts.default_data_dir()
-    if not options["rate_limit"]:
-        from chaser_emulator.meter import Limits
-
-        chosen["rate_limit"] = Limits(enabled=False)
-    else:
-        del chosen["rate_limit"]
-        if options["limit"]:
-            chosen["rate_limits"] = _limits(options["limit"])
-    return Settings(**chosen)
-
-
-def _redirects(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Where sign-ins may lead, as given; what is no such address is an error."""
-    if texts:
-        from chaser_emulator.redirects import place_of
-
-        for text in texts:
-            try:
-                place_of(text)
-            except ValueError as error:
-                raise click.UsageError(f"--allowed-redirect {text}: {error}") from None
-    return texts
-
-
-def _github_token(url: str) -> str | None:
-    """The token for private repositories. It comes from the environment alone: arguments can be seen by others."""
-    from chaser_emulator.repositories import GITHUB, base_of
-
-    try:
-        base = base_of(url)
-    except ValueError as error:
-        raise click.UsageError(f"--github-url {url}: {error}") from None
-    if isinstance(base, Path) and not base.is_dir():
-        raise click.UsageError(f"--github-url {url}: there is no such folder")
-    token = os.environ.get(f"{_PREFIX}_GITHUB_TOKEN")
-    if not token and base == GITHUB:
-        # What GitHub's own tools take is for GitHub alone.
-        token = os.environ.get("GITHUB_TOKEN")
-    if token and not _KEY.match(token):
-        raise click.UsageError(f"{_PREFIX}_GITHUB_TOKEN: a token is one word of printable ASCII characters")
-    return token or None
-
-
-def _limits(texts: tuple[str, ...]) -> dict[str, Limits]:
-    """The limits of single surfaces, such as `exec=100/200`; without M an account may do twice what a caller may."""
-    from chaser_emulator import spec
-    from chaser_emulator.meter import Limits
-
-    surfaces = {operation.rate for operation in spec.load().operations.values() if operation.rate is not None}
-    found = {}
-    for text in texts:
-        match = re.fullmatch(r"(\w+)=([0-9]{1,9})(?:/([0-9]{1,9}))?", text)
-        if match is None or match[1] not in surfaces:
-            raise click.UsageError(
-                f"--limit {text}: SURFACE=N or SURFACE=N/M is accepted, where SURFACE is {', '.join(sorted(surfaces))}"
-            )
-        found[match[1]] = Limits(per_principal=int(match[2]), per_account=int(match[3] or 2 * int(match[2])))
-    return found
-
-
-def _is_ephemeral(options: dict[str, Any]) -> bool:
-    """--ephemeral against --data-dir: whichever was said closer to the command wins."""
-    if not options["ephemeral"] or options["data_dir"] is None:
-        return bool(options["ephemeral"])
-    ephemeral, place = _strength("ephemeral"), _strength("data_dir")
-    if ephemeral == place:
-        raise click.UsageError("--ephemeral and --data-dir exclude each other")
-    return ephemeral > place
-
-
-def _strength(name: str) -> int:
-    """How close to the command an option was said: by default, in the file, in the environment, as a flag."""
-    source = click.get_current_context().get_parameter_source(name)
-    return _STRENGTH.index(source) if source in _STRENGTH else len(_STRENGTH)
-
-
-def _is_ipv6(host: str) -> bool:
-    try:
-        ipaddress.IPv6Address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @contextmanager
@@ -370,19 +130,19 @@ def _failing_in_one_line(sandbox: str) -> Iterator[None]:
 
 
 @commands.command()
-@_serving
+@serving_options
 def serve(**options: Any) -> int:
     """Start the emulator, and stop it on SIGTERM or Ctrl-C."""
     from chaser_emulator import serving
 
-    settings = _settings(options)
+    settings = settings_of(options)
     serving.log_to_stderr(options["log_format"], options["log_level"])
     with _failing_in_one_line(settings.sandbox):
         return serving.run(serving.serve(settings, options["ready_file"]))
 
 
 @commands.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@_serving
+@serving_options
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def exec_(command: tuple[str, ...], **options: Any) -> int:
     """Start an emulator on a free port, run COMMAND with CHASER_API_URL and CHASER_API_KEY set, stop.
@@ -391,10 +151,10 @@ def exec_(command: tuple[str, ...], **options: Any) -> int:
     """
     from chaser_emulator import serving
 
-    if _strength("port") == 0:
+    if strength("port") == 0:
         options["port"] = 0
     options["ephemeral"] = options["ephemeral"] or options["data_dir"] is None
-    settings = _settings(options)
+    settings = settings_of(options)
     serving.log_to_stderr(options["log_format"], options["log_level"])
     with _failing_in_one_line(settings.sandbox):
         try:
@@ -404,7 +164,7 @@ def exec_(command: tuple[str, ...], **options: Any) -> int:
             return error.exit_code
 
 
-_data_dir = _option(
+_data_dir = option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
     default=whereabouts.default_data_dir,
@@ -443,7 +203,7 @@ def mcp(data_dir: Path) -> None:
     url, key = mcp_bridge.environment()
     if url is not None and not re.match(r"^https?://[^/]", url):
         raise click.UsageError(f"CHASER_API_URL {url}: an http:// or https:// address is needed")
-    if key is not None and not _KEY.match(key):
+    if key is not None and not KEY.match(key):
         raise click.UsageError("CHASER_API_KEY: a key is one word of printable ASCII characters")
 
     def find() -> mcp_bridge.Place:
@@ -458,7 +218,7 @@ def mcp(data_dir: Path) -> None:
         find()
     except whereabouts.NotRunningError as error:
         mcp_bridge.note(f"{error} (it may start later)")
-    mcp_bridge.run(find, proxied=url is not None and not _is_loopback(urlsplit(url).hostname or ""))
+    mcp_bridge.run(find, proxied=url is not None and not is_loopback(urlsplit(url).hostname or ""))
 
 
 @commands.command()
@@ -543,11 +303,27 @@ def _erase(data_dir: Path, *, yes: bool = True, traces: bool = False) -> None:
 
 @commands.command()
 @_data_dir
+@place_options("url", "api_key", "world")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def reset(data_dir: Path, yes: bool) -> None:
-    """Remove the data of an emulator that is not running, and what it left in Docker."""
-    from chaser_emulator import erase
+def reset(data_dir: Path, yes: bool, **meant: Any) -> None:
+    """Put the world of the running emulator back to where it began; without one, remove the data in --data-dir.
 
+    A world begins with nothing but its first user, or with what it was seeded, loaded or forked with.
+    """
+    from chaser_emulator import erase
+    from chaser_emulator.operating.asking import Asked, ask
+
+    ctx = click.get_current_context()
+    named = any(meant.values()) and ctx.get_parameter_source("data_dir") is not ParameterSource.COMMANDLINE
+    if named or whereabouts.is_held(data_dir):
+        place = place_of(ctx, {"data_dir": data_dir, **meant})
+        which = f"world {place.world}" if place.world else "all sessions, workspaces and accounts"
+        if not yes:
+            click.confirm(f"Put {which} of the emulator at {place.url} back to the beginning?", abort=True)
+        with ask(place, Asked("POST", "/reset")) as answer:
+            found = json.loads(answer.read())
+        click.echo(f"world {found['id']} is as it began")
+        return
     if not (data_dir / erase.DATABASE).exists():
         click.echo(f"there is no data in {data_dir}")
         return
@@ -555,14 +331,30 @@ def reset(data_dir: Path, yes: bool) -> None:
 
 
 @commands.command()
-@_serving
+@place_options("data_dir", "url", "api_key", "world")
+@click.option("-f", "--follow", is_flag=True, help="Go on with what happens from now on.")
+@click.option("--after", type=click.IntRange(min=0), default=0, help="Only what comes after this number.")
+@click.option("--json", "as_json", is_flag=True, help="Print an object of JSON a line.")
+def logs(follow: bool, after: int, as_json: bool, **meant: Any) -> None:
+    """Say what happened in a world of the running emulator: requests, events, what fell due, moves of the clock."""
+    from chaser_emulator.operating.watching import watch
+
+    try:
+        watch(place_of(click.get_current_context(), meant), follow=follow, after=after, as_json=as_json)
+    except KeyboardInterrupt:
+        # Ctrl-C is how to stop following, and no failure.
+        return
+
+
+@commands.command()
+@serving_options
 def doctor(**options: Any) -> int:
     """Say what this machine has, and which engine would run the sandboxes."""
     import asyncio
 
     from chaser_emulator.doctor import examine
 
-    return 0 if asyncio.run(examine(_settings(options))) else 1
+    return 0 if asyncio.run(examine(settings_of(options))) else 1
 
 
 if __name__ == "__main__":

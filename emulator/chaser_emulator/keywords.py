@@ -58,6 +58,7 @@ _KEYWORDS = frozenset(
         "x-scopes",
         "x-summaries",
         "x-argument",
+        "x-option",
         "x-secret",
     ]
 )
