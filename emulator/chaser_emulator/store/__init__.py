@@ -172,6 +172,15 @@ class Store:
         async with self._writing:
             return await self._reader.image()
 
+    async def restore(self, image: bytes) -> None:
+        """Put an earlier image of this database in the place of all that is in it now, under everybody's feet."""
+        async with self._writing:
+            await self._writer.restore(image)
+            tables = {row["name"] for row in await self._writer.all("SELECT name FROM sqlite_schema")}
+        self.identity_version += 1
+        for listener in self._listeners:
+            listener(frozenset(tables))
+
     def listen(self, listener: Callable[[frozenset[str]], None]) -> None:
         """Tell `listener` after every transaction which tables it wrote to."""
         self._listeners.append(listener)

@@ -49,6 +49,10 @@ class Connection(Protocol):
         """The whole database, as it was committed."""
         ...
 
+    async def restore(self, image: bytes) -> None:
+        """Put an image of this very database in the place of all that is in it; outside a transaction."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -94,6 +98,9 @@ class Threaded:
     async def image(self) -> bytes:
         return await asyncio.to_thread(images.of_file, self._path)
 
+    async def restore(self, image: bytes) -> None:
+        await asyncio.to_thread(images.restore_file, self._path, image)
+
     async def close(self) -> None:
         await self._connection.close()
 
@@ -134,6 +141,9 @@ class Direct:
 
     async def image(self) -> bytes:
         return images.of(self._connection)
+
+    async def restore(self, image: bytes) -> None:
+        images.restore(self._connection, image)
 
     async def close(self) -> None:
         self._connection.close()

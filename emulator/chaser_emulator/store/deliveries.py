@@ -147,6 +147,16 @@ async def discard_pending(tx: Transaction, webhook_id: str, at: str) -> int:
     )  # fmt: skip
 
 
+async def any_due(reader: Reader, now: str) -> bool:
+    """Whether a delivery is to be sent by now."""
+    row = await reader.one(
+        """SELECT 1 FROM deliveries JOIN webhooks ON webhooks.id = webhook_id AND webhooks.deleted_at IS NULL
+           WHERE status = 'pending' AND next_attempt_at <= ? LIMIT 1""",
+        now,
+    )
+    return row is not None
+
+
 async def first_not_carried(reader: Reader) -> str | None:
     """When the oldest event happened that no delivery carries."""
     row = await reader.one("SELECT min(created_at) FROM outbox WHERE NOT carried")

@@ -53,6 +53,18 @@ def of_file(path: Path) -> bytes:
         return of(connection)
 
 
+def restore(connection: sqlite3.Connection, image: bytes) -> None:
+    """Put an image in the place of all that a connection's database holds; others that use it see it from then on."""
+    with _read(image) as source:
+        source.backup(connection)
+
+
+def restore_file(path: Path, image: bytes) -> None:
+    """The same with the database at `path`, at which others may be looking."""
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=5)) as connection:
+        restore(connection, image)
+
+
 def put_in_place(path: Path, image: bytes) -> None:
     """Replace the database at `path`, which nobody may be using; either all of it is replaced or nothing."""
     if path.stat().st_size:

@@ -1,0 +1,186 @@
+"""A seed against its schema, before anything happens: each problem where it stands, with what is accepted there."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import functools
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import Any
+
+import jsonschema_rs
+
+from chaser_emulator import assembly
+from chaser_emulator.schema_words import explain
+from chaser_emulator.seeding.problems import MOST, SeedError, SeedProblem
+from chaser_emulator.seeding.text import SeedText, field_of
+
+_MEANT = {
+    "type": "session_type",
+    "kind": "session_type",
+    "key": "api_key",
+    "secret": "api_key",
+    "token": "api_key",
+    "user": "owner",
+    "email": "owner",
+    "organization": "account",
+    "org": "account",
+    "path": "files",
+    "balance": "wallet_balance_usd",
+    "wallet": "wallet_balance_usd",
+    "run": "commands",
+    "id": "name",
+}
+"""What people write who have not read the schema."""
+
+
+@functools.cache
+def schema() -> dict[str, Any]:
+    """The schema of a seed, with those parts of Chaser's document in it that it refers to."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    text = (resources.files(__package__) / "schema.yaml").read_text("utf-8")
+    found: dict[str, Any] = yaml.load(text, Loader=loader)  # noqa: S506 - both are safe loaders
+    known: Mapping[str, Any] = {
+        **assembly.assemble(assembly.CONTROL)["components"]["schemas"],
+        **assembly.assemble()["components"]["schemas"],
+    }
+    for section in found["properties"].values():
+        if (like := section.get("items", {}).pop("x-like", None)) is not None:
+            section["items"] = _like(known[like], section["items"])
+    components: dict[str, Any] = {}
+    _collect(found, known, components)
+    return found | {"components": {"schemas": components}}
+
+
+def _like(api: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The rules of a schema of the document, with the fields of the seed's own beside, or in the place of, its own."""
+    merged = {**copy.deepcopy(dict(api)), **own}
+    merged["properties"] = {
+        **own["properties"],
+        **{k: v for k, v in api["properties"].items() if k not in own["properties"]},
+    }
+    merged["additionalProperties"] = False
+    merged.pop("examples", None)
+    return merged
+
+
+def _collect(node: Any, known: Mapping[str, Any], into: dict[str, Any]) -> None:
+    for part in _nodes(node):
+        reference = part.get("$ref")
+        if isinstance(reference, str) and reference.startswith("#/components/schemas/"):
+            name = reference.split("/")[3]
+            if name not in into:
+                into[name] = known[name]
+                _collect(known[name], known, into)
+
+
+def _nodes(node: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+        for part in node.values():
+            yield from _nodes(part)
+    elif isinstance(node, list):
+        for part in node:
+            yield from _nodes(part)
+
+
+@functools.cache
+def _validator() -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(schema(), validate_formats=True)
+
+
+def check(text: SeedText) -> dict[str, Any]:
+    """The values of a seed that keeps the rules of its schema, without sections that are empty. Raises SeedError."""
+    value = {name: part for name, part in text.value.items() if part is not None}
+    if _validator().is_valid(value):
+        return value
+    problems: dict[SeedProblem, None] = {}
+    for piece, index in _pieces(value):
+        for error in _validator().iter_errors(piece):
+            path = [
+                index if number == 1 and index is not None else part for number, part in enumerate(error.instance_path)
+            ]
+            problems.update(dict.fromkeys(_problems(text, error, path)))
+            if len(problems) >= MOST:
+                break
+        if len(problems) >= MOST:
+            break
+    raise SeedError(text.name, sorted(problems, key=lambda problem: problem.place))
+
+
+def _pieces(value: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], int | None]]:
+    """Seeds of one item each, with its number: the library finds all that is wrong before it tells the first."""
+    for name, section in value.items():
+        if isinstance(section, list):
+            for index, item in enumerate(section):
+                yield {name: [item]}, index
+        else:
+            yield {name: section}, None
+
+
+def _problems(text: SeedText, error: jsonschema_rs.ValidationError, path: list[str | int]) -> Iterator[SeedProblem]:
+    kind: Any = error.kind
+    match type(kind).__name__:
+        case "AdditionalProperties":
+            known = list(_around(error).get("properties", {}))
+            for name in kind.unexpected:
+                where = (*path, name)
+                yield SeedProblem(text.place(*where), field_of(where), f"is not known; {near(name, known)}")
+        case "Required":
+            yield SeedProblem(text.place(*path), field_of((*path, kind.property)), "is required")
+        case "PropertyNames":
+            bad = next(iter(_bad_names(error)), None)
+            where = (*path, bad) if bad is not None else tuple(path)
+            yield SeedProblem(text.place(*where), field_of(where), "is no name that can stand here")
+        case "OneOfNotValid" | "OneOfMultipleValid" if path[0] == "webhooks" and len(path) == 2:
+            yield SeedProblem(text.place(*path), field_of(tuple(path)), "needs either url or sink, and not both")
+        case _:
+            yield SeedProblem(text.place(*path), field_of(tuple(path)), _words(error) or _unquoted(error))
+
+
+def near(name: str, known: list[str]) -> str:
+    """What was meant by a name that nobody knows, or else what there is."""
+    if (meant := _MEANT.get(name)) in known:
+        return f"did you mean {meant}?"
+    close = difflib.get_close_matches(name.lower().replace("-", "_"), known, 1, 0.6)
+    if close:
+        return f"did you mean {close[0]}?"
+    shown = ", ".join(known[:30]) + (" and others" if len(known) > 30 else "")
+    return f"{shown} {'is' if len(known) == 1 else 'are'} accepted" if known else "nothing is accepted here"
+
+
+def _around(error: jsonschema_rs.ValidationError) -> Mapping[str, Any]:
+    """The schema that holds the keyword which an error is about."""
+    node: Any = schema()
+    for part in list(error.schema_path)[:-1]:
+        node = node[part]
+    return node if isinstance(node, dict) else {}
+
+
+def _words(error: jsonschema_rs.ValidationError) -> str | None:
+    """What is accepted, where the schema says that better than a rule of it does."""
+    if type(error.kind).__name__ not in ("AnyOf", "OneOfNotValid", "Pattern", "Format", "Type", "Enum"):
+        return None
+    node: Any = schema()
+    words = None
+    for part in error.schema_path:
+        if isinstance(node, dict):
+            words = node.get("x-accepted", words)
+        node = node[part]
+    return f"must be {words}" if words is not None else None
+
+
+def _unquoted(error: jsonschema_rs.ValidationError) -> str:
+    """What is wrong; a text that YAML takes for something else wants quotes."""
+    kind: Any = error.kind
+    mistaken = type(kind).__name__ == "Type" and "string" in kind.types and isinstance(error.instance, (int, float))
+    return explain(error) + ("; put it in quotes" if mistaken else "")
+
+
+def _bad_names(error: jsonschema_rs.ValidationError) -> list[str]:
+    inner = getattr(error.kind, "error", None)
+    instance = getattr(inner, "instance", None)
+    return [instance] if isinstance(instance, str) else []
