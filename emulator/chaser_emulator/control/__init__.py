@@ -11,7 +11,7 @@ from chaser_emulator import callers, origins
 from chaser_emulator.admission import unauthorized
 from chaser_emulator.errors import ApiError
 from chaser_emulator.spec import Spec
-from chaser_emulator.world import World
+from chaser_emulator.worlds import world_at
 
 if TYPE_CHECKING:
     from chaser_emulator.control.plane import Plane
@@ -26,19 +26,13 @@ _FOR_EVERY_BROWSER = (_STYLE, "/checkout/", "/sign-in/")
 
 
 class Control:
-    """The control plane, behind the check of who may use it; its document is read at the first use.
+    """The control plane of all worlds, behind the check of who may use it; its document is read at the first use."""
 
-    `world` is the one that is meant where nothing before has chosen one.
-    """
-
-    def __init__(self, api: Spec, world: World | None = None) -> None:
+    def __init__(self, api: Spec) -> None:
         self._api = api
-        self._world = world
         self._plane: Plane | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._world is not None:
-            scope["state"].setdefault("world", self._world)
         connection = HTTPConnection(scope)
         if self._plane is None:
             from chaser_emulator.control.plane import Plane
@@ -57,14 +51,14 @@ class Control:
         """Raise ApiError for whom this is not for."""
         if DELIVERY_HEADER in connection.headers:
             raise ApiError("forbidden", "webhooks do not reach the control plane")
-        world = connection.state.world
+        world = world_at(connection)
         origins.require_own(connection, world.settings)
         path = connection.scope["path"].removeprefix(connection.scope.get("root_path", ""))
         if path != _STYLE:
             _require_own_window(connection)
         if path.startswith(_FOR_EVERY_BROWSER) or callers.is_this_machine(connection):
             return
-        if not callers.shows_key(connection, world.settings.api_key):
+        if not callers.shows_key(connection, world.api_key):
             raise unauthorized()
 
 

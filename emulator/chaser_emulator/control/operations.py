@@ -12,6 +12,7 @@ from chaser_emulator.spec import Operation, Spec
 
 if TYPE_CHECKING:
     from chaser_emulator.world import World
+    from chaser_emulator.worlds import Worlds
 
 
 @dataclass
@@ -27,7 +28,7 @@ class ControlCall:
     api: Spec
     operation: Operation
     world: World
-    worlds: Any
+    worlds: Worlds
     request: Request
     base_url: str
     path: Mapping[str, str] = field(default_factory=dict)

@@ -25,6 +25,8 @@ from chaser_emulator.spec import Operation, Spec
 from chaser_emulator.streams import Stream
 from chaser_emulator.urls import base_url
 from chaser_emulator.validation import Validator, parse_json
+from chaser_emulator.world import World
+from chaser_emulator.worlds import HEADER, Worlds, world_at
 
 _log = logging.getLogger(__name__)
 
@@ -80,11 +82,10 @@ class Plane:
 
     async def _read(self, request: Request, operation: Operation) -> ControlCall:
         """The call that a request is. Raises ApiError for whatever the document does not accept."""
-        world, worlds = request.state.world, getattr(request.state, "worlds", None)
-        if operation.marks.get("x-reach") == "process" and not callers.is_this_machine(request):
-            own = worlds.default if worlds is not None else world
-            if not callers.shows_key(request, own.settings.api_key):
-                raise unauthorized()
+        worlds: Worlds = request.state.worlds
+        trusted = callers.is_this_machine(request) or callers.shows_key(request, worlds.default.api_key)
+        if operation.marks.get("x-reach") == "process" and not trusted:
+            raise unauthorized()
         path = [(name, decode_segment(value)) for name, value in request.path_params.items()]
         names = {p.name.lower(): p.name for p in operation.parameters if p.location == "header"}
         sent = [(names[key], value) for key, value in request.headers.items() if key in names]
@@ -96,6 +97,7 @@ class Plane:
         if unknown and not operation.marks.get("x-open-query"):
             known = ", ".join(p.name for p in operation.parameters if p.location == "query") or "no parameter"
             problems += [Problem("query", name[:100], f"is not known; {known} is accepted") for name in unknown]
+        world = _meant(request, worlds, headers.get(HEADER) or query.get("world"), trusted=trusted)
         if any(problem.location == "path" for problem in problems):
             # What cannot be the name of anything names nothing.
             first = next(problem for problem in problems if problem.location == "path")
@@ -198,6 +200,20 @@ class _Endpoint:
         else:
             response = await self._plane.perform(request, operation)
         await response(scope, receive, send)
+
+
+def _meant(request: Request, worlds: Worlds, named: str | None, *, trusted: bool) -> World:
+    """The world that a request is about: here what it names counts more than the key that a client sends by itself.
+
+    Raises ApiError for a name that no world has, and `forbidden` for who may not reach that world.
+    """
+    world = world_at(request)
+    if named is None or named == world.id:
+        return world
+    if not trusted:
+        raise ApiError("forbidden", f"the key is that of world {world.id!r}, and {named[:80]!r} is meant")
+    world = request.state.world = worlds.get(named)
+    return world
 
 
 def _internal_error() -> ApiError:

@@ -47,7 +47,7 @@ class Structured(_ParamType):
             self.fail(" ".join(str(error).split()), param, ctx)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Input:
     """One thing that a command takes: where in the request it goes, and how it is given.
 

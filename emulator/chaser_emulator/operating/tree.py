@@ -166,10 +166,12 @@ def _text(value: Any) -> str:
 
 
 def _body(values: dict[str, Any], fields: dict[Input, Any]) -> Any:
-    whole = values.get("body")
+    if "body" not in values:
+        return None
+    whole = values["body"]
     own = {each.name: list(value) if each.many else value for each, value in fields.items()}
     if whole is None:
-        return own or None
+        return own
     if own and not isinstance(whole, dict):
         raise click.UsageError("--body is no object, to which other options could add")
     return whole | own if own else whole
