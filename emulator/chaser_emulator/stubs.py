@@ -245,7 +245,9 @@ def _fitting(unknown: Unknown) -> dict[str, Any]:
 
 
 def _source(pattern: re.Pattern[str]) -> str:
-    flags = "".join(letter for flag, letter in _FLAGS.items() if pattern.flags & flag)
+    # Those that the text sets by itself are known from it.
+    added = pattern.flags & ~re.compile(pattern.pattern).flags
+    flags = "".join(letter for flag, letter in _FLAGS.items() if added & flag)
     return f"(?{flags}){pattern.pattern}" if flags else pattern.pattern
 
 

@@ -247,16 +247,21 @@ class Stubs:
         candidates = [one for one in self._added if one.stub.fits_place(command, sandbox) and _may_be(one, command)]
 
         def decide(given: bytes, whole: bool) -> Answer | None:
+            waits = False
             for one in candidates:
                 if one.used_up:
                     continue
                 fits = one.stub.fits_stdin(given, whole=whole)
-                if fits is None:
-                    return None
+                if fits is None or (waits and one.stub.stdin is None):
+                    # What fits the input so far goes before what may fit more of it; what takes any input waits.
+                    waits = True
+                    continue
                 answer = one.stub.answer_to(command) if fits else None
                 if answer is not None:
                     one.answered += 1
                     return answer
+            if waits:
+                return None
             answer = otherwise()
             if answer is None:
                 if not command.ours:
