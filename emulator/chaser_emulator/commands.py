@@ -209,6 +209,19 @@ class Commands:
         after = await rows.get(self._store, row["session_id"], row["id"])
         return str(after["status"]) if after else None
 
+    def wrap(self, command_id: str, around: Callable[[Process], Process]) -> Callable[[], None]:
+        """Put something around a command that runs, for who feeds and signals it; answers what takes it away."""
+        running = self._running.get(command_id)
+        if running is None:
+            return lambda: None
+        inner = running.process
+        running.process = around(inner)
+
+        def unwrap() -> None:
+            running.process = inner
+
+        return unwrap
+
     async def stream(
         self, row: Row, *, start: int, interval: float, most: int
     ) -> AsyncGenerator[tuple[int, bytes, bool], None]:

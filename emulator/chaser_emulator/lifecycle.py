@@ -89,6 +89,7 @@ class Lifecycle:
         self._live: dict[str, _Live] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.expiry_grace = timedelta(seconds=expiry_grace)
+        self._given_up: set[str] = set()
 
     # Start
 
@@ -289,8 +290,26 @@ class Lifecycle:
         if not any(task.get_name() == row["id"] for task in self._tasks):
             self._spawn(self._stop(row), name=row["id"])
 
+    @contextmanager
+    def given_up(self, session_id: str) -> Iterator[None]:
+        """Let nobody wait for the end of a session, of which it is known that it does not come, in this block."""
+        self._given_up.add(session_id)
+        try:
+            yield
+        finally:
+            self._given_up.discard(session_id)
+
+    async def wait_for_end(self, session_id: str, until: float) -> None:
+        """As `ended`, until a moment of the loop's clock at the latest. Raises TimeoutError."""
+        if session_id in self._given_up:
+            raise TimeoutError
+        async with asyncio.timeout_at(until):
+            await self.ended(session_id)
+
     async def ended(self, session_id: str) -> None:
         """Wait until a session that is ending has ended."""
+        if session_id in self._given_up:
+            return
         if live := self._live.get(session_id):
             await live.ended.wait()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 PER_PRINCIPAL = 600
@@ -50,6 +51,8 @@ class Meter:
     default: Limits = field(default_factory=Limits)
     surfaces: dict[str, Limits] = field(default_factory=dict)
     _taken: dict[tuple[str, str, str], deque[float]] = field(default_factory=dict)
+    _held: set[tuple[str, str]] = field(default_factory=set)
+    """The surfaces on which a principal is counted though nobody else is."""
 
     def take(self, surface: str, principal: str, account: str | None, now: float | None = None) -> Reading:
         """Count one request, unless a bucket is empty. `now` is in epoch seconds; `account` None counts for none."""
@@ -59,7 +62,7 @@ class Meter:
         if account is not None:
             buckets.append(("account", account, limits.per_account))
         taken = [self._bucket(surface, scope, name, now - limits.window) for scope, name, _limit in buckets]
-        full = limits.enabled and any(
+        full = (limits.enabled or (surface, principal) in self._held) and any(
             len(bucket) >= limit for bucket, (_scope, _name, limit) in zip(taken, buckets, strict=True)
         )
         if not full and limits.enabled:
@@ -71,6 +74,24 @@ class Meter:
         ]
         # Where both are empty, the one that stays so for longer: it decides when a repetition can succeed.
         return min(readings, key=lambda reading: (reading.remaining, -(reading.retry_after or 0)))
+
+    def use_up(self, surface: str, principal: str, now: float) -> tuple[int, Callable[[], None]]:
+        """Count as many requests as a principal may make, also where none are counted.
+
+        Answers how many that are, and what takes them back.
+        """
+        limits = self.surfaces.get(surface, self.default)
+        bucket = self._bucket(surface, "principal", principal, now - limits.window)
+        before = list(bucket)
+        bucket.extend([now] * (limits.per_principal - len(bucket)))
+        self._held.add((surface, principal))
+
+        def take_back() -> None:
+            self._held.discard((surface, principal))
+            bucket.clear()
+            bucket.extend(before)
+
+        return limits.per_principal, take_back
 
     def _bucket(self, surface: str, scope: str, name: str, since: float) -> deque[float]:
         bucket = self._taken.setdefault((surface, scope, name), deque())

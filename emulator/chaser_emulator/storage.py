@@ -51,6 +51,8 @@ class Storage:
 
     def __init__(self, store: Store, engine: Engine, *, cap: int = STORAGE_CAP_BYTES) -> None:
         self.cap = cap
+        self.caps: dict[str, int] = {}
+        """What single accounts may hold, where that is something else."""
         self._store = store
         self._engine = engine
         self._measures: dict[str, _Measure] = {}
@@ -70,7 +72,11 @@ class Storage:
             await self._refresh(rows, 0)
         known = [row for row in rows if _is_untouched(row) or row["id"] in self._measures]
         used = sum(self._known(rows)) + await snapshots.used_bytes(self._store, account_id)
-        return Holding(used, self.cap, len(known), len(rows) - len(known))
+        return Holding(used, self.cap_of(account_id), len(known), len(rows) - len(known))
+
+    def cap_of(self, account_id: str) -> int:
+        """Bytes that an account may hold."""
+        return self.caps.get(account_id, self.cap)
 
     async def of_workspace(self, row: Row) -> int:
         """Bytes on disk of one workspace, as far as the engine can say."""
@@ -146,12 +152,12 @@ async def require_room(call: Acts, adding: int = 0) -> None:
     a transaction.
     """
     storage = call.world.storage
-    used = await storage.used(call.account.id)
-    if used + adding > storage.cap:
+    used, cap = await storage.used(call.account.id), storage.cap_of(call.account.id)
+    if used + adding > cap:
         more = f", {adding} more are needed" if adding else ""
         raise ApiError(
             "storage_limit_exceeded",
-            f"the workspaces and snapshots of this account hold {used} bytes{more}, and {storage.cap} are allowed; "
+            f"the workspaces and snapshots of this account hold {used} bytes{more}, and {cap} are allowed; "
             "delete some first",
-            details={"limit": storage.cap, "used": used},
+            details={"limit": cap, "used": used},
         )

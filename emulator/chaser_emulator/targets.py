@@ -70,8 +70,7 @@ async def open_session(call: Acts, body: Mapping[str, Any], variables: Mapping[s
             return Target(live, workspace)
         # The one before it is on its way out; its disk is free once it is gone.
         try:
-            async with asyncio.timeout_at(deadline):
-                await call.world.lifecycle.ended(live["id"])
+            await call.world.lifecycle.wait_for_end(live["id"], deadline)
         except TimeoutError:
             message = f"session {live['id']} on this workspace has not ended yet; try again"
             raise ApiError("sandbox_unavailable", message) from None

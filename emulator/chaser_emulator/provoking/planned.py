@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from chaser_emulator.operations import Call, Handler
 from chaser_emulator.sandbox.failing import Attempt, Failure
@@ -47,10 +47,19 @@ class _EngineFailure:
     failure: Failure
 
 
+class Strikes(Protocol):
+    """Something arranged, which can be undone."""
+
+    async def strike(self) -> None: ...
+    def info(self, name: str) -> dict[str, Any]: ...
+
+
 @dataclass
 class PlannedFailures:
     """All that is planned in one world. Nothing is, nearly always, and then nothing is looked at."""
 
+    standing: dict[str, Strikes] = field(default_factory=dict)
+    """What was arranged for the client of a user, by its name, until it is undone."""
     _handlers: list[Concerned] = field(default_factory=list)
     _engine: list[_EngineFailure] = field(default_factory=list)
 
@@ -83,6 +92,11 @@ class PlannedFailures:
             yield
         finally:
             self._engine.remove(planned)
+
+    async def close(self) -> None:
+        """Undo whatever still stands, at the end of a world."""
+        while self.standing:
+            await self.standing.popitem()[1].strike()
 
     def break_handler(self, call: Call) -> None:
         """Raise PlannedFailure where one is planned for this call."""

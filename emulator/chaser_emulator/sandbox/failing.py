@@ -28,6 +28,7 @@ from chaser_emulator.sandbox import (
 
 Operation = Literal[
     "start",
+    "stop",
     "exec",
     "open_terminal",
     "read_file",
@@ -45,6 +46,7 @@ _ALWAYS: frozenset[Kind] = frozenset({"unavailable", "slow"})
 
 POSSIBLE: Mapping[Operation, frozenset[Kind]] = {
     "start": _ALWAYS | {"image_missing", "cannot_start", "disk_full"},
+    "stop": _ALWAYS,
     "exec": _ALWAYS | {"sandbox_dies"},
     "open_terminal": _ALWAYS | {"sandbox_dies"},
     "read_file": _ALWAYS | {"sandbox_dies"},
@@ -123,6 +125,7 @@ class FailingEngine:
         return ref
 
     async def stop(self, ref: str) -> None:
+        await self._ask("stop", ref)
         await self.inner.stop(ref)
         self._specs.pop(ref, None)
 

@@ -1,0 +1,163 @@
+"""Refusals for want of something: of places that the plan has, of money, of room."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chaser_emulator.plans import FREE, PLANS, USAGE_BASED
+from chaser_emulator.provoking import resources
+from chaser_emulator.provoking.arrangements import arranges
+from chaser_emulator.provoking.requests import ApiRequest
+from chaser_emulator.provoking.stage import Stage
+from chaser_emulator.provoking.valid import FILE, request_for
+from chaser_emulator.store import billing, sessions, snapshots
+
+_SOME = 2**16
+"""Bytes of what fills an account."""
+
+
+@arranges("plan_limit_exceeded", "create-session", "exec-sandbox")
+async def with_all_sessions_live(stage: Stage) -> ApiRequest:
+    if not stage.own:
+        await stage.move_to_plan(FREE)
+    request = await request_for(stage)
+    account = stage.caller.account
+    limit = stage.world.plan_sessions(account.plan)
+    while (live := await sessions.count_live(stage.world.store, account.id)) < limit:
+        await resources.session(stage)
+    stage.say(f"{live} sessions are live, and the plan {account.plan} allows {limit}")
+    return request
+
+
+@arranges("plan_limit_exceeded", "create-workspace", "import-workspace", "create-assistant")
+async def with_all_workspaces_made(stage: Stage) -> ApiRequest:
+    if not stage.own:
+        await stage.move_to_plan(FREE)
+    request = await request_for(stage)
+    plan = PLANS[stage.caller.account.plan]
+    there = len(await stage.perform("list-workspaces"))
+    made = [await resources.workspace(stage) for _ in range(plan.max_workspaces - there)]
+
+    async def delete() -> None:
+        if made:
+            await stage.perform("bulk-delete-workspaces", {"ids": made, "force": True})
+
+    stage.undo(delete)
+    stage.say(f"{there + len(made)} workspaces exist, and the plan {plan.code} allows {plan.max_workspaces}")
+    return request
+
+
+@arranges("plan_limit_exceeded", "create-workspace-snapshot")
+async def with_all_snapshots_made(stage: Stage) -> ApiRequest:
+    from chaser_emulator.handlers.snapshots import LIMIT
+
+    request = await request_for(stage)
+    workspace_id = request.path["ws"]
+    made = []
+    while await snapshots.count(stage.world.store, workspace_id) < LIMIT:
+        kept = await stage.perform("create-workspace-snapshot", {"name": stage.name()}, ws=workspace_id)
+        made.append(str(kept["id"]))
+
+    async def delete() -> None:
+        for name in made:
+            await stage.perform("delete-workspace-snapshot", ws=workspace_id, name=name, query={"force": True})
+
+    if stage.own:
+        stage.undo(delete)
+    stage.say(f"it has {LIMIT} snapshots")
+    return request
+
+
+@arranges("conflict", "create-webhook")
+async def with_all_webhooks_made(stage: Stage) -> ApiRequest:
+    from chaser_emulator.handlers.webhooks import LIMIT
+
+    request = await request_for(stage)
+    there = len((await stage.perform("list-webhooks"))["webhooks"])
+    for _ in range(LIMIT - there):
+        await resources.webhook(stage)
+    stage.say(f"the account has {LIMIT} webhooks")
+    return request
+
+
+@arranges("payment_required", "create-session", "exec-sandbox")
+async def with_an_empty_wallet(stage: Stage) -> ApiRequest:
+    world = stage.world
+    if not stage.own:
+        await stage.move_to_plan(USAGE_BASED)
+        return await request_for(stage)
+    account_id = stage.caller.account.id
+    before = await billing.account(world.store, account_id)
+    async with world.store.transaction() as tx:
+        await billing.set_wallet(tx, account_id, 0, 0)
+
+    async def put_back() -> None:
+        async with world.store.transaction() as tx:
+            await billing.set_wallet(tx, account_id, before["wallet_micros_usd"], before["owed_parts"])
+            await billing.set_plan(tx, account_id, before["plan"], before["stripe_subscription_id"])
+
+    stage.undo(put_back)
+    if before["plan"] != USAGE_BASED:
+        await stage.perform("update-billing-account", {"plan_code": USAGE_BASED})
+    stage.say("the account pays by its wallet, which is empty; what ran in it ends, as it does then")
+    return await request_for(stage)
+
+
+async def _filled(stage: Stage) -> str:
+    """A workspace that holds something, at rest."""
+    workspace_id = await resources.workspace(stage)
+    session_id = await resources.session(stage, workspace_id)
+    await stage.write_file(session_id, FILE, bytes(_SOME))
+    await stage.perform("terminate-session", id=session_id, query={"force": True})
+    return workspace_id
+
+
+async def _allow_no_more(stage: Stage) -> None:
+    """Lower what the account may hold to less than it does."""
+    storage, account_id = stage.world.storage, stage.caller.account.id
+    used = await storage.used(account_id)
+    storage.caps[account_id] = max(used - 1, 0)
+
+    async def put_back() -> None:
+        storage.caps.pop(account_id, None)
+
+    stage.undo(put_back)
+    stage.say(f"the account holds {used} bytes, and may hold {storage.caps[account_id]}")
+
+
+@arranges("storage_limit_exceeded", "create-workspace", "import-workspace", "create-assistant")
+async def with_no_room(stage: Stage) -> ApiRequest:
+    request = await request_for(stage)
+    await _filled(stage)
+    await _allow_no_more(stage)
+    return request
+
+
+@arranges("storage_limit_exceeded", "create-session", "exec-sandbox")
+async def with_no_room_to_write(stage: Stage) -> ApiRequest:
+    request = await request_for(stage)
+    filled = await _filled(stage)
+    await _allow_no_more(stage)
+    body = {key: value for key, value in request.body.items() if key != "ephemeral"}
+    return replace(request, body=body | {"workspace": filled})
+
+
+@arranges("storage_limit_exceeded", "create-workspace-snapshot")
+async def with_no_room_for_a_copy(stage: Stage) -> ApiRequest:
+    request = await request_for(stage)
+    filled = await _filled(stage)
+    await _allow_no_more(stage)
+    return request if "ws" in stage.given else request.with_path(ws=filled)
+
+
+@arranges("storage_limit_exceeded", "restore-workspace-snapshot")
+async def with_no_room_for_what_was(stage: Stage) -> ApiRequest:
+    """The snapshot holds more than the workspace does now."""
+    request = await request_for(stage)
+    filled = await _filled(stage)
+    kept = await resources.snapshot(stage, filled)
+    session_id = await resources.session(stage, filled)
+    await stage.write_file(session_id, FILE, b"")
+    await stage.perform("terminate-session", id=session_id, query={"force": True})
+    await _allow_no_more(stage)
+    return request.with_path(ws=filled, name=kept)
