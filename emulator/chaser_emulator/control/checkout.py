@@ -49,7 +49,8 @@ async def submit_checkout(call: ControlCall) -> Response:
         return _page(call, await _found(call), call.api.error_status[error.code], problem)
     # See other: a reload of what comes next sends nothing again.
     way_on = _ways_on(call.world)[outcome]
-    target = _with_id(way_on, done["id"]) if way_on else call.request.scope["path"].rpartition("/")[2]
+    itself = f"{call.request.scope['path'].rpartition('/')[2]}?{call.request.url.query}".rstrip("?")
+    target = _with_id(way_on, done["id"]) if way_on else itself
     return RedirectResponse(target, 303, {"Cache-Control": "no-store"})
 
 
