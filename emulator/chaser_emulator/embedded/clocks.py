@@ -86,6 +86,17 @@ class Clock:
         body = {"seconds": seconds_of(duration)} if duration is not None else {"to": _text(to)}
         return _fired(self._ask("POST", "/clock/advance", body))
 
+    def run_until_idle(self, within: Duration = 3600) -> AllFired:
+        """Move it from one thing that falls due to the next, until nothing is due `within` so long any more.
+
+        Raises RuntimeError where something falls due for ever.
+        """
+        told = self._ask("POST", "/clock/run-until-idle", {"within": seconds_of(within)})
+        fired = _fired(told)
+        if not told["idle"]:
+            raise RuntimeError(f"something falls due for ever; the last of {len(fired)}: {list(fired)[-3:]}")
+        return fired
+
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         return self._door.ask(method, path, body, world=self._world)
 

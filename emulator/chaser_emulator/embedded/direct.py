@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+from collections import deque
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -11,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import SplitResult, unquote
 
 from starlette.types import ASGIApp, Message, Scope
+
+from chaser_emulator.cutting import EXTENSION
 
 if TYPE_CHECKING:
     from chaser_emulator.worlds import Worlds
@@ -25,8 +29,13 @@ class Ended(Exception):
     """The connection has ended: before an answer or in the middle of one, in order or by a reset."""
 
     def __init__(self, *, begun: bool, reset: bool = False, why: str = "") -> None:
-        where = "in the middle of its answer" if begun else "without an answer"
-        super().__init__(f"the server {'reset' if reset else 'closed'} the connection {where}{why and ': '}{why}")
+        if reset:
+            text = f"[Errno {errno.ECONNRESET}] Connection reset by peer"
+        elif begun:
+            text = "peer closed connection without sending complete message body"
+        else:
+            text = "Server disconnected without sending a response."
+        super().__init__(f"{text} ({why})" if why else text)
         self.begun = begun
         self.reset = reset
 
@@ -76,12 +85,16 @@ class Conversation:
 
     def __init__(self, host: Host, scope: Scope, body: bytes) -> None:
         self._host = host
-        self._scope = scope
+        self._scope = {**scope, "extensions": {EXTENSION: self._cut}}
         self._body: bytes | None = body
-        self._pieces: asyncio.Queue[bytes | Ended] = asyncio.Queue(_AHEAD)
-        self._left = asyncio.Event()
+        self._pieces: deque[bytes | Ended] = deque()
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
+        self._left = False
+        self._over = asyncio.Event()
         self._head: asyncio.Future[Head] | None = None
         self._whole = False
+        self._reset = False
         self._bodiless = scope["method"] == "HEAD"
         self._task: asyncio.Task[None] | None = None
 
@@ -96,6 +109,8 @@ class Conversation:
         """End it, as who closes the socket does; the application hears of it."""
         self._host.submit(self._leave())
 
+    # All that follows is done on the loop of the server
+
     async def _begin(self) -> Head:
         loop = asyncio.get_running_loop()
         self._head = loop.create_future()
@@ -103,23 +118,47 @@ class Conversation:
         return await asyncio.shield(self._head)
 
     async def _next(self) -> bytes:
-        found = await self._pieces.get()
+        while not self._pieces:
+            self._news.clear()
+            await self._news.wait()
+        found = self._pieces[0]
         if isinstance(found, Ended):
-            self._pieces.put_nowait(found)
             raise found
-        if not found:
-            self._pieces.put_nowait(b"")
+        if found:
+            # The end stays the last word, whoever asks again.
+            self._pieces.popleft()
+            self._room.set()
         return found
 
     async def _leave(self) -> None:
-        self._left.set()
-        # Whoever waits for room in the queue is let go: nobody reads any more.
-        while not self._pieces.empty():
-            self._pieces.get_nowait()
-        self._pieces.put_nowait(b"")
+        self._over.set()
+        self._end_with(b"")
+
+    def _cut(self, reset: bool) -> None:
+        """What the application calls that ends the connection; see `cutting`."""
+        self._reset = reset
+        self._over.set()
+        if reset and self._head is not None:
+            if self._head.done():
+                self._end_with(Ended(begun=True, reset=True))
+            else:
+                self._fail(self._head, Ended(begun=False, reset=True))
+
+    def _end_with(self, last: bytes | Ended) -> None:
+        """Drop what waits to be read; whoever waits for room is let go."""
+        self._pieces.clear()
+        self._pieces.append(last)
+        self._left = True
+        self._news.set()
+        self._room.set()
+
+    @staticmethod
+    def _fail(head: asyncio.Future[Head], ended: Ended) -> None:
+        head.set_exception(ended)
+        head.exception()  # who asked may have gone
 
     async def _run(self, head: asyncio.Future[Head]) -> None:
-        reset, why = False, ""
+        why = ""
         try:
             await self._host.app(self._scope, self._receive, self._send)
         except asyncio.CancelledError:
@@ -128,44 +167,38 @@ class Conversation:
             # As the server on a socket, which logs it and closes.
             why = repr(error)
         if not head.done():
-            head.set_exception(Ended(begun=False, reset=reset, why=why))
-            head.exception()  # who asked may have gone
+            self._fail(head, Ended(begun=False, why=why))
         elif not self._whole:
-            await self._put(Ended(begun=True, reset=reset, why=why))
+            await self._put(Ended(begun=True, why=why))
 
     async def _receive(self) -> Message:
         if self._body is not None:
             body, self._body = self._body, None
             return {"type": "http.request", "body": body, "more_body": False}
-        await self._left.wait()
+        await self._over.wait()
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Message) -> None:
         assert self._head is not None  # noqa: S101 - it is what made the task
+        if self._over.is_set():
+            return
         if message["type"] == "http.response.start":
             self._head.set_result(Head(message["status"], list(message.get("headers", ()))))
         elif message["type"] == "http.response.body":
             body = bytes(message.get("body", b""))
             if body and not self._bodiless:
                 await self._put(body)
-            if not message.get("more_body", False):
+            if not message.get("more_body", False) and not self._over.is_set():
                 self._whole = True
                 await self._put(b"")
 
     async def _put(self, piece: bytes | Ended) -> None:
-        if self._left.is_set():
-            return
-        if self._pieces.full():
-            leaving = asyncio.ensure_future(self._left.wait())
-            putting = asyncio.ensure_future(self._pieces.put(piece))
-            try:
-                await asyncio.wait({leaving, putting}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                leaving.cancel()
-                if not putting.done():
-                    putting.cancel()
-        else:
-            self._pieces.put_nowait(piece)
+        while len(self._pieces) >= _AHEAD and not self._left:
+            self._room.clear()
+            await self._room.wait()
+        if not self._left:
+            self._pieces.append(piece)
+            self._news.set()
 
 
 def scope_of(host: Host, method: str, url: SplitResult, headers: list[tuple[bytes, bytes]]) -> Scope:

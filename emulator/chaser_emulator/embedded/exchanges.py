@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from chaser_emulator.embedded.asking import Door
 from chaser_emulator.embedded.clocks import moment
@@ -72,12 +72,30 @@ class Exchange:
         return f"#{self.number} {self.operation or '-'}  {said}  {self.duration_ms:.1f} ms  {self.request_id}"
 
 
+class What(TypedDict, total=False):
+    """What an exchange is to be like, beside its operation; all that is given must be true of it.
+
+    `path` may have wildcards, `status` may be a range such as `range(500, 600)`, `body` are fields of the request's
+    body, and of what is in them. `after` and `before` are an exchange, or an operation: the first of it that was
+    answered (with `session_id` for that session). `where` is a question of one's own.
+    """
+
+    method: str | None
+    path: str | None
+    status: int | range | None
+    code: str | None
+    session_id: str | None
+    account_id: str | None
+    body: Mapping[str, Any] | None
+    after: str | Exchange | None
+    before: str | Exchange | None
+    where: Callable[[Exchange], bool] | None
+
+
 class Requests:
     """The journal of a world: every request to it and what was answered, oldest first.
 
-    What is given to `find`, `count` and the assertions must all be true of an exchange: `operation` is an operationId
-    (`exec-session`, wildcards are fine), `path` may have wildcards, `status` may be a range such as `range(500, 600)`,
-    `body` are fields of the request's body, `after` and `before` are an operation, or an exchange.
+    `operation` is everywhere an operationId such as `exec-session`, or one with wildcards; None is any.
     """
 
     def __init__(self, door: Door, world: str) -> None:
@@ -98,7 +116,7 @@ class Requests:
 
     def all(self) -> list[Exchange]:
         """Every exchange that the world remembers: the last thousand."""
-        found = self._door.ask("GET", "/requests", world=self._world, detail="full", limit=1000)
+        found = self._door.ask("GET", "/requests", world=self._world, limit=1000)
         return [_exchange(one) for one in found["requests"]]
 
     def clear(self) -> None:
@@ -113,32 +131,15 @@ class Requests:
             raise AssertionError("no request has come yet")
         return found[-1]
 
-    def find(
-        self,
-        operation: str | None = None,
-        *,
-        method: str | None = None,
-        path: str | None = None,
-        status: int | range | None = None,
-        code: str | None = None,
-        session_id: str | None = None,
-        account_id: str | None = None,
-        body: Mapping[str, Any] | None = None,
-        after: str | Exchange | None = None,
-        before: str | Exchange | None = None,
-        where: Callable[[Exchange], bool] | None = None,
-    ) -> list[Exchange]:
-        """Those of which all of it is true, oldest first. `where` is a question of one's own."""
-        asked = _Question(
-            operation, method, path, status, code, session_id, account_id, body, after, before, where
-        )  # fmt: skip
-        return asked.of(self.all())
+    def find(self, operation: str | None = None, **what: Unpack[What]) -> list[Exchange]:
+        """Those of which all of it is true, oldest first."""
+        return _Question(operation, **what).of(self.all())
 
-    def count(self, operation: str | None = None, **what: Any) -> int:
+    def count(self, operation: str | None = None, **what: Unpack[What]) -> int:
         """How many `find` finds."""
         return len(self.find(operation, **what))
 
-    def one(self, operation: str | None = None, **what: Any) -> Exchange:
+    def one(self, operation: str | None = None, **what: Unpack[What]) -> Exchange:
         """The only one. Raises AssertionError for none and for several."""
         return self._asserted(_Question(operation, **what), 1, 1)[0]
 
@@ -149,13 +150,13 @@ class Requests:
         times: int | None = None,
         at_least: int = 1,
         at_most: int | None = None,
-        **what: Any,
+        **what: Unpack[What],
     ) -> list[Exchange]:
         """That it was: `times` exactly, or as often as the bounds say. Answers those; takes what `find` takes."""
         low, high = (times, times) if times is not None else (at_least, at_most)
         return self._asserted(_Question(operation, **what), low, high)
 
-    def assert_not_called(self, operation: str | None = None, **what: Any) -> None:
+    def assert_not_called(self, operation: str | None = None, **what: Unpack[What]) -> None:
         """That it was not; takes what `find` takes."""
         self._asserted(_Question(operation, **what), 0, 0)
 
@@ -174,7 +175,7 @@ class Requests:
             at = fitting.number
         return found
 
-    def assert_no_errors(self, **what: Any) -> None:
+    def assert_no_errors(self, **what: Unpack[What]) -> None:
         """That nothing was refused or lost."""
         every = self.all()
         wrong = [one for one in _Question(None, **what).of(every) if not one.answered]
@@ -182,7 +183,7 @@ class Requests:
             count = "a request was" if len(wrong) == 1 else f"{len(wrong)} requests were"
             raise AssertionError(f"{count} refused or lost\n{_journal(every, wrong)}")
 
-    def wait_for(self, operation: str | None = None, *, within: Duration = 5, **what: Any) -> Exchange:
+    def wait_for(self, operation: str | None = None, *, within: Duration = 5, **what: Unpack[What]) -> Exchange:
         """The first that fits, once there is one, for what asks in the background. `within` is real time."""
         question = _Question(operation, **what)
         end = time.monotonic() + seconds_of(within)

@@ -22,18 +22,17 @@ class Fault:
     @property
     def info(self) -> dict[str, Any]:
         """The rule as it was understood, and how often it has matched and acted. Raises Refused once it is removed."""
-        self._told = self._faults.get(self.id)
-        return self._told
+        return self._faults.get(self.id)
 
     @property
     def matched(self) -> int:
         """How many calls it was about so far."""
-        return int(self.info.get("matched", 0))
+        return int(self.info["matched"])
 
     @property
     def acted(self) -> int:
         """How many of them it has acted on."""
-        return int(self.info.get("acted", self._told.get("fired", 0)))
+        return int(self.info["acted"])
 
     def remove(self) -> None:
         """Let it end; one that has been removed already is fine."""

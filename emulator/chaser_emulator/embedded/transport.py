@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future
@@ -90,7 +91,12 @@ class ChaserTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         reading = self.begin(method, url, headers, body, timeout)
         head = reading.wait(reading.conversation.head())
         names = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in head.headers}
-        return HttpResponse(status=head.status, headers=names, body=b"".join(reading.pieces()))
+        content: list[bytes] = []
+        try:
+            content.extend(reading.pieces())
+        except http.client.IncompleteRead:
+            raise http.client.IncompleteRead(b"".join(content)) from None
+        return HttpResponse(status=head.status, headers=names, body=b"".join(content))
 
     def adapter(self) -> BaseAdapter:
         """For `requests`: `session.mount("https://", transport.adapter())`. Raises ImportError without `requests`."""
@@ -162,7 +168,7 @@ def _as_urllib(error: BaseException) -> Exception:
         case TimeoutError():
             return TimeoutError("timed out")
         case Ended(reset=True):
-            return ConnectionResetError(str(error))
+            return ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
         case Ended(begun=True):
             return http.client.IncompleteRead(b"")
         case Ended():

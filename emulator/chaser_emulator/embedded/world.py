@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ class World:
 
     door: Door
     id: str
-    api_key: str
+    api_key: str = field(repr=False)
     account_id: str
-    keys: dict[str, str]
+    strict: bool = False
+    keys: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
         return self.id
@@ -37,7 +38,7 @@ class World:
 
 def world_of(door: Door, told: dict[str, Any]) -> World:
     """The world that the emulator tells of, having made it."""
-    return World(door, told["id"], told["api_key"], told["account_id"], dict(told.get("keys", {})))
+    return World(door, told["id"], told["api_key"], told["account_id"], told["strict"], {**told.get("keys", {})})
 
 
 def path_of(given: str | Path) -> Path:

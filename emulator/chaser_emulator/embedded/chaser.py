@@ -1,0 +1,230 @@
+"""Chaser: one fake Chaser in the hands of a test, with all that can be done to it and asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from chaser_emulator.embedded.asking import Door, Kept, segment
+from chaser_emulator.embedded.clocks import Clock
+from chaser_emulator.embedded.exchanges import Exchange, Requests
+from chaser_emulator.embedded.explanations import Explanation, explain
+from chaser_emulator.embedded.faults import Faults
+from chaser_emulator.embedded.leaks import NoLeaks
+from chaser_emulator.embedded.seeds import body_of
+from chaser_emulator.embedded.states import Difference, difference_of
+from chaser_emulator.embedded.stubs import Stubs
+from chaser_emulator.embedded.transport import ChaserTransport
+from chaser_emulator.embedded.webhooks import Webhooks
+from chaser_emulator.embedded.world import World, path_of, world_of
+
+if TYPE_CHECKING:
+    from chaser_sdk import ChaserClient
+
+    from chaser_emulator.embedded.twins import AsyncChaser
+
+
+class Chaser:
+    """A Chaser of one's own: a world of an emulator, which no other test sees.
+
+    What the code under test needs is `url` and `api_key`, or `env`, or the ready `client` (the official SDK) and `http`
+    (httpx). A Chaser that was made for a block or a test ends with it.
+    """
+
+    def __init__(self, door: Door, world: World) -> None:
+        self._door = door
+        self.world = world
+        self.clock = Clock(door, world.id)
+        self.faults = Faults(door, world.id)
+        self.stubs = Stubs(door, world.id, strict=world.strict)
+        self.requests = Requests(door, world.id)
+        self.webhooks = Webhooks(door, world.id, self.clock)
+        self._http: httpx.Client | None = None
+        self._checks: list[Callable[[], None]] = []
+
+    # What the code under test is given
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a slash at its end."""
+        return self._door.url
+
+    @property
+    def api_key(self) -> str:
+        """The key of the world's first user; it selects the world, so that no client needs to know of worlds."""
+        return self.world.api_key
+
+    @property
+    def account_id(self) -> str:
+        """The personal account of that user."""
+        return self.world.account_id
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """The API keys that the seed has made, by their names."""
+        return self.world.keys
+
+    @property
+    def env(self) -> dict[str, str]:
+        """CHASER_API_URL and CHASER_API_KEY, for what reads the environment."""
+        return {"CHASER_API_URL": self.url, "CHASER_API_KEY": self.api_key}
+
+    @cached_property
+    def client(self) -> ChaserClient:
+        """The official SDK's client. Raises ImportError with advice where `chaser-sdk` is not installed."""
+        return self.client_as(self.api_key)
+
+    def client_as(self, api_key: str, *, account: str | None = None) -> ChaserClient:
+        """The official client with another key, such as one of `keys`, or in another account."""
+        try:
+            from chaser_sdk import ChaserClient
+        except ImportError:
+            raise ImportError(
+                "chaser.client is the official SDK, which is not installed: pip install chaser-sdk; "
+                "chaser.http is an httpx client with the same key"
+            ) from None
+        return ChaserClient(base_url=self.url, api_key=api_key, account=account, timeout=60)
+
+    @property
+    def sockets(self) -> httpx.BaseTransport:
+        """A transport over sockets, which stay open for the next who asks."""
+        return Kept(self._door.sockets)
+
+    @property
+    def http(self) -> httpx.Client:
+        """An httpx client with the key; what it opens ends with this Chaser."""
+        if self._http is None:
+            self._http = self.http_as(self.api_key)
+        return self._http
+
+    def http_as(self, api_key: str | None, *, account: str | None = None) -> httpx.Client:
+        """An httpx client with another key, or none."""
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key is not None else {"X-Chaser-World": self.world.id}
+        if account is not None:
+            headers["X-Chaser-Account"] = account
+        return httpx.Client(base_url=self.url, headers=headers, transport=self.sockets, timeout=60)
+
+    @cached_property
+    def transport(self) -> ChaserTransport:
+        """A transport without a socket for the official SDK and httpx; `.adapter()` is one for `requests`.
+
+        Raises RuntimeError where the emulator runs in another process.
+        """
+        if self._door.host is None:
+            raise RuntimeError(f"the emulator at {self.url} runs in another process, which only a socket reaches")
+        return ChaserTransport(self._door.host, self.world.id)
+
+    # What can be arranged and asked
+
+    def seed(self, seed: str | Path | Mapping[str, Any]) -> None:
+        """Add what a ready seed (`team`), a YAML file or a mapping of the same form holds. Raises Refused."""
+        told = self._door.ask("POST", "/seed", body_of(seed), world=self.world.id)
+        self.world.keys.update(told.get("keys", {}))
+
+    def provoke(self, operation: str, code: str) -> Any:
+        """Arrange things so that the next call of an operation is really refused with a code, and make that call.
+
+        Answers what the emulator tells of it. Raises Refused, with the reason, for what cannot be provoked.
+        """
+        body = {"operation": operation.replace("_", "-"), "code": code}
+        return self._door.ask("POST", "/provoke", body, world=self.world.id)
+
+    def explain(self, exchange: Exchange | str = "last") -> Explanation:
+        """Which rule refused a request, and where it stands; of an exchange, a request id, or the last refusal."""
+        return explain(self._door, self.world.id, exchange)
+
+    def diff(self) -> Difference:
+        """What was created, changed and deleted since this Chaser began."""
+        return difference_of(self._door.ask("GET", f"/worlds/{segment(self.world.id)}/diff"))
+
+    def save(self, path: str | Path, *, disks: bool = False) -> Path:
+        """Write the state into a file that later versions load as well; with `disks` the workspaces' files too."""
+        found = self._door.ask("POST", "/state/save", {"disks": disks}, world=self.world.id)
+        target = path_of(path)
+        target.write_bytes(found)
+        return target
+
+    def load(self, path: str | Path) -> None:
+        """Go on from a saved state. Raises Refused for a damaged or newer one, which changes nothing."""
+        content = path_of(path).read_bytes()
+        self._door.ask(
+            "POST", "/state/load", world=self.world.id, content=content, media_type="application/octet-stream"
+        )
+
+    def fork(
+        self,
+        name: str | None = None,
+        *,
+        strict: bool | None = None,
+        clock: str | datetime | None = None,
+    ) -> Chaser:
+        """Another Chaser that begins with all that this one holds now; neither knows of the other afterwards."""
+        body = {"id": name, "strict": strict, "clock": clock_of(clock)}
+        return Chaser(self._door, made(self._door, f"/worlds/{segment(self.world.id)}/fork", body))
+
+    def expect_no_leaks(self) -> NoLeaks:
+        """That nothing is left at the end: of a `with` block, or else of the test.
+
+        Left are live sessions, running commands, open terminals, jobs that wait or run, deliveries that did not arrive.
+        """
+        return NoLeaks(self._door, self.world.id, self._checks)
+
+    def check(self) -> None:
+        """What the end of the test demands: `expect_no_leaks`, and in strict mode no unknown command."""
+        checks, self._checks[:] = list(self._checks), []
+        for check in checks:
+            check()
+        self.stubs.require_known()
+
+    # Its end
+
+    def close(self) -> None:
+        """Let go of what `http` has opened; the world stays."""
+        if self._http is not None:
+            self._http.close()
+            self._http = None
+
+    def delete(self) -> None:
+        """End the world."""
+        self.close()
+        self.world.delete()
+
+    def __enter__(self) -> Chaser:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.check()
+        finally:
+            self.delete()
+
+    @cached_property
+    def awaited(self) -> AsyncChaser:
+        """The same for who awaits."""
+        from chaser_emulator.embedded.twins import AsyncChaser
+
+        return AsyncChaser(self)
+
+    def __repr__(self) -> str:
+        return f"<Chaser {self.world.id} at {self.url}>"
+
+
+def made(door: Door, path: str, body: Mapping[str, Any]) -> World:
+    """A new world, as a path of the control plane makes it."""
+    return world_of(door, door.ask("POST", path, {name: value for name, value in body.items() if value is not None}))
+
+
+def clock_of(clock: str | datetime | None) -> dict[str, str] | None:
+    """A clock as the control plane takes it: `real`, `frozen`, or the moment at which it stands still."""
+    if clock is None or clock in ("real", "frozen"):
+        return None if clock is None else {"mode": str(clock)}
+    return {"mode": "frozen", "at": clock.isoformat() if isinstance(clock, datetime) else clock}

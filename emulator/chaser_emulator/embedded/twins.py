@@ -1,0 +1,304 @@
+"""The same handles for who awaits, on asyncio or trio: each call is made in a thread, while the loop goes on."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
+
+import httpx
+
+from chaser_emulator.embedded.chaser import Chaser
+from chaser_emulator.embedded.clocks import Clock
+from chaser_emulator.embedded.exchanges import Requests
+from chaser_emulator.embedded.faults import Faults
+from chaser_emulator.embedded.stubs import Stubs
+from chaser_emulator.embedded.transport import ChaserTransport
+from chaser_emulator.embedded.waiting import in_thread
+from chaser_emulator.embedded.webhooks import Webhooks
+from chaser_emulator.embedded.world import World
+
+if TYPE_CHECKING:
+    from chaser_sdk import ChaserClient
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+S_co = TypeVar("S_co", covariant=True)
+
+
+class _Twin(Protocol[S_co]):
+    """What has a handle of its own that does not await."""
+
+    @property
+    def blocking(self) -> S_co: ...
+
+
+def awaited(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[_Twin[S], P], Awaitable[R]]:
+    """The method of the handle within, called in a thread."""
+
+    async def call(self: _Twin[S], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await in_thread(method, self.blocking, *args, **kwargs)
+
+    functools.update_wrapper(call, method)
+    return call
+
+
+class Removable(Protocol):
+    """What is in place until it is removed."""
+
+    def remove(self) -> None: ...
+
+
+M = TypeVar("M", bound=Removable)
+
+
+class Placed(Generic[M]):
+    """A fault or a stub about to be put in place: awaited it stays, in `async with` it goes with the block."""
+
+    def __init__(self, put: Callable[[], M]) -> None:
+        self._put = put
+        self._placed: M | None = None
+
+    def __await__(self) -> Generator[Any, Any, M]:
+        return in_thread(self._put).__await__()
+
+    async def __aenter__(self) -> M:
+        self._placed = await self
+        return self._placed
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._placed is not None:
+            await in_thread(self._placed.remove)
+
+
+def placed(method: Callable[Concatenate[S, P], M]) -> Callable[Concatenate[_Twin[S], P], Placed[M]]:
+    """The method of the handle within, for `await` or `async with`."""
+
+    def call(self: _Twin[S], /, *args: P.args, **kwargs: P.kwargs) -> Placed[M]:
+        return Placed(functools.partial(method, self.blocking, *args, **kwargs))
+
+    functools.update_wrapper(call, method)
+    return call
+
+
+class AsyncClock:
+    """As Clock; `now` and `mode` are methods."""
+
+    def __init__(self, blocking: Clock) -> None:
+        self.blocking = blocking
+
+    async def now(self) -> datetime:
+        """The world's time, in UTC."""
+        return await in_thread(lambda: self.blocking.now)
+
+    async def mode(self) -> str:
+        """`real` or `frozen`."""
+        return await in_thread(lambda: self.blocking.mode)
+
+    freeze = awaited(Clock.freeze)
+    real = awaited(Clock.real)
+    advance = awaited(Clock.advance)
+    run_until_idle = awaited(Clock.run_until_idle)
+
+
+class AsyncFaults:
+    """As Faults: `await faults.add(...)`, or `async with faults.add(...):`."""
+
+    def __init__(self, blocking: Faults) -> None:
+        self.blocking = blocking
+
+    add = placed(Faults.add)
+    add_rule = placed(Faults.add_rule)
+    all = awaited(Faults.all)
+    get = awaited(Faults.get)
+    remove = awaited(Faults.remove)
+    clear = awaited(Faults.clear)
+
+
+class AsyncStubs:
+    """As Stubs: `await stubs.add(...)`, or `async with stubs.add(...):`."""
+
+    def __init__(self, blocking: Stubs) -> None:
+        self.blocking = blocking
+
+    add = placed(Stubs.add)
+    load = awaited(Stubs.load)
+    record = awaited(Stubs.record)
+    recorded = awaited(Stubs.recorded)
+    listed = awaited(Stubs.listed)
+    remove = awaited(Stubs.remove)
+    clear = awaited(Stubs.clear)
+
+
+class AsyncRequests:
+    """As Requests."""
+
+    def __init__(self, blocking: Requests) -> None:
+        self.blocking = blocking
+
+    all = awaited(Requests.all)
+    clear = awaited(Requests.clear)
+    find = awaited(Requests.find)
+    count = awaited(Requests.count)
+    one = awaited(Requests.one)
+    wait_for = awaited(Requests.wait_for)
+    assert_called = awaited(Requests.assert_called)
+    assert_not_called = awaited(Requests.assert_not_called)
+    assert_order = awaited(Requests.assert_order)
+    assert_no_errors = awaited(Requests.assert_no_errors)
+
+
+class AsyncWebhooks:
+    """As Webhooks."""
+
+    def __init__(self, blocking: Webhooks) -> None:
+        self.blocking = blocking
+
+    expect = awaited(Webhooks.expect)
+    expect_none = awaited(Webhooks.expect_none)
+    all = awaited(Webhooks.all)
+    clear = awaited(Webhooks.clear)
+
+
+class AsyncChaser:
+    """As Chaser, whose words are the same; `blocking` is that one, and `http` an httpx client that awaits."""
+
+    def __init__(self, blocking: Chaser) -> None:
+        self.blocking = blocking
+        self.clock = AsyncClock(blocking.clock)
+        self.faults = AsyncFaults(blocking.faults)
+        self.stubs = AsyncStubs(blocking.stubs)
+        self.requests = AsyncRequests(blocking.requests)
+
+    @cached_property
+    def webhooks(self) -> AsyncWebhooks:
+        """What the world's webhooks send."""
+        return AsyncWebhooks(self.blocking.webhooks)
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a slash at its end."""
+        return self.blocking.url
+
+    @property
+    def api_key(self) -> str:
+        """The key of the world's first user."""
+        return self.blocking.api_key
+
+    @property
+    def account_id(self) -> str:
+        """The personal account of that user."""
+        return self.blocking.account_id
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """The API keys that the seed has made, by their names."""
+        return self.blocking.keys
+
+    @property
+    def env(self) -> dict[str, str]:
+        """CHASER_API_URL and CHASER_API_KEY."""
+        return self.blocking.env
+
+    @property
+    def world(self) -> World:
+        """The world by its id; what it does blocks."""
+        return self.blocking.world
+
+    @property
+    def client(self) -> ChaserClient:
+        """The official SDK's client, which blocks: `await asyncio.to_thread(chaser.client.sessions.list)`."""
+        return self.blocking.client
+
+    @property
+    def transport(self) -> ChaserTransport:
+        """A transport without a socket, for `httpx.AsyncClient` as well."""
+        return self.blocking.transport
+
+    @cached_property
+    def http(self) -> httpx.AsyncClient:
+        """An httpx client with the key. It is bound to no loop, and need not be closed."""
+        headers = {"Authorization": f"Bearer {self.api_key}"}
+        return httpx.AsyncClient(
+            base_url=self.url, headers=headers, transport=InThread(self.blocking.sockets), timeout=60
+        )
+
+    seed = awaited(Chaser.seed)
+    provoke = awaited(Chaser.provoke)
+    explain = awaited(Chaser.explain)
+    diff = awaited(Chaser.diff)
+    save = awaited(Chaser.save)
+    load = awaited(Chaser.load)
+    check = awaited(Chaser.check)
+    delete = awaited(Chaser.delete)
+
+    async def fork(self, name: str | None = None, **what: Any) -> AsyncChaser:
+        """Another Chaser that begins with all that this one holds now."""
+        return AsyncChaser(await in_thread(self.blocking.fork, name, **what))
+
+    def expect_no_leaks(self) -> AbstractAsyncContextManager[None]:
+        """That nothing is left at the end of the `async with` block, or else of the test."""
+        expected = self.blocking.expect_no_leaks()
+
+        @asynccontextmanager
+        async def block() -> AsyncIterator[None]:
+            expected.__enter__()
+            yield
+            await in_thread(expected.check)
+
+        return block()
+
+    async def __aenter__(self) -> AsyncChaser:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await in_thread(self.blocking.__exit__, kind, error, trace)
+
+    def __repr__(self) -> str:
+        return f"<AsyncChaser {self.world.id} at {self.url}>"
+
+
+class InThread(httpx.AsyncBaseTransport):
+    """A transport that blocks, for who awaits: its sockets belong to no loop."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        body = await request.aread()
+        asked = httpx.Request(
+            request.method, request.url, headers=request.headers, content=body, extensions=request.extensions
+        )
+        answer = await in_thread(self._inner.handle_request, asked)
+        assert isinstance(answer.stream, httpx.SyncByteStream)  # noqa: S101 - it comes from a transport that blocks
+        return httpx.Response(
+            answer.status_code,
+            headers=answer.headers,
+            stream=_Stream(answer.stream),
+            request=request,
+            extensions=answer.extensions,
+        )
+
+
+class _Stream(httpx.AsyncByteStream):
+    """The body of an answer, read piece by piece in a thread."""
+
+    def __init__(self, inner: httpx.SyncByteStream) -> None:
+        self._inner = inner
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces = iter(self._inner)
+        while piece := await in_thread(next, pieces, b""):
+            yield piece
+
+    async def aclose(self) -> None:
+        await in_thread(self._inner.close)
