@@ -126,6 +126,9 @@ class FailingEngine:
 
     async def stop(self, ref: str) -> None:
         await self._ask("stop", ref)
+        await self._kill(ref)
+
+    async def _kill(self, ref: str) -> None:
         await self.inner.stop(ref)
         self._specs.pop(ref, None)
 
@@ -140,7 +143,7 @@ class FailingEngine:
             attempt = await self._in_sandbox("exec", ref, command=command.command)
             failure = await self._planned(attempt)
             if failure is not None and failure.kind == "sandbox_dies":
-                return _Doomed(await self.inner.exec(ref, command), lambda: self.stop(ref), failure)
+                return _Doomed(await self.inner.exec(ref, command), lambda: self._kill(ref), failure)
             await self._fail(attempt, failure, ref)
         return await self.inner.exec(ref, command)
 
@@ -149,7 +152,7 @@ class FailingEngine:
             attempt = await self._in_sandbox("open_terminal", ref, command=spec.command)
             failure = await self._planned(attempt)
             if failure is not None and failure.kind == "sandbox_dies":
-                return _DoomedTerminal(await self.inner.open_terminal(ref, spec), lambda: self.stop(ref), failure)
+                return _DoomedTerminal(await self.inner.open_terminal(ref, spec), lambda: self._kill(ref), failure)
             await self._fail(attempt, failure, ref)
         return await self.inner.open_terminal(ref, spec)
 
@@ -237,7 +240,7 @@ class FailingEngine:
         if failure is None or failure.kind == "slow":
             return
         if failure.kind == "sandbox_dies" and ref is not None:
-            await self.stop(ref)
+            await self._kill(ref)
         raise _error(attempt, failure)
 
 

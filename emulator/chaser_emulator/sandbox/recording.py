@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from chaser_emulator.sandbox import (
     WORKSPACE_ROOT,
@@ -195,6 +196,12 @@ class RecordingEngine:
 
     async def fill_disk(self, disk_id: str, folder: Path) -> None:
         await self.inner.fill_disk(disk_id, folder)
+
+    async def export_disk(self, disk_id: str, to: BinaryIO) -> None:
+        await self.inner.export_disk(disk_id, to)
+
+    async def import_disk(self, disk_id: str, archive: BinaryIO, *, owners: bool) -> None:
+        await self.inner.import_disk(disk_id, archive, owners=owners)
 
     async def disk_bytes(self, disk_id: str) -> int | None:
         return await self.inner.disk_bytes(disk_id)

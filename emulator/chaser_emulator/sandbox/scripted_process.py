@@ -106,6 +106,9 @@ class ScriptedProcess:
             self._unread.append(bytes(self._given))
         waits = (answer.reads or answer.runs == "until_eof") and not self._whole
         if waits or answer.delay > 0 or answer.runs == "forever" or any(piece.after > 0 for piece in answer.pieces):
+            if answer.reads != "all" and answer.delay <= 0:
+                # Whoever has started a server may come to it at once.
+                self._listen(answer)
             self._playing = asyncio.create_task(self._play(answer))
             return
         if answer.reads == "all":
@@ -124,7 +127,7 @@ class ScriptedProcess:
                 answer = filled(answer, {"stdin": self._given.decode(errors="replace")})
             if answer.delay > 0:
                 await asyncio.sleep(answer.delay)
-            self.ports = {number: ScriptedPort(port) for number, port in answer.ports.items()}
+            self._listen(answer)
             await self._tell(answer)
             if answer.reads == "echo":
                 await self._echo()
@@ -134,6 +137,9 @@ class ScriptedProcess:
                 await self._until_eof()
         finally:
             self._end(answer.code)
+
+    def _listen(self, answer: Answer) -> None:
+        self.ports = self.ports or {number: ScriptedPort(port) for number, port in answer.ports.items()}
 
     async def _tell(self, answer: Answer) -> None:
         """Say the pieces in their time, and write the files before the last: who sees that finds them."""
