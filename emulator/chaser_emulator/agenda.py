@@ -187,6 +187,12 @@ class Agenda:
             finally:
                 await self.settle()
 
+    async def upcoming(self) -> datetime | None:
+        """When something falls due next that is not due yet."""
+        now = self._clock.now()
+        moments = [moment for duty in self._duties if (moment := await duty.next()) is not None]
+        return min((moment for moment in moments if moment > now), default=None)
+
     async def run_until_idle(
         self, within: timedelta, keep: Callable[[datetime], Awaitable[None]]
     ) -> tuple[Sequence[Fired], bool]:

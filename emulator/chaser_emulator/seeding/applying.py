@@ -17,9 +17,9 @@ from chaser_emulator.sandbox import SandboxError
 from chaser_emulator.sandbox.stubs import Added
 from chaser_emulator.seeding import filling, past
 from chaser_emulator.seeding.actors import Actors
-from chaser_emulator.seeding.problems import SeedError, SeedProblem
-from chaser_emulator.seeding.references import PERSONAL, Path, owner_of
-from chaser_emulator.seeding.text import SeedText, field_of
+from chaser_emulator.seeding.problems import Path, SeedError, SeedProblem
+from chaser_emulator.seeding.references import PERSONAL, owner_of
+from chaser_emulator.seeding.text import SeedText
 from chaser_emulator.spec import Spec
 from chaser_emulator.store import accounts, deliveries, identity, jobs, logins, sessions, webhooks
 from chaser_emulator.store import billing as wallets
@@ -118,9 +118,9 @@ class Applying:
         problems = []
         for problem in error.problems if error.problems and error.problems[0].location == "body" else ():
             where = (*path, *_steps(problem.pointer))
-            problems.append(SeedProblem(self._text.place(*where), field_of(where), problem.message, error.code))
+            problems.append(SeedProblem(self._text.place(*where), where, problem.message, error.code))
         if not problems:
-            problems = [SeedProblem(self._text.place(*path), field_of(path), error.message, error.code)]
+            problems = [SeedProblem(self._text.place(*path), path, error.message, error.code)]
         return SeedError(self._text.name, problems, applying=True)
 
     async def _take_back(self, before: bytes, clock: Json) -> None:

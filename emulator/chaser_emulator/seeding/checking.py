@@ -14,7 +14,7 @@ import jsonschema_rs
 from chaser_emulator import assembly
 from chaser_emulator.schema_words import explain
 from chaser_emulator.seeding.problems import MOST, SeedError, SeedProblem
-from chaser_emulator.seeding.text import SeedText, field_of
+from chaser_emulator.seeding.text import SeedText
 
 _MEANT = {
     "type": "session_type",
@@ -128,17 +128,17 @@ def _problems(text: SeedText, error: jsonschema_rs.ValidationError, path: list[s
             known = list(_around(error).get("properties", {}))
             for name in kind.unexpected:
                 where = (*path, name)
-                yield SeedProblem(text.place(*where), field_of(where), f"is not known; {near(name, known)}")
+                yield SeedProblem(text.place(*where), where, f"is not known; {near(name, known)}")
         case "Required":
-            yield SeedProblem(text.place(*path), field_of((*path, kind.property)), "is required")
+            yield SeedProblem(text.place(*path), (*path, kind.property), "is required")
         case "PropertyNames":
             bad = next(iter(_bad_names(error)), None)
             where = (*path, bad) if bad is not None else tuple(path)
-            yield SeedProblem(text.place(*where), field_of(where), "is no name that can stand here")
+            yield SeedProblem(text.place(*where), where, "is no name that can stand here")
         case "OneOfNotValid" | "OneOfMultipleValid" if path[0] == "webhooks" and len(path) == 2:
-            yield SeedProblem(text.place(*path), field_of(tuple(path)), "needs either url or sink, and not both")
+            yield SeedProblem(text.place(*path), tuple(path), "needs either url or sink, and not both")
         case _:
-            yield SeedProblem(text.place(*path), field_of(tuple(path)), _words(error) or _unquoted(error))
+            yield SeedProblem(text.place(*path), tuple(path), _words(error) or _unquoted(error))
 
 
 def near(name: str, known: list[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -19,28 +21,48 @@ class Place(NamedTuple):
     column: int
 
 
+Path = tuple[str | int, ...]
+"""The way to a value: names of fields, and numbers of items."""
+
+
+def field_of(path: Path) -> str:
+    """A path as people write it: `workspaces[0].files["a/b.txt"]`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", part):
+            text += f".{part}" if text else part
+        else:
+            text += f"[{json.dumps(part[:100], ensure_ascii=False)}]"
+    return text
+
+
 @dataclass(frozen=True)
 class SeedProblem:
-    """One thing that is wrong: `field` is a path as people write it, `code` that of the API's refusal if it is one."""
+    """One thing that is wrong, and where; `code` is that of the API's refusal, if it is one."""
 
     place: Place
-    field: str
+    path: Path
     message: str
     code: str | None = None
 
     def text(self, name: str) -> str:
         """One line, in the form that editors understand."""
         where = f"{name}:{self.place.line}:{self.place.column}: "
-        return where + (f"{self.field}: {self.message}" if self.field else self.message)
+        return where + (f"{field_of(self.path)}: {self.message}" if self.path else self.message)
 
     def info(self, name: str) -> dict[str, Any]:
-        """Its JSON."""
+        """Its JSON, with what every detail of a refusal has."""
+        parts = [str(part).replace("~", "~0").replace("/", "~1") for part in self.path]
         found: dict[str, Any] = {
+            "in": "body",
+            "pointer": "".join(f"/{part}" for part in parts),
+            "message": self.message,
             "file": name,
             "line": self.place.line,
             "column": self.place.column,
-            "field": self.field,
-            "message": self.message,
+            "field": field_of(self.path),
         }
         return found if self.code is None else found | {"code": self.code}
 

@@ -61,7 +61,7 @@ def find(named: str) -> SeedFile:
     except OSError as error:
         known = ", ".join(names()) or "none"
         message = f"cannot be read: {error.strerror}; ready seeds are {known}"
-        raise SeedError(named, [SeedProblem(Place(1, 1), "", message)]) from None
+        raise SeedError(named, [SeedProblem(Place(1, 1), (), message)]) from None
 
 
 def _file(path: Path) -> SeedFile:

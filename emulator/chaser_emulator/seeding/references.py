@@ -12,8 +12,8 @@ from typing import Any
 from chaser_emulator.paths import in_sandbox
 from chaser_emulator.sandbox import WORKSPACE_ROOT
 from chaser_emulator.seeding.checking import near
-from chaser_emulator.seeding.problems import MOST, SeedError, SeedProblem
-from chaser_emulator.seeding.text import SeedText, field_of
+from chaser_emulator.seeding.problems import MOST, Path, SeedError, SeedProblem
+from chaser_emulator.seeding.text import SeedText
 from chaser_emulator.store import Reader, identity
 from chaser_emulator.world import FIRST_USER
 
@@ -22,8 +22,6 @@ PERSONAL = "personal"
 
 Knows = Callable[[str], Awaitable[str | None]]
 """Says of an API key which other world has it."""
-
-Path = tuple[str | int, ...]
 
 _NAMED = ("keys", "sessions", "jobs", "webhooks")
 _CREDENTIALS = ("keys", "ssh_keys")
@@ -70,7 +68,7 @@ async def check(text: SeedText, value: Mapping[str, Any], reader: Reader, knows:
     for path, key in _chosen_keys(value):
         if knows is not None and (other := await knows(key)) is not None:
             message = f"selects the world {other!r} already; a key belongs to one world"
-            problems.append(SeedProblem(text.place(*path), field_of(path), message))
+            problems.append(SeedProblem(text.place(*path), path, message))
     if problems:
         raise SeedError(text.name, sorted(problems, key=lambda problem: problem.place)[:MOST])
 
@@ -104,7 +102,7 @@ class _References:
         yield from self._sessions(value)
 
     def _problem(self, path: Path, message: str) -> SeedProblem:
-        return SeedProblem(self._text.place(*path), field_of(path), message)
+        return SeedProblem(self._text.place(*path), path, message)
 
     def _users(self, value: Mapping[str, Any]) -> Iterator[SeedProblem]:
         for index, user in enumerate(value.get("users", [])):

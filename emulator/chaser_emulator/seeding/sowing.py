@@ -9,7 +9,7 @@ from chaser_emulator.seeding import checking, references
 from chaser_emulator.seeding.applying import Applying
 from chaser_emulator.seeding.filling import Sources
 from chaser_emulator.seeding.problems import SeedError, SeedProblem
-from chaser_emulator.seeding.text import SeedText, field_of, read
+from chaser_emulator.seeding.text import SeedText, read
 from chaser_emulator.spec import Spec
 from chaser_emulator.uploads import FILE_LIMIT
 from chaser_emulator.world import World
@@ -52,7 +52,7 @@ def _read_all(seed: SeedText, value: Mapping[str, Any], sources: Sources | None)
                     found[beside] = _read(beside, sources)
                 except (OSError, ValueError) as error:
                     reason = getattr(error, "strerror", None) or str(error)
-                    problems.append(SeedProblem(seed.place(*where), field_of(where), f"cannot be read: {reason}"))
+                    problems.append(SeedProblem(seed.place(*where), where, f"cannot be read: {reason}"))
     if problems:
         raise SeedError(seed.name, problems)
     return found

@@ -67,20 +67,7 @@ class SeedText(NamedTuple):
 
     def error(self, message: str, *path: str | int) -> SeedError:
         """One thing that is wrong, at the value with this path."""
-        return SeedError(self.name, [SeedProblem(self.place(*path), field_of(path), message)])
-
-
-def field_of(path: tuple[str | int, ...]) -> str:
-    """A path as people write it: `workspaces[0].files["a/b.txt"]`."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", part):
-            text += f".{part}" if text else part
-        else:
-            text += f"[{json.dumps(part[:100], ensure_ascii=False)}]"
-    return text
+        return SeedError(self.name, [SeedProblem(self.place(*path), path, message)])
 
 
 def _child(node: Node, part: str | int) -> tuple[Node | None, Node] | None:
@@ -99,29 +86,29 @@ def read(text: str | bytes, name: str = "seed") -> SeedText:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark is not None else Place(1, 1)
-        raise SeedError(name, [SeedProblem(place, "", f"is no YAML: {error.problem or error.context}")]) from None
+        raise SeedError(name, [SeedProblem(place, (), f"is no YAML: {error.problem or error.context}")]) from None
     except yaml.reader.ReaderError as error:
         line = decoded[: error.position].count("\n") + 1
-        raise SeedError(name, [SeedProblem(Place(line, 1), "", f"is no YAML: {error.reason}")]) from None
+        raise SeedError(name, [SeedProblem(Place(line, 1), (), f"is no YAML: {error.reason}")]) from None
     if root.fields is None:
         if root.items is None and root.scalar is None:
             # Nothing but comments: a seed of nothing.
             root.fields = {}
         else:
-            raise SeedError(name, [SeedProblem(root.place, "", "a mapping is expected, such as `workspaces:`")])
+            raise SeedError(name, [SeedProblem(root.place, (), "a mapping is expected, such as `workspaces:`")])
     return SeedText(name, decoded, _Plain(name).value(root), root)
 
 
 def _decoded(text: str | bytes, name: str) -> str:
     if len(text) > LARGEST:
-        raise SeedError(name, [SeedProblem(Place(1, 1), "", f"is larger than {LARGEST // 2**20} MiB")])
+        raise SeedError(name, [SeedProblem(Place(1, 1), (), f"is larger than {LARGEST // 2**20} MiB")])
     if isinstance(text, bytes):
         raw = text
         try:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = raw[: error.start].count(b"\n") + 1
-            raise SeedError(name, [SeedProblem(Place(line, 1), "", "is no UTF-8")]) from None
+            raise SeedError(name, [SeedProblem(Place(line, 1), (), "is no UTF-8")]) from None
     # JSON may be indented by tabs, YAML may not; in JSON none stands within a text.
     if "\t" in text and text.lstrip()[:1] in ("{", "["):
         try:
@@ -224,12 +211,12 @@ class _Builder:
         if name in parent.node.fields:
             before = parent.node.fields[name][0].place
             text = f"stands there twice; first in line {before.line}"
-            raise SeedError(self._name, [SeedProblem(parent.key.place, name[:100], text)])
+            raise SeedError(self._name, [SeedProblem(parent.key.place, (name,), text)])
         parent.node.fields[name] = (parent.key, node)
 
     def _error(self, event: Any, message: str) -> SeedError:
         mark = event.start_mark
-        return SeedError(self._name, [SeedProblem(Place(mark.line + 1, mark.column + 1), "", message)])
+        return SeedError(self._name, [SeedProblem(Place(mark.line + 1, mark.column + 1), (), message)])
 
 
 class _Open(NamedTuple):
@@ -252,10 +239,10 @@ class _Plain:
         self._left -= 1
         if self._left < 0:
             text = f"has more than {_MOST_VALUES} values, those of an alias counted each time"
-            raise SeedError(self._name, [SeedProblem(node.place, "", text)])
+            raise SeedError(self._name, [SeedProblem(node.place, (), text)])
         self._depth += 1
         if self._depth > 2 * _DEEPEST:
-            raise SeedError(self._name, [SeedProblem(node.place, "", f"is nested deeper than {_DEEPEST} levels")])
+            raise SeedError(self._name, [SeedProblem(node.place, (), f"is nested deeper than {_DEEPEST} levels")])
         if node.fields is not None:
             self._merge(node)
             found: Any = {name: self.value(one) for name, (_key, one) in node.fields.items()}
@@ -274,7 +261,7 @@ class _Plain:
         _key, source = merged
         for one in source.items if source.items is not None else [source]:
             if one.fields is None:
-                raise SeedError(self._name, [SeedProblem(one.place, "<<", "a mapping is expected, as by an alias")])
+                raise SeedError(self._name, [SeedProblem(one.place, ("<<",), "a mapping is expected, as by an alias")])
             self._merge(one)
             for name, pair in one.fields.items():
                 node.fields.setdefault(name, pair)

@@ -20,6 +20,9 @@ from chaser_emulator.webhooks.sending import Outcome, failure_of, whole
 PATH = "/_emulator/webhooks/sink/"
 """What the path of every address of the sink begins with; a name of the webhook's choosing follows."""
 
+RESERVED = frozenset(["behaviour", "expect"])
+"""What is no name at the sink: the control plane has something of its own there."""
+
 KEPT = 1000
 """How much is kept; the oldest goes first."""
 
@@ -119,7 +122,7 @@ class Sink:
         place = place_of(url)
         path = place.target.partition("?")[0]
         name = unquote(path.removeprefix(PATH))
-        if not path.startswith(PATH) or not name or "/" in name or not self._is_own(place):
+        if not path.startswith(PATH) or not name or "/" in name or name in RESERVED or not self._is_own(place):
             return None
         return name
 
