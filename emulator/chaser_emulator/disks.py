@@ -48,18 +48,21 @@ class Disks:
 
         What the copy holds is the source as it was, whatever its workspace has become meanwhile.
         """
-        self._copied[source_id] += 1
+        async with self.held(source_id), self.new() as disk_id:
+            await self._engine.copy_disk(source_id, disk_id)
+            yield disk_id
+
+    @asynccontextmanager
+    async def held(self, *disk_ids: str) -> AsyncIterator[None]:
+        """Let disks stay at least as long as the block, also when nothing names them any more."""
+        self._copied.update(disk_ids)
         try:
-            async with self.new() as disk_id:
-                await self._engine.copy_disk(source_id, disk_id)
-                yield disk_id
+            yield
         finally:
-            self._copied[source_id] -= 1
-            if not self._copied[source_id]:
-                del self._copied[source_id]
-                if source_id in self._discarded:
-                    self._discarded.discard(source_id)
-                    await asyncio.shield(self._delete(source_id))
+            self._copied -= Counter(disk_ids)
+            gone = self._discarded.intersection(disk_ids) - self._copied.keys()
+            self._discarded -= gone
+            await asyncio.shield(asyncio.gather(*(self._delete(disk_id) for disk_id in gone)))
 
     async def discard(self, *disk_ids: str) -> None:
         """Delete disks that no row names any more; one that is being copied goes right after that."""

@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 import zlib
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -65,17 +65,26 @@ class Beginning:
     """What a world begins with, instead of nothing: all that another one was at a moment.
 
     `vault_key` opens the secrets in its database (None: there are none), `engine` is a scripted engine with its files,
-    which is forked once more for each world that begins so.
+    which is forked once more for each world that begins so. `fill` puts disks into an engine that has none of them yet.
+    `instance` is what the world is called among those of its engine, where it has been one before.
     """
 
     packed: bytes
     """The image of the database, compressed: each of thousands of worlds keeps one, and most of it is empty pages."""
     vault_key: bytes | None = None
     engine: ScriptedEngine | None = None
+    fill: Callable[[Engine], Awaitable[None]] | None = None
+    instance: str | None = None
 
     @classmethod
-    def of(cls, image: bytes, vault_key: bytes | None = None, engine: ScriptedEngine | None = None) -> Beginning:
-        return cls(zlib.compress(image, 1), vault_key, engine)
+    def of(
+        cls,
+        image: bytes,
+        vault_key: bytes | None = None,
+        engine: ScriptedEngine | None = None,
+        fill: Callable[[Engine], Awaitable[None]] | None = None,
+    ) -> Beginning:
+        return cls(zlib.compress(image, 1), vault_key, engine, fill)
 
     @property
     def image(self) -> bytes:
@@ -205,13 +214,20 @@ async def open_world(
             clock.restore(json.loads(kept))
             if clock.mode == "frozen":
                 await _go_past(store, clock)
-        account_id, instance = await _first_account(store, clock, settings, anew=beginning is not None)
+        anew = None if beginning is None else beginning.instance or new_id()
+        account_id, instance = await _first_account(store, clock, settings, anew)
         chosen, reason = (engine, "") if engine is not None else await engines.choose(settings, data_dir, instance)
         planned, faults = PlannedFailures(), Faults(store)
         chosen = failing = FailingEngine(chosen)
         failing.plan = lambda attempt: planned.engine_failure(attempt) or faults.engine_failure(attempt)
         info = await chosen.open()
         stack.push_async_callback(chosen.close)
+        if beginning is not None and beginning.engine is None:
+            # What has run in it until now is none of this.
+            for ref in await chosen.refs():
+                await chosen.stop(ref)
+        if beginning is not None and beginning.fill is not None:
+            await beginning.fill(chosen)
         if info.name == "docker":
             async with store.transaction() as tx:
                 await identity.set_fact(tx, erase.DOCKER_USED, "true")
@@ -317,16 +333,15 @@ async def _go_past(store: Store, clock: Clock) -> None:
         clock.move(moment(latest))
 
 
-async def _first_account(store: Store, clock: Clock, settings: Settings, *, anew: bool) -> tuple[str, str]:
+async def _first_account(store: Store, clock: Clock, settings: Settings, anew: str | None) -> tuple[str, str]:
     """Make the first user once; let the settings' key alone act for them. Answers (account id, instance id).
 
-    With `anew` it is another instance than the one that its data come from: what that left in Docker is not its own.
+    `anew` is another instance than the one that its data come from: what that left in Docker is not its own.
     """
     async with store.transaction() as tx:
         account_id = await identity.fact(tx, "first_account")
-        instance = await identity.fact(tx, "instance") or new_id()
-        if anew:
-            instance = new_id()
+        instance = anew or await identity.fact(tx, "instance") or new_id()
+        if anew is not None:
             await identity.set_fact(tx, "instance", instance)
         if account_id is None:
             email, name = FIRST_USER
