@@ -32,6 +32,8 @@ class ScriptedPort:
         serving = asyncio.create_task(self._serve(ours))
         self._serving.add(serving)
         serving.add_done_callback(self._serving.discard)
+        # One that is hung up on at once never begins.
+        serving.add_done_callback(lambda _: ours.close())
         return theirs
 
     def close(self) -> None:
@@ -40,14 +42,13 @@ class ScriptedPort:
             serving.cancel()
 
     async def _serve(self, sock: socket.socket) -> None:
-        with sock:
-            try:
-                if self._port == "tcp":
-                    await _send_back(sock)
-                else:
-                    await _Http(sock, self._port).serve()
-            except (OSError, h11.RemoteProtocolError):
-                return  # the other side hung up, or speaks no HTTP
+        try:
+            if self._port == "tcp":
+                await _send_back(sock)
+            else:
+                await _Http(sock, self._port).serve()
+        except (OSError, h11.RemoteProtocolError):
+            return  # the other side hung up, or speaks no HTTP
 
 
 async def _send_back(sock: socket.socket) -> None:
