@@ -338,10 +338,10 @@ def test_what_is_being_made_is_not_cleared_away(client: httpx.Client, emulator: 
         answer = thread.submit(client.post, "/v1/workspaces", json={"clone_from": workspace})
         assert gate.reached.wait(10)
         assert not nothing_is_left(emulator)
-        asyncio.run(emulator.world.disks.clear())
+        asyncio.run_coroutine_threadsafe(emulator.world.disks.clear(), emulator.loop).result(30)
         gate.open.set()
         assert content(client, answer.result().json()["id"], "f") == b"new"
-    asyncio.run(emulator.world.disks.clear())
+    asyncio.run_coroutine_threadsafe(emulator.world.disks.clear(), emulator.loop).result(30)
     assert content(client, workspace, "f") == b"new"
     assert restore(client, workspace, "old").status_code == 200
     assert nothing_is_left(emulator)
