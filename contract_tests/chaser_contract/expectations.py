@@ -12,6 +12,9 @@ import yaml
 # What Schemathesis takes for acceptance of valid data on its own: success, and refusals about who asks for what.
 _ACCEPTED = ["2xx", "3xx", "401", "403", "404", "409", "429"]
 
+API, CONTROL = "expectations.yaml", "control_expectations.yaml"
+"""Those about Chaser's document, and those about that of the emulator's control plane."""
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -23,9 +26,9 @@ class Expectation:
     reason: str
 
 
-def load() -> list[Expectation]:
-    """Every expectation of this package. Raises ValueError for one without a reason."""
-    text = (resources.files(__package__) / "expectations.yaml").read_text("utf-8")
+def load(name: str = API) -> list[Expectation]:
+    """Every expectation of one of the documents. Raises ValueError for one without a reason."""
+    text = (resources.files(__package__) / name).read_text("utf-8")
     entries = yaml.safe_load(text)
     found = [Expectation(one["operation"], one["check"], one.get("status"), one["reason"]) for one in entries]
     for one in found:

@@ -17,6 +17,9 @@ PHASES = "examples,coverage,fuzzing,stateful"
 LAST = "update-billing-account"
 """What decides what the account may do at all, and so is tried by itself when the rest is done."""
 
+STREAM = "watch-events"
+"""What goes on for as long as somebody watches."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -49,6 +52,32 @@ def run(url: str, api_key: str, *, seed: int | None = None, max_examples: int = 
     return Result(
         all(one.returncode == 0 for one in done), "\n".join(text for one in done for text in (one.stdout, one.stderr))
     )
+
+
+def run_control(url: str, *, seed: int | None = None, max_examples: int = 5) -> Result:
+    """Test the control plane of an emulator at `url`, against its own document, from the machine that it runs on."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "schemathesis.toml"
+        # A world that is made up is there for no operation, which would be all that is found out.
+        known = '[parameters]\n"header.X-Chaser-World" = "default"\n"query.world" = "default"\n'
+        config.write_text(known + _config(expectations.load(expectations.CONTROL)), "utf-8")
+        base = f"{url}/_emulator"
+        command = [
+            sys.executable,
+            "-m",
+            "schemathesis.cli",
+            "--config-file",
+            str(config),
+            "run",
+            f"{base}/openapi.json",
+        ]
+        command += ["--url", base, "--phases", PHASES, "--max-examples", str(max_examples), "--workers", "1"]
+        command += ["--checks", "all", "--continue-on-failure", "--suppress-health-check", "too_slow"]
+        command += ["--generation-database", "none"] + ([] if seed is None else ["--seed", str(seed)])
+        # It does not end.
+        command += ["--exclude-operation-id", STREAM]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return Result(done.returncode == 0, f"{done.stdout}\n{done.stderr}")
 
 
 def _config(meant: list[expectations.Expectation]) -> str:

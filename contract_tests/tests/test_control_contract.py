@@ -1,0 +1,30 @@
+"""The control plane of an emulator keeps its own document, by every check of Schemathesis."""
+
+from __future__ import annotations
+
+import pytest
+from chaser_contract import expectations
+from chaser_contract.run import STREAM, run_control
+from chaser_emulator.control.plane import load
+from chaser_emulator.meter import Limits
+from chaser_emulator.server import running
+from chaser_emulator.settings import Settings
+
+
+def test_a_generated_run_over_the_control_plane_finds_nothing() -> None:
+    settings = Settings(port=0, sandbox="scripted", rate_limit=Limits(enabled=False))
+    with running(settings) as emulator:
+        result = run_control(emulator.url, max_examples=3)
+    assert result.clean, result.report
+
+
+@pytest.mark.parametrize(
+    "one", expectations.load(expectations.CONTROL), ids=lambda one: f"{one.operation}-{one.status}"
+)
+def test_every_expectation_is_about_an_operation_and_a_status_of_the_document(one: expectations.Expectation) -> None:
+    operation = load().operations[one.operation]
+    assert one.status is None or one.status in operation.responses
+
+
+def test_the_stream_that_is_left_out_is_there() -> None:
+    assert load().operations[STREAM].responses[200].content == {"text/event-stream": None}
