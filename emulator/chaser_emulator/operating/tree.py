@@ -39,13 +39,14 @@ class Named:
 
 
 @cache
-def _document() -> Node:
+def document() -> Node:
+    """That of the control plane."""
     return assemble(CONTROL)
 
 
 def named() -> Iterator[Named]:
     """Every operation that is a command."""
-    for path, method, operation in operations(_document()):
+    for path, method, operation in operations(document()):
         if "x-command" in operation:
             yield Named(tuple(operation["x-command"].split()), path, method.upper(), operation)
 
@@ -69,13 +70,13 @@ def find(name: str) -> click.Command | None:
 
 
 def _about(name: str, found: list[Named]) -> str:
-    tags = {tag["name"]: tag.get("description", "") for tag in _document()["tags"]}
+    tags = {tag["name"]: tag.get("description", "") for tag in document()["tags"]}
     return _GROUPS.get(name) or " ".join(str(tags.get(found[0].operation["tags"][0], "")).split())
 
 
 def _command(one: Named) -> click.Command:
     operation = one.operation
-    taken = inputs.inputs_of(_document(), operation)
+    taken = inputs.inputs_of(document(), operation)
     sent, answered = inputs.sent_file(operation), inputs.answers_file(operation)
     params: list[click.Parameter] = [each.parameter() for each in taken]
     if sent:
