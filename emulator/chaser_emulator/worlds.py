@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import dataclasses
 import re
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -31,6 +32,9 @@ HEADER = "X-Chaser-World"
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _CONTROL = "/_emulator/"
+_PATIENCE = 0.5
+"""Seconds that requests under way have when their world is reset or deleted."""
+
 _SESSION = re.compile(r"/v1/sessions/([^/]+)")
 
 
@@ -79,6 +83,33 @@ class _Directory:
         return self._worlds.get(identity.hash_of(secret), [])
 
 
+class _Visits:
+    """Requests under way in each world, which come to their end before it does."""
+
+    def __init__(self) -> None:
+        self._under_way: Counter[World] = Counter()
+        self._left = asyncio.Event()
+
+    @contextlib.contextmanager
+    def one(self, world: World) -> Iterator[None]:
+        self._under_way[world] += 1
+        try:
+            yield
+        finally:
+            self._under_way[world] -= 1
+            if not self._under_way[world]:
+                del self._under_way[world]
+            self._left.set()
+
+    async def over(self, world: World) -> None:
+        """Wait for those of a world, but not for ever: some wait themselves for what only its end will bring."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                while world in self._under_way:
+                    self._left.clear()
+                    await self._left.wait()
+
+
 class Worlds:
     """All worlds of a process. The default one lasts as long as it; the others until they are deleted."""
 
@@ -93,6 +124,7 @@ class Worlds:
         self._closing: dict[str, AsyncExitStack] = {}
         self._changing: dict[str, asyncio.Event] = {}
         self._directory = _Directory()
+        self._visits = _Visits()
         self._listeners: list[Callable[[str, World], None]] = []
 
     @property
@@ -218,13 +250,24 @@ class Worlds:
         return await self.replace(world, world.beginning)
 
     async def replace(self, world: World, beginning: Beginning | None) -> World:
-        """Let a world begin anew with something else, under its id and its key."""
+        """Let a world begin anew with something else, under its id and its key; where that fails it is as it was.
+
+        On a real engine its sessions have ended then, and an ephemeral world has lost its disks.
+        """
         if world.id in self._changing:
             raise ApiError("conflict", f"world {world.id!r} is being changed by another request")
         keys = dict(world.keys)
+        # What it has had in its engine is still its own, to be cleared away.
+        instance = await identity.fact(world.store, "instance")
         with self._change(world.id):
+            before = dataclasses.replace(await world.copy(), instance=instance)
+            start = None if beginning is None else dataclasses.replace(beginning, instance=instance)
             await self._close(world.id)
-            fresh = await self._open(world.id, world.settings, beginning=beginning)
+            try:
+                fresh = await self._open(world.id, world.settings, beginning=start)
+            except BaseException:
+                await self._open(world.id, world.settings, beginning=before)
+                raise
             if beginning is world.beginning:
                 fresh.keys.update({name: key for name, key in keys.items() if await _has_key(fresh, key)})
             return fresh
@@ -234,7 +277,7 @@ class Worlds:
         world.beginning = await world.copy()
 
     @contextlib.contextmanager
-    def _change(self, world_id: str) -> Any:
+    def _change(self, world_id: str) -> Iterator[None]:
         done = self._changing[world_id] = asyncio.Event()
         try:
             yield
@@ -279,6 +322,9 @@ class Worlds:
     async def _close(self, world_id: str) -> None:
         world = self._worlds.pop(world_id)
         self._directory.remove(world)
+        # Those that hang as planned would not.
+        world.faults.close()
+        await self._visits.over(world)
         try:
             await self._closing.pop(world_id).aclose()
         finally:
@@ -311,6 +357,10 @@ class Worlds:
         if known:
             return known[0]
         return self._by_session(scope) or self.default
+
+    def visit(self, world: World) -> AbstractContextManager[None]:
+        """Let a world not end while the block lasts, unless that takes long."""
+        return self._visits.one(world)
 
     async def _settled(self, scope: Scope) -> None:
         """Wait while a world is replaced that the request may be for."""
@@ -365,7 +415,12 @@ class Selection:
             body = error.body(state["request_id"])
             await JSONResponse(body, self._error_status[error.code], error.headers)(scope, receive, send)
             return
-        await self._inner(scope, receive, send)
+        if scope["path"].startswith(_CONTROL):
+            # Which may be what ends the world.
+            await self._inner(scope, receive, send)
+            return
+        with self._worlds.visit(state["world"]):
+            await self._inner(scope, receive, send)
 
 
 def world_at(connection: HTTPConnection) -> World:
