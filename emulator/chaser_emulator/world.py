@@ -218,6 +218,10 @@ async def open_world(
         account_id, instance = await _first_account(store, clock, settings, anew)
         chosen, reason = (engine, "") if engine is not None else await engines.choose(settings, data_dir, instance)
         planned, faults = PlannedFailures(), Faults(store)
+        if chosen.name != "scripted":
+            from chaser_emulator.sandbox.recording import RecordingEngine
+
+            chosen = RecordingEngine(chosen)
         chosen = failing = FailingEngine(chosen)
         failing.plan = lambda attempt: planned.engine_failure(attempt) or faults.engine_failure(attempt)
         info = await chosen.open()
