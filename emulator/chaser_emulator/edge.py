@@ -35,16 +35,17 @@ class Edge:
         given = headers.get("x-request-id", "")
         request_id = given if _GOOD_ID.match(given) else new_request_id()
         raw = scope.get("raw_path") or scope["path"].encode()
-        scope = {**scope, "path": routed(raw), "state": {**scope.get("state", {}), "request_id": request_id}}
+        own = {"request_id": request_id, "application": self}
+        scope = {**scope, "path": routed(raw), "state": {**scope.get("state", {}), **own}}
 
         refused = False
 
         async def tagged(message: Message) -> None:
             nonlocal refused
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
-                own = MutableHeaders(scope=message)
-                own["x-request-id"] = request_id
-                own["X-Chaser-Emulator"] = __version__
+                answered = MutableHeaders(scope=message)
+                answered["x-request-id"] = request_id
+                answered["X-Chaser-Emulator"] = __version__
             await send(message)
             refused = refused or message["type"] == "websocket.http.response.body"
 

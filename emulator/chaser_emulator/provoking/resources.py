@@ -42,12 +42,26 @@ async def workspace(stage: Stage, **fields: Any) -> str:
     """An empty workspace, by its id."""
     made = await stage.perform("create-workspace", {"session_type": "sandbox", "name": stage.name(), **fields})
     stage.say(f"a workspace, {made['name']}")
+    delete_own(stage, "delete-workspace", {"ws": made["id"]}, query={"force": True})
     return str(made["id"])
+
+
+def delete_own(stage: Stage, operation_id: str, path: dict[str, str], query: dict[str, Any] | None = None) -> None:
+    """Have something that was made in the user's account deleted in the end."""
+
+    async def delete() -> None:
+        await stage.perform_at(operation_id, path, query=query)
+
+    stage.undo_own(delete)
 
 
 async def snapshot(stage: Stage, workspace_id: str) -> str:
     made = await stage.perform("create-workspace-snapshot", {"name": stage.name()}, ws=workspace_id)
     stage.say(f"a snapshot of it, {made['id']}")
+    if "ws" in stage.given:
+        # Else it goes with the workspace.
+        path = {"ws": workspace_id, "name": str(made["id"])}
+        delete_own(stage, "delete-workspace-snapshot", path, query={"force": True})
     return str(made["id"])
 
 
@@ -114,6 +128,7 @@ async def key(stage: Stage) -> str:
     """The id of an API key."""
     made = await stage.perform("create-key", {"name": stage.name()})
     stage.say(f"an API key, {made['name']}")
+    delete_own(stage, "revoke-key", {"id": made["id"]})
     return str(made["id"])
 
 
@@ -126,12 +141,15 @@ def public_key() -> str:
 async def ssh_key(stage: Stage) -> str:
     made = await stage.perform("create-ssh-key", {"public_key": public_key(), "name": stage.name()})
     stage.say(f"an SSH key, {made['key']['name']}")
+    delete_own(stage, "delete-ssh-key", {"id": made["key"]["id"]})
     return str(made["key"]["id"])
 
 
 async def assistant(stage: Stage) -> str:
     made = await stage.perform("create-assistant", {"name": stage.name()})
     stage.say(f"an assistant, {made['assistant']['name']}")
+    # It cannot be deleted itself; its home is a workspace, of which the plan allows only so many.
+    delete_own(stage, "delete-workspace", {"ws": made["assistant"]["workspace_id"]}, query={"force": True})
     return str(made["assistant"]["id"])
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from chaser_emulator.provoking.planned import Concerned
 from chaser_emulator.sandbox.failing import Failure
 from chaser_emulator.sandbox.failing import Operation as EngineOperation
 from chaser_emulator.spec import Operation, Spec
-from chaser_emulator.store import identity, logins, sessions
+from chaser_emulator.store import identity, keys, logins, sessions
 from chaser_emulator.validation import Validator
 
 if TYPE_CHECKING:
@@ -77,6 +77,13 @@ class Stage:
     def say(self, text: str) -> None:
         self.arranged.append(text)
 
+    @contextmanager
+    def quietly(self) -> Iterator[None]:
+        """Keep to itself what is said in the block: one of many that are alike."""
+        before = len(self.arranged)
+        yield
+        del self.arranged[before:]
+
     def name(self) -> str:
         """A name for something that is made, which nothing else has."""
         return f"provoked-{new_hex(8)}"
@@ -128,7 +135,7 @@ class Stage:
         if user_id is None and service_account_id is None:
             user_id = self.caller.principal.id
         async with self.world.store.transaction() as tx:
-            await identity.add_key(
+            row = await identity.add_key(
                 tx,
                 secret,
                 at=self.world.clock.timestamp(),
@@ -138,6 +145,12 @@ class Stage:
                 name=self.name(),
                 scopes=scopes,
             )
+
+        async def revoke() -> None:
+            async with self.world.store.transaction() as tx:
+                await keys.revoke(tx, row["id"], self.world.clock.timestamp())
+
+        self.undo_own(revoke)
         return secret
 
     async def member(self, role: str = "member") -> tuple[str, str]:
@@ -217,6 +230,11 @@ class Stage:
     def undo(self, work: Undo) -> None:
         """Have something done in the end; what was arranged last is undone first."""
         self._undoing.append(work)
+
+    def undo_own(self, work: Undo) -> None:
+        """As `undo`, for what is in nobody's way in an account that was made for this, and is in the user's."""
+        if self.own:
+            self.undo(work)
 
     async def strike(self) -> None:
         """Undo what was arranged: limits and engines are as before, and nothing goes on that was started."""

@@ -15,8 +15,15 @@ from chaser_emulator.provoking.valid import request_for
 @arranges("name_taken")
 async def a_second_time(stage: Stage) -> ApiRequest:
     request = await request_for(stage)
-    await stage.perform_at(stage.operation.id, request.path, request.body)
+    made = await stage.perform_at(stage.operation.id, request.path, request.body)
     stage.say("the very same was done a moment before")
+    if stage.operation.id == "create-workspace":
+        resources.delete_own(stage, "delete-workspace", {"ws": made["id"]}, query={"force": True})
+    elif stage.operation.id == "create-ssh-key":
+        resources.delete_own(stage, "delete-ssh-key", {"id": made["key"]["id"]})
+    elif "ws" in stage.given:
+        named = {"ws": request.path["ws"], "name": made["id"]}
+        resources.delete_own(stage, "delete-workspace-snapshot", named, query={"force": True})
     return request
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from chaser_emulator.plans import PLANS
 from chaser_emulator.provoking import repositories, resources, stand_in_browser
 from chaser_emulator.provoking.requests import ApiRequest
 from chaser_emulator.provoking.stage import Stage, unknown_id
@@ -143,7 +144,7 @@ async def _ssh_key(stage: Stage) -> Needs:
 
 @request_of("update-billing-account")
 async def _plan(stage: Stage) -> Needs:
-    return Needs(body={"plan_code": stage.caller.account.plan})
+    return Needs(body={"pricing_model": PLANS[stage.caller.account.plan].pricing_model})
 
 
 @request_of("create-billing-checkout")
