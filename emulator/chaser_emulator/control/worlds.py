@@ -65,7 +65,9 @@ def world_info(call: ControlCall, world: World, *, with_key: bool = False) -> di
         "strict": world.settings.strict,
         "clock": {"now": world.clock.timestamp(), "mode": world.clock.mode},
     }
-    return info | {"api_key": world.api_key} if with_key else info
+    if not with_key:
+        return info
+    return info | {"api_key": world.api_key, "keys": {name: key.text for name, key in world.keys.items()}}
 
 
 def _clock(wanted: dict[str, Any]) -> tuple[Mode, datetime | None] | None:
