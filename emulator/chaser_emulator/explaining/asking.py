@@ -1,0 +1,228 @@
+"""A request as it can be made again: read from an exchange, changed in places, told as JSON and as a line of curl."""
+
+from __future__ import annotations
+
+import email.parser
+import email.policy
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+from chaser_emulator.errors import ApiError
+from chaser_emulator.explaining.jsontext import lenient
+from chaser_emulator.explaining.places import Change, changes
+from chaser_emulator.journal import Exchange
+from chaser_emulator.paths import decode_segment
+from chaser_emulator.spec import Operation, Spec
+from chaser_emulator.validation import parse_json
+
+JSON, FORM = "application/json", "multipart/form-data"
+KEY = "$CHASER_API_KEY"
+"""What stands for the key of the world, which is never shown."""
+
+CALLERS = "$CHASER_KEY_OF_CALLER"
+"""What stands for the credential of a caller who came with another one."""
+
+OTHERS = "$CHASER_KEY_OF_ANOTHER"
+"""What stands for the key of somebody who may do what the caller may not."""
+
+_CREDENTIAL = "authorization"
+_SELECTOR = "x-chaser-account"
+_SHOWN = ("authorization", "x-chaser-account", "content-type", "origin")
+_HIDDEN = "[hidden]"
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request. `path` is encoded as it is sent; a name after `$` stands for what an earlier request answered.
+
+    `media_type` None means that there is no body. The body of a form is its fields by name; `@name` is a file. `takes`
+    are pointers into the answer, by the names that later requests call what is found there by.
+    """
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    media_type: str | None = None
+    takes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        return self.path + (f"?{urlencode(self.query, safe='$/:,[]')}" if self.query else "")
+
+    def with_header(self, name: str, value: str | None) -> Ask:
+        """The same with another header, or (None) without it."""
+        others = {key: text for key, text in self.headers.items() if key != name}
+        return replace(self, headers=others if value is None else {**others, name: value})
+
+    def with_query(self, name: str, value: str | None) -> Ask:
+        """The same with one value of a parameter, or (None) without it."""
+        others = tuple((key, text) for key, text in self.query if key != name)
+        return replace(self, query=others if value is None else (*others, (name, value)))
+
+    def with_body(self, body: Any) -> Ask:
+        """The same with another JSON body."""
+        return replace(self, body=body, media_type=JSON).with_header("content-type", JSON)
+
+    def at_path(self, operation: Operation, parameters: Mapping[str, str]) -> Ask:
+        """The same operation on something else."""
+        return replace(self, path=path_of(operation, parameters))
+
+    def as_key(self, name: str = KEY) -> Ask:
+        """The same with another credential."""
+        return self.with_header(_CREDENTIAL, f"Bearer {name}").with_query("access_token", None)
+
+    def info(self) -> dict[str, Any]:
+        """Its JSON."""
+        shown: dict[str, Any] = {"method": self.method, "path": self.target, "headers": dict(self.headers)}
+        if self.media_type is not None:
+            shown["body"] = self.body
+        if self.takes:
+            shown["takes"] = dict(self.takes)
+        return shown
+
+    def curl(self, base_url: str) -> str:
+        """A line for a shell in which CHASER_API_KEY is set."""
+        words = ["curl"]
+        if self.method != "GET":
+            words += ["-X", self.method]
+        words.append(_quoted(base_url + self.target))
+        for name, value in self.headers.items():
+            if not (self.media_type == FORM and name == "content-type"):
+                words += ["-H", _quoted(f"{_TITLES.get(name, name)}: {value}")]
+        if self.media_type == FORM:
+            for name, value in (self.body or {}).items():
+                words += ["-F", _quoted(f"{name}={value}")]
+        elif self.media_type is not None:
+            words += ["-d", _quoted(json.dumps(self.body, ensure_ascii=False))]
+        line = " ".join(words)
+        taken = [f"{name}=$({line} | jq -r {_quoted(_jq(pointer))})" for name, pointer in self.takes.items()]
+        return taken[0] if taken else line
+
+
+_TITLES = {"authorization": "Authorization", "x-chaser-account": "X-Chaser-Account", "content-type": "Content-Type"}
+
+
+_LATER = re.compile(r"\$CHASER_[A-Z_]+")
+
+
+def _quoted(text: str) -> str:
+    """A word of a shell, in which only the names of ours are read."""
+    if not _LATER.search(text):
+        return shlex.quote(text)
+    plain = _LATER.sub("", text)
+    if not set(plain) & set('$`\\"!'):
+        return f'"{text}"'
+    parts = _LATER.split(text)
+    names = _LATER.findall(text)
+    quoted = [shlex.quote(part) if part else "" for part in parts]
+    return "".join(part + (f'"{name}"' if name else "") for part, name in zip(quoted, [*names, ""], strict=True))
+
+
+def _jq(pointer: str) -> str:
+    return "".join(f".{part}" for part in pointer.strip("/").split("/"))
+
+
+def path_of(operation: Operation, parameters: Mapping[str, str]) -> str:
+    """The path of an operation with these values in it."""
+    path = operation.path
+    for name, value in parameters.items():
+        path = path.replace(f"{{{name}}}", quote(value, safe="$" if value.startswith("$") else ""))
+    return path
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an exchange asked for.
+
+    `parameters` are those of the path, decoded; `whole` False means that the body was too long to be kept; `broken` is
+    the refusal of a body that is no JSON.
+    """
+
+    ask: Ask
+    parameters: Mapping[str, str]
+    whole: bool = True
+    broken: ApiError | None = None
+
+
+def asked(exchange: Exchange, spec: Spec, own_key: str | None) -> Asked:
+    """The request of an exchange, with its secrets still in it; `own_key` is the id of the world's key."""
+    operation = spec.operations.get(exchange.operation or "")
+    headers = {name: value for name, value in exchange.request_headers.items() if name in _SHOWN}
+    if _CREDENTIAL in headers and exchange.principal_id is not None:
+        headers[_CREDENTIAL] = f"Bearer {KEY if exchange.key_id == own_key else CALLERS}"
+    query = tuple(parse_qsl(exchange.query, keep_blank_values=True))
+    ask = Ask(exchange.method, exchange.path, query, headers)
+    parameters = {name: decode_segment(value) for name, value in exchange.path_parameters.items()}
+    declared = exchange.request_headers.get("content-type", "")
+    media_type = declared.partition(";")[0].strip().lower()
+    raw = exchange.sent
+    if raw is None:
+        return Asked(replace(ask, body="@the body that was sent", media_type=media_type or JSON), parameters, False)
+    if not raw:
+        return Asked(ask.with_header("content-type", None), parameters)
+    if media_type == FORM:
+        return Asked(replace(ask, body=_form(declared, raw), media_type=FORM), parameters)
+    broken = None
+    try:
+        body = parse_json(raw)
+    except ApiError as error:
+        broken = error
+        body = _as_fields(raw) if "=" in raw[:200].decode("latin-1") and raw[:1] not in b"{[" else lenient(raw)
+    wanted = operation.body.content if operation is not None and operation.body is not None else {}
+    return Asked(replace(ask, body=body, media_type=media_type or next(iter(wanted), JSON)), parameters, True, broken)
+
+
+def _as_fields(raw: bytes) -> Any:
+    """What a form in an address's manner says, as JSON would."""
+    return dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _form(declared: str, raw: bytes) -> dict[str, str]:
+    """The parts of a multipart form: texts, and files by `@name`."""
+    head = f"Content-Type: {declared}\r\n\r\n".encode("latin-1", "replace")
+    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + raw)
+    parts: dict[str, str] = {}
+    for part in message.iter_parts() if message.is_multipart() else ():
+        name = part.get_param("name", header="content-disposition")
+        if isinstance(name, str):
+            content = part.get_payload(decode=True)
+            text = content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
+            parts.setdefault(name, f"@{part.get_filename()}" if part.get_filename() else text)
+    return parts
+
+
+def differences(before: Ask, after: Ask) -> list[Change]:
+    """What was changed to make one request the other."""
+    found: list[Change] = []
+    if before.method != after.method:
+        found.append(Change("method", "", before.method, after.method))
+    if before.path != after.path:
+        found.append(Change("path", "", before.path, after.path))
+    found += _named("query", before.query, after.query)
+    found += _named("header", tuple(before.headers.items()), tuple(after.headers.items()))
+    if after.media_type is None:
+        return found + ([Change("body", "", kind="removed")] if before.media_type is not None else [])
+    if before.media_type is None:
+        return [*found, Change("body", "", None, after.body, "added")]
+    return found + changes(before.body, after.body)
+
+
+def _named(location: Any, before: Sequence[tuple[str, str]], after: Sequence[tuple[str, str]]) -> list[Change]:
+    found = []
+    for name in dict.fromkeys([*(name for name, _ in before), *(name for name, _ in after)]):
+        old = [value for key, value in before if key == name]
+        new = [value for key, value in after if key == name]
+        if old == new:
+            continue
+        one, other = (values[0] if len(values) == 1 else values for values in (old, new))
+        kind: Any = "added" if not old else "removed" if not new else "changed"
+        found.append(Change(location, name, one, other, kind))
+    return found

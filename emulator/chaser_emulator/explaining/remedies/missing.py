@@ -1,0 +1,158 @@
+"""404 and 405: what was named is not there, or not offered so."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+
+from chaser_emulator.explaining.asking import Ask, path_of
+from chaser_emulator.explaining.documents import examples_of, methods_of
+from chaser_emulator.explaining.places import drop, put
+from chaser_emulator.explaining.remedies import things
+from chaser_emulator.explaining.remedies.case import Case, Remedy
+from chaser_emulator.explaining.texts import likeness, nearest
+from chaser_emulator.paths import decode_segment
+from chaser_emulator.spec import Operation, Spec
+from chaser_emulator.store import identity
+
+_SELECTOR = "x-chaser-account"
+
+
+async def not_found(case: Case) -> Remedy:
+    """Something that is there, or the request that makes it."""
+    if case.operation is None:
+        return _route(case)
+    if case.error.message.startswith("X-Chaser-Account"):
+        return await _account(case)
+    path, first = await things.settled(case, case.asked.parameters)
+    if path != dict(case.asked.parameters) or first:
+        return Remedy(case.ask.at_path(case.operation, path), first)
+    return await _in_body(case)
+
+
+async def _account(case: Case) -> Remedy:
+    """The account that was meant, or the caller's own."""
+    principal = case.exchange.principal_id
+    rows = await identity.accounts_of(case.world.store, principal) if principal else []
+    known = [str(row["name"]) for row in rows]
+    case.state["accounts"] = known[:10]
+    near = nearest(case.ask.headers.get(_SELECTOR, ""), [*known, "personal"])
+    return Remedy(case.ask.with_header(_SELECTOR, near))
+
+
+async def _in_body(case: Case) -> Remedy:
+    """What the body names, by the words that the refusal quotes."""
+    message = case.error.message
+    for name in case.named():
+        for path in case.body_places(name):
+            if "workspace" in message:
+                kind = case.ask.body.get("session_type") if isinstance(case.ask.body, dict) else None
+                found = await things.workspace(case, name, str(kind) if kind else None)
+            elif "session" in message:
+                found = await things.session(case)
+            elif "assistant" in message and "credential" not in message:
+                found = await things.assistant(case, {}, name) or things.Found(name)
+            else:
+                continue
+            return Remedy(case.ask.with_body(put(case.ask.body, path, found.name)), found.first)
+    return await _elsewhere(case)
+
+
+async def _elsewhere(case: Case) -> Remedy:
+    """What is named outside the account: credentials, channels, repositories, images, files."""
+    assert case.operation is not None  # noqa: S101 - routes that are not there were seen to
+    body = case.ask.body if isinstance(case.ask.body, dict) else {}
+    match case.operation.id:
+        case "resolve-assistant-credential":
+            stored = {"name": body.get("name"), "value": "the secret", "assistant_id": body.get("assistant_id")}
+            return Remedy(case.ask, (case.beside("PUT", "/v1/assistants/credentials", stored),))
+        case "resolve-assistant-channel":
+            found = await things.assistant(case, {}, "") or things.Found("")
+            wanted = {"channel_type": body.get("channel_type"), "channel_id": body.get("channel_id")}
+            bound = case.beside("POST", f"/v1/assistants/{found.name}/channels", wanted)
+            return Remedy(case.ask, (*found.first, bound))
+        case "download-session-file":
+            path = dict(case.ask.query).get("path", "notes.txt")
+            fields = {"path": path, "file": "@notes.txt"}
+            upload = case.spec.operations["upload-session-file"]
+            sent = replace(case.beside("POST", ""), body=fields, media_type="multipart/form-data")
+            return Remedy(case.ask, (sent.at_path(upload, case.asked.parameters),), note="upload the file first")
+    for field in ("github_repo", "image"):
+        if field in body:
+            return Remedy(case.ask.with_body(drop(body, [field])))
+    return Remedy(why_not="what is named lies outside the account, and nothing in it can take its place")
+
+
+def _route(case: Case) -> Remedy:
+    """The path of the document that is nearest to one that leads nowhere."""
+    sent = case.ask.path.rstrip("/") or "/"
+    words = [decode_segment(part) for part in sent.strip("/").split("/")]
+
+    def alike(template: str) -> float:
+        wanted = template.strip("/").split("/")
+        score = sum(
+            0.95 if part.startswith("{") else likeness(part, word) for part, word in zip(wanted, words, strict=False)
+        )
+        return score / max(len(wanted), len(words)) + 0.01 * (case.ask.method in methods_of(case.spec, template))
+
+    paths = [path for path in case.spec.document["paths"] if path.startswith(("/v1", "/auth", "/api-docs", "/swagger"))]
+    best = max(paths, key=alike)
+    methods = methods_of(case.spec, best)
+    method = case.ask.method if case.ask.method in methods else methods[0]
+    operation = next(o for o in case.spec.operations.values() if (o.path, o.method) == (best, method))
+    parts = best.strip("/").split("/")
+    names = {
+        part[1:-1]: words[index] for index, part in enumerate(parts) if part.startswith("{") and index < len(words)
+    }
+    near = difflib.get_close_matches(sent, paths, 3, 0.5)
+    case.state["paths"] = [best, *(path for path in near if path != best)]
+    values = {p.name: names.get(p.name, "example") for p in operation.parameters if p.location == "path"}
+    ask = replace(case.ask, method=method, path=path_of(operation, values))
+    if operation.secured and "authorization" not in ask.headers:
+        ask = ask.as_key()
+    return Remedy(_with_body(case, ask))
+
+
+async def method_not_allowed(case: Case) -> Remedy:
+    """The method of the path that is nearest in meaning."""
+    allowed = [one for one in case.error.headers.get("Allow", "").split(", ") if one]
+    near = {"PUT": ("PATCH", "POST"), "PATCH": ("PUT", "POST"), "POST": ("PUT", "PATCH"), "HEAD": ("GET",)}
+    for method in (*near.get(case.ask.method, ()), *allowed):
+        if method in allowed:
+            ask = replace(case.ask, method=method)
+            return Remedy(_with_body(case, ask if "authorization" in ask.headers else ask.as_key()))
+    return Remedy(why_not="the path takes no method at all")
+
+
+def _with_body(case: Case, ask: Ask) -> Ask:
+    """The request with a body if its operation takes one, and without one if not."""
+    operation = operation_of(case, ask)
+    if operation is None or operation.body is None:
+        return replace(ask, body=None, media_type=None).with_header("content-type", None)
+    media_type = next(iter(operation.body.content))
+    if ask.media_type is None and operation.body.required:
+        examples = examples_of(case.spec, operation.path, operation.method, media_type)
+        return replace(ask, body=examples[0], media_type=media_type).with_header("content-type", media_type)
+    return ask
+
+
+def operation_of(case: Case, ask: Ask) -> Operation | None:
+    """The operation that a request is for."""
+    found = parameters_of(case.spec, ask)
+    return found[0] if found else None
+
+
+def parameters_of(spec: Spec, ask: Ask) -> tuple[Operation, dict[str, str]] | None:
+    """The operation that a request is for, and what its path says; fixed parts win over parameters."""
+    words = ask.path.split("/")
+    best: tuple[int, Operation, dict[str, str]] | None = None
+    for operation in spec.operations.values():
+        parts = operation.path.split("/")
+        if operation.method != ask.method or len(parts) != len(words):
+            continue
+        pairs = list(zip(parts, words, strict=True))
+        if all(part == word or (part.startswith("{") and word) for part, word in pairs):
+            values = {part[1:-1]: decode_segment(word) for part, word in pairs if part.startswith("{")}
+            if best is None or len(values) < best[0]:
+                best = len(values), operation, values
+    return (best[1], best[2]) if best else None
