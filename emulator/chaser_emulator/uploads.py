@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from chaser_emulator.errors import ApiError, Problem, invalid
 
@@ -21,9 +23,37 @@ _ENVELOPE = 64 * 2**10
 _CHUNK = 256 * 2**10
 
 
+PASSING = 64 * 2**10
+"""Bytes of a body that is read although nobody wants it."""
+
+_PATIENCE = 1.0
+
+
+async def let_pass(request: Request) -> None:
+    """Read a short body that nobody wants, so that the journal has all of a refused request."""
+    declared = request.headers.get("content-length", "")
+    if "expect" in request.headers or not (declared.isascii() and declared.isdigit()):
+        return
+    if int(declared[:20]) <= PASSING:
+        with contextlib.suppress(TimeoutError, ClientDisconnect):
+            async with asyncio.timeout(_PATIENCE):
+                await request.body()
+
+
 async def read_json(request: Request) -> bytes:
     """The whole body. Raises ApiError `payload_too_large` as soon as it is known to be."""
     return b"".join([chunk async for chunk in _limited(request, JSON_LIMIT, "a JSON body")])
+
+
+async def read_text(request: Request, limit: int, what: str) -> bytes:
+    """A whole body of any type. Raises ApiError `payload_too_large` as soon as it is known to be beyond the limit."""
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > limit:
+            text = f"{what} may have at most {limit // 2**20} MiB"
+            raise ApiError("payload_too_large", text, details={"limit": limit})
+    return bytes(received)
 
 
 async def read_form(request: Request) -> dict[str, Any]:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 DELIVERY_HEADER = "x-chaser-delivery"
 """What every delivery of a webhook carries; none of them is let in here."""
 
+_SINK = "/webhooks/sink/"
+"""Where the one place begins that is made for them."""
+
 _STYLE = "/style.css"
 
 _FOR_EVERY_BROWSER = (_STYLE, "/checkout/", "/sign-in/")
@@ -49,11 +52,11 @@ class Control:
 
     def _admit(self, connection: HTTPConnection) -> None:
         """Raise ApiError for whom this is not for."""
-        if DELIVERY_HEADER in connection.headers:
+        path = connection.scope["path"].removeprefix(connection.scope.get("root_path", ""))
+        if DELIVERY_HEADER in connection.headers and not path.startswith(_SINK):
             raise ApiError("forbidden", "webhooks do not reach the control plane")
         world = world_at(connection)
         origins.require_own(connection, world.settings)
-        path = connection.scope["path"].removeprefix(connection.scope.get("root_path", ""))
         if path != _STYLE:
             _require_own_window(connection)
         if path.startswith(_FOR_EVERY_BROWSER) or callers.is_this_machine(connection):

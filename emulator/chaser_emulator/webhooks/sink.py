@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 import json
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -140,9 +141,15 @@ class Sink:
         return None if name is None else SinkReceiver(self, name, place_of(url), secret, patience)
 
     async def take(
-        self, name: str, headers: Iterable[tuple[str, str]], body: bytes, *, secret: str | None, patience: float = 60
-    ) -> int | None:
-        """Keep a request, and answer as the name is to behave: with a status, or None for nothing in time.
+        self,
+        name: str,
+        headers: Iterable[tuple[str, str]],
+        body: bytes,
+        *,
+        secret: str | None,
+        patience: float = math.inf,
+    ) -> Received:
+        """Keep a request, and answer as the name is to behave, with the status of what is kept.
 
         `secret` is that of the webhook that sends it; a stranger has none.
         """
@@ -155,25 +162,24 @@ class Sink:
         value = _json(body)
         delivery_id = sent.get(signing.DELIVERY_HEADER.lower())
         self._number += 1
-        self._keep(
-            Received(
-                number=self._number,
-                at=timestamp(now),
-                name=name,
-                event_type=sent.get(signing.EVENT_HEADER.lower()) or _field(value, "type"),
-                event_id=sent.get("webhook-id") or _field(value, "id"),
-                delivery_id=delivery_id,
-                attempt=1 + sum(one.delivery_id == delivery_id for one in self._kept if delivery_id is not None),
-                wrong=verdict,
-                status=None if late else behaviour.status,
-                headers=sent,
-                body=body,
-                json=value,
-            )
+        received = Received(
+            number=self._number,
+            at=timestamp(now),
+            name=name,
+            event_type=sent.get(signing.EVENT_HEADER.lower()) or _field(value, "type"),
+            event_id=sent.get("webhook-id") or _field(value, "id"),
+            delivery_id=delivery_id,
+            attempt=1 + sum(one.delivery_id == delivery_id for one in self._kept if delivery_id is not None),
+            wrong=verdict,
+            status=None if late else behaviour.status,
+            headers=sent,
+            body=body,
+            json=value,
         )
+        self._keep(received)
         if behaviour.delay and self._clock.mode == "real":
             await asyncio.sleep(min(behaviour.delay, patience))
-        return None if late else behaviour.status
+        return received
 
     def _keep(self, received: Received) -> None:
         self._kept.append(received)
@@ -258,10 +264,10 @@ class SinkReceiver:
     async def send(self, headers: Mapping[str, str], body: bytes) -> Outcome:
         """Hand a request over, and take the answer as any receiver's."""
         sent = whole(self.place, headers, body)
-        status = await self.sink.take(self.name, sent, body, secret=self.secret, patience=self.patience)
-        if status is None:
+        received = await self.sink.take(self.name, sent, body, secret=self.secret, patience=self.patience)
+        if received.status is None:
             return Outcome(None, f"no answer within {self.patience:g} s")
-        return Outcome(status, failure_of(status))
+        return Outcome(received.status, failure_of(received.status))
 
     def close(self) -> None:
         """There is nothing to close."""

@@ -1,0 +1,57 @@
+"""Seeds over HTTP: what a world is to hold, as text or as one of those that come with the emulator."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from chaser_emulator import uploads
+from chaser_emulator.control.operations import ControlCall, control
+from chaser_emulator.errors import ApiError
+from chaser_emulator.seeding import checking, ready
+from chaser_emulator.seeding.filling import Sources
+from chaser_emulator.seeding.problems import SeedError
+from chaser_emulator.seeding.sowing import sow
+from chaser_emulator.seeding.text import LARGEST
+
+
+@control("apply-seed")
+async def apply_seed(call: ControlCall) -> dict[str, Any]:
+    """Apply the seed that is sent."""
+    if call.body is not None:
+        # JSON that has been read by now: where a mistake stands is said by the field alone.
+        text = json.dumps(call.body, indent=2).encode()
+    else:
+        text = await uploads.read_text(call.request, LARGEST, "a seed")
+    return await _applied(call, text, call.query.get("file", "seed"), None)
+
+
+@control("apply-ready-seed")
+async def apply_ready_seed(call: ControlCall) -> dict[str, Any]:
+    """Apply one that comes with the emulator."""
+    name = call.path["name"]
+    try:
+        found = ready.find_ready(name)
+    except KeyError:
+        known = ", ".join(ready.names()) or "none"
+        raise ApiError("not_found", f"there is no ready seed {name[:80]!r}; there are: {known}") from None
+    return await _applied(call, found.text, f"{name}.yaml", found.sources)
+
+
+@control("list-ready-seeds")
+async def list_ready_seeds(_call: ControlCall) -> dict[str, Any]:
+    """Those that come with the emulator."""
+    return {"seeds": [{"name": name, "description": ready.about(name)} for name in ready.names()]}
+
+
+@control("get-seed-schema")
+async def get_seed_schema(_call: ControlCall) -> dict[str, Any]:
+    """What a seed may hold."""
+    return checking.schema()
+
+
+async def _applied(call: ControlCall, text: bytes, name: str, sources: Sources | None) -> dict[str, Any]:
+    try:
+        return await sow(call.world, call.worlds, call.api, text, name, sources)
+    except SeedError as error:
+        raise error.refusal() from None
