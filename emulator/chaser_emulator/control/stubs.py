@@ -60,7 +60,7 @@ async def record_stubs(call: ControlCall) -> dict[str, Any]:
         recording.record()
     else:
         recording.recording = False
-    return {"state": "on" if recording.recording else "off", "commands": len(recording.recorded())}
+    return {"state": "on" if recording.recording else "off", "commands": recording.ended}
 
 
 @control("recorded-stubs")

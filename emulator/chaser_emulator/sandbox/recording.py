@@ -105,6 +105,11 @@ class RecordingEngine:
         self._heard = []
         self.recording = True
 
+    @property
+    def ended(self) -> int:
+        """How many commands were recorded from their beginning to their end."""
+        return sum(heard.code is not None for heard in self._heard)
+
     def recorded(self) -> list[Stub]:
         """A stub for each command that has ended, in the order in which they began.
 
