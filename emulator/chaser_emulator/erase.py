@@ -19,8 +19,8 @@ DATABASE = "chaser.db"
 # it knows what else there is, and an end in the middle can be begun again.
 _FOLDERS = ("workspaces", "run", "output", "checkouts")
 _OURS = (*_FOLDERS, whereabouts.NOTE, vault.KEY, f"{DATABASE}-wal", f"{DATABASE}-shm", DATABASE)
-_TRACES = ("ssh_host_ed25519_key", whereabouts.LOCK)
-"""What a reset leaves: who has met this emulator by SSH knows it again."""
+_TRACES = ("ssh_host_ed25519_key", whereabouts.LOCK, "states")
+"""What a reset leaves: who has met this emulator by SSH knows it again, and states were kept to go back to them."""
 
 DOCKER_USED = "docker_used"
 """The fact that an emulator has had sandboxes in Docker."""

@@ -38,6 +38,10 @@ class StateError(Exception):
     """The file cannot be used: it is damaged, newer, or none of ours. The text says which."""
 
 
+class SealedError(StateError):
+    """It was saved under another API key, without which its secrets cannot be read."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What a file says of itself.
@@ -164,6 +168,15 @@ class StateFile:
 def name_of_disk(disk_id: str) -> str:
     """The member that a disk is."""
     return f"disks/{disk_id}.tar"
+
+
+def manifest_of(path: Path) -> Manifest:
+    """What a file says of itself, which is not checked. Raises StateError and OSError."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _manifest(archive, {info.filename: info for info in archive.infolist()})
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise StateError(f"it is damaged: {error}") from error
 
 
 def read(path: Path, *, form: int) -> StateFile:

@@ -68,7 +68,7 @@ async def save(world: World, path: Path, *, disks: bool = False) -> Manifest:
 
 async def load(
     worlds: Worlds, world: World, path: Path, *, api_key: str | None = None, without_secrets: bool = False
-) -> World:
+) -> tuple[World, Manifest]:
     """Let a world be what a file holds, in place of all that it was; it keeps its id, its key and its engine.
 
     The file is checked before anything is changed. Its secrets are read with the world's API key, or with `api_key`,
@@ -90,7 +90,7 @@ async def load(
     for name, (key_id, text) in loading.secrets.keys.items():
         if await loaded.store.one("SELECT 1 FROM keys WHERE id = ?", key_id) is not None:
             loaded.keys[name] = KnownKey(key_id, text)
-    return loaded
+    return loaded, state.manifest
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaser_emulator.clock import new_signing_secret, new_vault_key
-from chaser_emulator.states.file import StateError
+from chaser_emulator.states.file import SealedError, StateError
 from chaser_emulator.webhooks.signing import preview
 
 _SHOWN = 5
@@ -78,10 +78,10 @@ def sealed_in(database: sqlite3.Connection) -> list[str]:
     return [*hooks, *credentials, *codex]
 
 
-def refusal(found: list[str]) -> StateError:
+def refusal(found: list[str]) -> SealedError:
     """Why a state is not loaded whose secrets cannot be read."""
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return StateError(
+    return SealedError(
         "it was saved under another API key than the one given, without which nobody can read "
         f"{', '.join(found[:_SHOWN])}{more}; give that key, or load it without them"
     )
