@@ -1,4 +1,4 @@
-"""A drop-in Chaser on localhost."""
+"""A drop-in Chaser on localhost. PYTEST_DONT_REWRITE, which says so to pytest."""
 
 from __future__ import annotations
 

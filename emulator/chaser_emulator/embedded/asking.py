@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -40,31 +42,38 @@ class Door:
     sockets: httpx.BaseTransport
     host: Host | None = None
 
+    @property
+    def kept(self) -> httpx.BaseTransport:
+        """A transport over the sockets, which stay open when a client of it is closed."""
+        return Kept(self.sockets)
+
     def ask(
         self, method: str, path: str, body: Any = None, *, world: str | None = None, content: bytes | None = None,
-        media_type: str = "application/json", **query: Any,
+        headers: Mapping[str, str] | None = None, **query: Any,
     ) -> Any:  # fmt: skip
         """The JSON that an operation under /_emulator answers, or its bytes. Raises Refused."""
-        response = self.send(method, path, body, world=world, content=content, media_type=media_type, **query)
+        response = self.send(method, path, body, world=world, content=content, headers=headers, **query)
         if "application/json" in response.headers.get("content-type", ""):
             return response.json()
         return response.content or None
 
     def send(
         self, method: str, path: str, body: Any = None, *, world: str | None = None, content: bytes | None = None,
-        media_type: str = "application/json", **query: Any,
+        headers: Mapping[str, str] | None = None, **query: Any,
     ) -> httpx.Response:  # fmt: skip
         """The whole answer. Raises Refused."""
-        headers = {"Authorization": f"Bearer {self.api_key}", "Content-Type": media_type}
+        sent = {"Authorization": f"Bearer {self.api_key}"}
         if world is not None:
-            headers["X-Chaser-World"] = world
-        if content is None:
-            content = b"" if body is None else json.dumps(body).encode()
-            if body is None:
-                del headers["Content-Type"]
+            sent["X-Chaser-World"] = world
+        if content is not None:
+            sent["Content-Type"] = "application/octet-stream"
+        elif body is not None:
+            content = json.dumps(body, default=_plain).encode()
+            sent["Content-Type"] = "application/json"
+        sent.update(headers or {})
         said = {name: _said(value) for name, value in query.items() if value is not None}
         with httpx.Client(transport=self._transport(), base_url=self.url, timeout=_PATIENCE) as client:
-            response = client.request(method, f"/_emulator{path}", content=content, headers=headers, params=said)
+            response = client.request(method, f"/_emulator{path}", content=content, headers=sent, params=said)
         if response.status_code >= 400:
             raise _refused(response)
         return response
@@ -72,7 +81,7 @@ class Door:
     def _transport(self) -> httpx.BaseTransport:
         if self.host is not None and self.host.pid == os.getpid():
             return ChaserTransport(self.host, "default")
-        return Kept(self.sockets)
+        return self.kept
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,17 @@ class Kept(httpx.BaseTransport):
 def segment(text: str) -> str:
     """A name as a part of a path."""
     return quote(text, safe="")
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no form for, and YAML or a test may hold."""
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if isinstance(value, (set, frozenset, tuple)):
+        return list(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{value!r} has no form in JSON")
 
 
 def _said(value: Any) -> str:

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from chaser_emulator.embedded.asking import Door, Kept, segment
+from chaser_emulator.embedded.asking import Door, segment
 from chaser_emulator.embedded.clocks import Clock
 from chaser_emulator.embedded.exchanges import Exchange, Requests
 from chaser_emulator.embedded.explanations import Explanation, explain
 from chaser_emulator.embedded.faults import Faults
 from chaser_emulator.embedded.leaks import NoLeaks
-from chaser_emulator.embedded.seeds import body_of
+from chaser_emulator.embedded.provoking import Provoked, provoke
+from chaser_emulator.embedded.seeds import Seed, Seeded, sow
 from chaser_emulator.embedded.states import Difference, difference_of
 from chaser_emulator.embedded.stubs import Stubs
 from chaser_emulator.embedded.transport import ChaserTransport
 from chaser_emulator.embedded.webhooks import Webhooks
-from chaser_emulator.embedded.world import World, path_of, world_of
+from chaser_emulator.embedded.world import World, world_of
 
 if TYPE_CHECKING:
     from chaser_sdk import ChaserClient
@@ -94,7 +95,7 @@ class Chaser:
     @property
     def sockets(self) -> httpx.BaseTransport:
         """A transport over sockets, which stay open for the next who asks."""
-        return Kept(self._door.sockets)
+        return self._door.kept
 
     @property
     def http(self) -> httpx.Client:
@@ -122,40 +123,57 @@ class Chaser:
 
     # What can be arranged and asked
 
-    def seed(self, seed: str | Path | Mapping[str, Any]) -> None:
-        """Add what a ready seed (`team`), a YAML file or a mapping of the same form holds. Raises Refused."""
-        told = self._door.ask("POST", "/seed", body_of(seed), world=self.world.id)
-        self.world.keys.update(told.get("keys", {}))
+    def seed(self, seed: Seed) -> Seeded:
+        """Add what a ready seed (`team`), a YAML file or a mapping of the same form holds; a reset leads back to it.
 
-    def provoke(self, operation: str, code: str) -> Any:
-        """Arrange things so that the next call of an operation is really refused with a code, and make that call.
-
-        Answers what the emulator tells of it. Raises Refused, with the reason, for what cannot be provoked.
+        Answers the ids of what was made: `seeded["workspaces"]["demo"]`. Raises Refused with every mistake.
         """
-        body = {"operation": operation.replace("_", "-"), "code": code}
-        return self._door.ask("POST", "/provoke", body, world=self.world.id)
+        seeded = sow(self._door, self.world.id, seed)
+        self.world.keys.update({name: key["api_key"] for name, key in seeded.get("keys", {}).items()})
+        return seeded
+
+    def provoke(self, operation: str, code: str, *, path: Mapping[str, str] | None = None) -> Provoked:
+        """Arrange that an operation is really refused with a code, until that is undone or a `with` block ends.
+
+        The next such request of `client` is refused; where only a request with something wrong in it can be, `send` of
+        the answer sends one. `path` says what it is to happen to: `{"id": session["id"]}`. Raises Refused, with the
+        reason, for what cannot be provoked.
+        """
+        return provoke(self._door, self.world.id, operation, code, path)
 
     def explain(self, exchange: Exchange | str = "last") -> Explanation:
         """Which rule refused a request, and where it stands; of an exchange, a request id, or the last refusal."""
         return explain(self._door, self.world.id, exchange)
 
     def diff(self) -> Difference:
-        """What was created, changed and deleted since this Chaser began."""
-        return difference_of(self._door.ask("GET", f"/worlds/{segment(self.world.id)}/diff"))
+        """What was created, changed and deleted since this Chaser began: made, seeded, forked, reset or loaded."""
+        return difference_of(self._door.ask("GET", "/state/diff", world=self.world.id))
 
     def save(self, path: str | Path, *, disks: bool = False) -> Path:
         """Write the state into a file that later versions load as well; with `disks` the workspaces' files too."""
         found = self._door.ask("POST", "/state/save", {"disks": disks}, world=self.world.id)
-        target = path_of(path)
+        target = Path(path).expanduser()
         target.write_bytes(found)
         return target
 
-    def load(self, path: str | Path) -> None:
-        """Go on from a saved state. Raises Refused for a damaged or newer one, which changes nothing."""
-        content = path_of(path).read_bytes()
+    def load(self, path: str | Path, *, api_key: str | None = None, without_secrets: bool = False) -> None:
+        """Go on from a saved state, under the key of this Chaser.
+
+        `api_key` is the one that the world had when it was saved, without which its secrets cannot be read; or go on
+        `without_secrets`. Raises Refused for a damaged or newer state, which changes nothing.
+        """
         self._door.ask(
-            "POST", "/state/load", world=self.world.id, content=content, media_type="application/octet-stream"
+            "POST",
+            "/state/load",
+            world=self.world.id,
+            content=Path(path).expanduser().read_bytes(),
+            headers={} if api_key is None else {"X-Chaser-State-Key": api_key},
+            without_secrets=without_secrets or None,
         )
+
+    def reset(self) -> None:
+        """Go back to what this Chaser began with."""
+        self.world.reset()
 
     def fork(
         self,

@@ -24,5 +24,5 @@ class Explanation:
 def explain(door: Door, world: str, exchange: Exchange | str) -> Explanation:
     """The explanation of an exchange, a request id, or the last refusal. Raises Refused where there is none."""
     request_id = exchange.request_id if isinstance(exchange, Exchange) else exchange
-    told = door.ask("GET", "/explain", world=world, request_id=None if request_id == "last" else request_id)
-    return Explanation(str(told.get("text", told)), told)
+    told = door.ask("GET", "/explain", world=world, request_id=request_id)
+    return Explanation(told["text"], told)

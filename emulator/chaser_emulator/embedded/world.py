@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from chaser_emulator.embedded.asking import Door, segment
@@ -39,7 +38,3 @@ class World:
 def world_of(door: Door, told: dict[str, Any]) -> World:
     """The world that the emulator tells of, having made it."""
     return World(door, told["id"], told["api_key"], told["account_id"], told["strict"], {**told.get("keys", {})})
-
-
-def path_of(given: str | Path) -> Path:
-    return Path(given).expanduser()
