@@ -165,7 +165,11 @@ async def select_account(store: Reader, principal: Principal, selector: str | No
             if row["id"] == selector.lower():
                 break
     if found is None:
-        raise ApiError("not_found", f"X-Chaser-Account: there is no account {names[-1]!r} among yours")
+        raise ApiError(
+            "not_found",
+            f"X-Chaser-Account: there is no account {names[-1]!r} among yours",
+            state={"accounts": [row["name"] for row in accounts]},
+        )
     if principal.account_id is not None and found["id"] != principal.account_id:
         raise ApiError(
             "account_mismatch", "X-Chaser-Account: this key is bound to another account; make a key in the one you need"

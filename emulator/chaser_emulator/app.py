@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chaser_emulator import handlers, spec
+from chaser_emulator import handlers, spec, uploads
 from chaser_emulator.browsers import door
 from chaser_emulator.control import Control
 from chaser_emulator.edge import Edge
@@ -85,6 +85,8 @@ def _nothing(pipeline: Pipeline) -> ASGIApp:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         error = ApiError("not_found", f"there is nothing at {scope['path']}")
         async with pipeline.noted(scope, receive, send, None) as (receive, send):
+            if scope["type"] == "http":
+                await uploads.let_pass(Request(scope, receive))
             await pipeline.refusal(error, HTTPConnection(scope))(scope, receive, send)
 
     return answer

@@ -105,6 +105,9 @@ class Exchange:
     def request_body(self) -> Any:
         if self._redaction is None or not self._sent.size:
             return None
+        if self._operation is None:
+            # Without an operation nobody can tell what in it is a secret.
+            return f"[not read, {self._sent.size} bytes]"
         try:
             return self._redaction.request(self._operation, self._sent.read())
         except (ValueError, RecursionError):
@@ -125,9 +128,9 @@ class Exchange:
         """The body as it came, secrets and all, for who looks for a better one; None: it was too long to keep."""
         return b"".join(self._sent.chunks) if self._sent.size <= BODY_LIMIT else None
 
-    def hidden(self, body: Any) -> Any:
-        """Another body for this operation, without what is secret in it."""
-        return body if self._redaction is None else self._redaction.request(self._operation, body)
+    def hidden(self, body: Any, operation: Operation | None = None) -> Any:
+        """Another body for this operation, or for another one, without what is secret in it."""
+        return body if self._redaction is None else self._redaction.request(operation or self._operation, body)
 
     @property
     def kept(self) -> int:

@@ -60,6 +60,7 @@ class Endpoint:
             error = ApiError(
                 "method_not_allowed", f"{request.method} is not offered here; {allow} is", headers={"Allow": allow}
             )
+            await uploads.let_pass(request)
             response: Response = self._pipeline.refusal(error, request)
         else:
             response = await self._pipeline.perform(request, operation)
@@ -221,6 +222,8 @@ class Pipeline:
         except ApiError as error:
             refused = error
         call.plan = call.world.faults.plan(call)
+        if refused is not None or call.plan is not None:
+            await uploads.let_pass(call.request)
         if call.plan is not None:
             await call.plan.before(limits)
         if refused is not None:

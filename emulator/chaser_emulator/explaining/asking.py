@@ -33,7 +33,7 @@ OTHERS = "$CHASER_KEY_OF_ANOTHER"
 _CREDENTIAL = "authorization"
 _SELECTOR = "x-chaser-account"
 _SHOWN = ("authorization", "x-chaser-account", "content-type", "origin")
-_HIDDEN = "[hidden]"
+_NOBODY = 401
 
 
 @dataclass(frozen=True)
@@ -156,8 +156,9 @@ def asked(exchange: Exchange, spec: Spec, own_key: str | None) -> Asked:
     """The request of an exchange, with its secrets still in it; `own_key` is the id of the world's key."""
     operation = spec.operations.get(exchange.operation or "")
     headers = {name: value for name, value in exchange.request_headers.items() if name in _SHOWN}
-    if _CREDENTIAL in headers and exchange.principal_id is not None:
-        headers[_CREDENTIAL] = f"Bearer {KEY if exchange.key_id == own_key else CALLERS}"
+    if _CREDENTIAL in headers and exchange.status != _NOBODY:
+        known = exchange.principal_id is not None and exchange.key_id != own_key
+        headers[_CREDENTIAL] = f"Bearer {CALLERS if known else KEY}"
     query = tuple(parse_qsl(exchange.query, keep_blank_values=True))
     ask = Ask(exchange.method, exchange.path, query, headers)
     parameters = {name: decode_segment(value) for name, value in exchange.path_parameters.items()}
@@ -199,8 +200,8 @@ def _form(declared: str, raw: bytes) -> dict[str, str]:
     return parts
 
 
-def differences(before: Ask, after: Ask) -> list[Change]:
-    """What was changed to make one request the other."""
+def differences(before: Ask, after: Ask, *, rewritten: bool = False) -> list[Change]:
+    """What was changed to make one request the other; `rewritten` where the first had no JSON for a body."""
     found: list[Change] = []
     if before.method != after.method:
         found.append(Change("method", "", before.method, after.method))
@@ -210,6 +211,8 @@ def differences(before: Ask, after: Ask) -> list[Change]:
     found += _named("header", tuple(before.headers.items()), tuple(after.headers.items()))
     if after.media_type is None:
         return found + ([Change("body", "", kind="removed")] if before.media_type is not None else [])
+    if rewritten:
+        return [*found, Change("body", "", None, after.body, "rewritten")]
     if before.media_type is None:
         return [*found, Change("body", "", None, after.body, "added")]
     return found + changes(before.body, after.body)

@@ -69,8 +69,10 @@ def _place(spec: Spec, rule: Rule, code: str) -> Place:
     where = place(spec, rule.document, rule.rulings)
     if rule.document.startswith("#/components/"):
         return where
-    if "/parameters/" in rule.document or "/requestBody" in rule.document:
+    if "/parameters/" in rule.document or "/schema" in rule.document:
         return where
+    if rule.document == "#/paths":
+        return replace(where, description=None)
     said = spec.document["x-error-codes"].get(code, {}).get("description")
     return replace(where, description=" ".join(said.split()) if said else where.description)
 

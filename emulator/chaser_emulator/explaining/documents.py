@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from chaser_emulator import assembly
-from chaser_emulator.assembly import METHODS
+from chaser_emulator.assembly import METHODS, resolve
 from chaser_emulator.rules import along, join, parts_of
 from chaser_emulator.spec import Spec
 
@@ -27,7 +27,10 @@ class Place:
 def place(spec: Spec, pointer: str, rulings: tuple[str, ...] = ()) -> Place:
     """The document's own words about a place: those of the innermost part that has any."""
     said = None
-    for _part, node in along(spec.document, pointer):
+    nodes = [node for _part, node in along(spec.document, pointer)]
+    if isinstance(nodes[-1], Mapping) and isinstance(nodes[-1].get("$ref"), str):
+        nodes.insert(-1, resolve(spec.document, {"$ref": nodes[-1]["$ref"]}))
+    for node in nodes:
         if isinstance(node, Mapping) and isinstance(node.get("description"), str):
             said = node["description"]
     texts = _rulings()

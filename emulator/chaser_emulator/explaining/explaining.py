@@ -250,7 +250,7 @@ class _Teller:
             explained,
             first=[self.line(ask) for ask in found.first],
             passes=self.line(found.passes),
-            changes=differences(self.shown(was.ask), self.shown(found.passes)),
+            changes=differences(self.shown(was.ask), self.shown(found.passes), rewritten=was.broken is not None),
             note=found.note,
             wait_seconds=found.wait_seconds,
             acts_as=found.acts_as,
@@ -258,8 +258,8 @@ class _Teller:
 
     def shown(self, ask: Ask) -> Ask:
         """A request as it may be told."""
-        query = tuple((name, value) for name, value in ask.query)
-        return replace(ask, query=query, body=self.exchange.hidden(ask.body))
+        known = parameters_of(self._spec, ask)
+        return replace(ask, body=self.exchange.hidden(ask.body, known[0] if known is not None else None))
 
     def line(self, ask: Ask) -> Line:
         """A request with what is typed to make it."""

@@ -22,7 +22,7 @@ class Change:
     place: str
     before: Any = None
     after: Any = None
-    kind: Literal["changed", "added", "removed", "renamed"] = "changed"
+    kind: Literal["changed", "added", "removed", "renamed", "rewritten"] = "changed"
 
     def __str__(self) -> str:
         """As `body /timeout_ms: 900 -> 600`."""
@@ -32,6 +32,8 @@ class Change:
                 return f"{where}: added, {brief(self.after)}"
             case "removed":
                 return f"{where}: left out"
+            case "rewritten":
+                return f"{where}: written as JSON, {brief(self.after)}"
             case "renamed":
                 return f"{where} -> {self.after}"
             case _:

@@ -28,7 +28,7 @@ def _lines(one: Explanation) -> Iterator[str]:
     yield from _wrapped(one.summary, "")
     for rule in one.rules:
         yield ""
-        yield from _rule(rule)
+        yield from _rule(rule, one.summary)
     if one.state:
         yield ""
         yield "How things stand"
@@ -47,9 +47,11 @@ def _lines(one: Explanation) -> Iterator[str]:
     yield from _way_on(one)
 
 
-def _rule(rule: BrokenRule) -> Iterator[str]:
+def _rule(rule: BrokenRule, said: str) -> Iterator[str]:
     where = f"{rule.location} {rule.pointer}".strip() if rule.location else ""
-    yield from _wrapped(f"{where}: {rule.message}" if where else rule.message, "")
+    # What the summary says is not said again.
+    parts = [part for part in (where, "" if rule.message in said else rule.message) if part]
+    yield from _wrapped(": ".join(parts) or "The rule", "")
     if rule.value is not None:
         yield f"{_INDENT}it was    {brief(rule.value)}"
     if rule.accepted is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chaser_emulator.explaining.asking import CALLERS, KEY, OTHERS, Ask
+from chaser_emulator.explaining.asking import KEY, OTHERS, Ask
 from chaser_emulator.explaining.remedies.case import Case, Remedy
 from chaser_emulator.store import Row
 
@@ -63,10 +63,10 @@ async def insufficient_scope(case: Case) -> Remedy:
     key = KEY if maker["own"] else OTHERS
     scopes = [] if required == "full" or case.operation is None or case.operation.id == "create-key" else [required]
     made = case.beside("POST", "/v1/keys", {"scopes": scopes}, CHASER_KEY="/key").as_key(key)
-    made = made.with_header(_SELECTOR, case.account_id)
+    made = made.with_header(_SELECTOR, _selector(case, own=bool(maker["own"])))
     acts_as = None if maker["own"] else {"email": str(maker["email"]), "role": str(maker["role"])}
     if case.operation is not None and not case.operation.service_accounts and acts_as is None:
-        return Remedy(case.ask.as_key(key).with_header(_SELECTOR, case.account_id), acts_as=acts_as)
+        return Remedy(case.ask.as_key(key).with_header(_SELECTOR, _selector(case, own=True)))
     return Remedy(case.ask.as_key("$CHASER_KEY").with_header(_SELECTOR, None), (made,), acts_as=acts_as)
 
 
@@ -89,8 +89,13 @@ async def forbidden(case: Case) -> Remedy:
     case.state["who_may"] = f"{member['email']}, {member['role']}"
     acts_as = {"email": str(member["email"]), "role": str(member["role"])}
     key = KEY if member["own"] else OTHERS
-    ask = case.ask.as_key(key).with_header(_SELECTOR, case.account_id)
+    ask = case.ask.as_key(key).with_header(_SELECTOR, _selector(case, own=bool(member["own"])))
     return Remedy(ask, acts_as=acts_as, note=f"with a key of {member['email']}, who is {member['role']}")
+
+
+def _selector(case: Case, *, own: bool) -> str | None:
+    """What selects the account of the exchange for another key: nothing where that acts there anyway."""
+    return None if own and case.account_id == case.world.account_id else case.account_id
 
 
 async def _member(case: Case, roles: Iterable[str]) -> Row | None:
@@ -125,8 +130,3 @@ async def rate_limited(case: Case) -> Remedy:
         moved = case.control("/clock/advance", {"seconds": wait})
         return Remedy(case.ask, (moved,), wait_seconds=wait, note=f"the clock stands still: {advance}")
     return Remedy(case.ask, wait_seconds=wait, note=f"after {wait} s, or: {advance}")
-
-
-def callers_own(ask: Ask) -> bool:
-    """Whether a request is made with the caller's own credential."""
-    return ask.headers.get("authorization", "") in (f"Bearer {KEY}", f"Bearer {CALLERS}")

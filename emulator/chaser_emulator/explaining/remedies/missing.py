@@ -13,7 +13,6 @@ from chaser_emulator.explaining.remedies.case import Case, Remedy
 from chaser_emulator.explaining.texts import likeness, nearest
 from chaser_emulator.paths import decode_segment
 from chaser_emulator.spec import Operation, Spec
-from chaser_emulator.store import identity
 
 _SELECTOR = "x-chaser-account"
 
@@ -32,10 +31,7 @@ async def not_found(case: Case) -> Remedy:
 
 async def _account(case: Case) -> Remedy:
     """The account that was meant, or the caller's own."""
-    principal = case.exchange.principal_id
-    rows = await identity.accounts_of(case.world.store, principal) if principal else []
-    known = [str(row["name"]) for row in rows]
-    case.state["accounts"] = known[:10]
+    known = [str(name) for name in case.error.state.get("accounts", [])]
     near = nearest(case.ask.headers.get(_SELECTOR, ""), [*known, "personal"])
     return Remedy(case.ask.with_header(_SELECTOR, near))
 
