@@ -114,7 +114,7 @@ def _in_vain(sink: Sink, expected: Expected, now: str) -> ApiError:
         details.append({**told, "why": _why(one, expected, sink)})
     came = "; ".join(f"{one['event_type']} ({one['why']})" for one in details[-5:]) or "nothing"
     text = f"no {expected.event}{like} has come to the sink{where} by {now}; what has: {came}"
-    return ApiError(CODE, text, details=details)
+    return ApiError(CODE, text, details={"received": details})
 
 
 def _why(one: Received, expected: Expected, sink: Sink) -> str:
