@@ -24,7 +24,7 @@ from chaser_emulator.errors import ApiError, invalid_field
 from chaser_emulator.gateway import places
 from chaser_emulator.sandbox import Engine
 from chaser_emulator.settings import SandboxChoice, Settings
-from chaser_emulator.store import identity
+from chaser_emulator.store import empty, identity
 from chaser_emulator.tokens import world_of
 from chaser_emulator.world import DEFAULT, Beginning, KnownKey, World, open_world
 
@@ -125,6 +125,8 @@ class Worlds:
         self._changing: dict[str, asyncio.Event] = {}
         self._directory = _Directory()
         self._visits = _Visits()
+        self._begun: set[str] = set()
+        """Those whose beginning is not what they were opened with, but what was put into them."""
         self._listeners: list[Callable[[str, World], None]] = []
 
     @property
@@ -200,14 +202,16 @@ class Worlds:
         """A world that begins with all that another one is now; afterwards neither knows of the other.
 
         Its keys are new ones. Sessions of the scripted engine go on, without what ran in them; on other engines they
-        have ended, and disks are empty. What is planned to fail is planned in it as well, as if nothing had failed yet.
+        have ended. What is planned to fail is planned in it as well, as if nothing had failed yet.
         Raises as `create` does.
         """
         changes = {} if strict is None else {"strict": strict}
         settings = self._settings_for(
             api_key, {"sandbox": source.settings.sandbox, "plan": source.settings.plan} | changes
         )
-        fork = await self._new(world_id, settings, await source.copy(), clock, keys=source.keys)
+        from chaser_emulator.states import copying
+
+        fork = await self._new(world_id, settings, await copying.copy(source), clock, keys=source.keys)
         await source.faults.copy_to(fork.faults)
         return fork
 
@@ -245,9 +249,13 @@ class Worlds:
     async def reset(self, world: World) -> World:
         """Put a world back to what it began with: what it was made, seeded or forked with, under the same key.
 
-        Disks of real engines are empty afterwards. Requests that come meanwhile wait.
+        A world that is kept on disk and was not seeded since its emulator started is as empty as a new one afterwards.
+        Requests that come meanwhile wait.
         """
-        return await self.replace(world, world.beginning)
+        start = world.beginning
+        if world.settings.data_dir is not None and world.id not in self._begun:
+            start = Beginning.of(empty())
+        return await self.replace(world, start)
 
     async def replace(self, world: World, beginning: Beginning | None) -> World:
         """Let a world begin anew with something else, under its id and its key; where that fails it is as it was.
@@ -274,7 +282,10 @@ class Worlds:
 
     async def begin_here(self, world: World) -> None:
         """Let this be what a world began with, to which a reset leads back and from which a diff counts."""
-        world.beginning = await world.copy()
+        from chaser_emulator.states import copying
+
+        world.beginning = await copying.copy(world)
+        self._begun.add(world.id)
 
     @contextlib.contextmanager
     def _change(self, world_id: str) -> Iterator[None]:
@@ -311,7 +322,8 @@ class Worlds:
             for name, key in (keys or {}).items():
                 world.keys[name] = await _renewed(world, key)
             await stack.enter_async_context(world.agenda.at_work())
-            world.beginning = await world.copy()
+            # What it has kept from earlier is no beginning to go back to.
+            world.beginning = dataclasses.replace(await world.copy(), fill=beginning.fill if beginning else None)
             self._closing[world_id] = stack.pop_all()
         self._worlds[world_id] = world
         self._directory.add(world)

@@ -9,6 +9,7 @@ import threading
 import uuid
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import httpx
@@ -17,7 +18,7 @@ import pytest
 from chaser_emulator.errors import ApiError
 from chaser_emulator.server import Running
 from chaser_emulator.world import World
-from emulators import emulator_on, http_of, sdk_of
+from emulators import REAL, EngineChoice, emulator_on, http_of, sdk_of
 from people import ok, refused
 
 T = TypeVar("T")
@@ -179,6 +180,39 @@ def test_a_reset_leads_back_to_what_a_world_began_with(emulator: Running, world:
         delete(emulator, other)
         there(emulator, lambda: emulator.worlds.reset(world))
         assert sessions(ours) == []
+
+
+@pytest.mark.parametrize("engine", REAL)
+def test_forks_and_resets_have_the_files_of_real_engines(engine: EngineChoice) -> None:
+    with emulator_on(engine) as emulator, http_of(emulator) as client:
+        ok(client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "app"}))
+        session = ok(client.post("/v1/sessions", json={"workspace": "app"}))["id"]
+        upload(client, session, b"before")
+        ok(client.post(f"/v1/sessions/{session}/exec", json={"command": "ln -s file link; chmod 600 file"}))
+        other = fork(emulator, emulator.world)
+        with client_of(emulator, other) as theirs:
+            assert ok(theirs.get(f"/v1/sessions/{session}"))["status"] == "terminated"
+            for _ in range(2):
+                again = ok(theirs.post("/v1/sessions", json={"workspace": "app"}))["id"]
+                ran = ok(theirs.post(f"/v1/sessions/{again}/exec", json={"command": "stat -c %a file; cat link"}))
+                assert ran["output"] == "600\nbefore"
+                upload(theirs, again, b"after")
+                there(emulator, lambda: emulator.worlds.reset(emulator.worlds.get(other.id)))
+        delete(emulator, other)
+        assert download(client, session) == b"before"
+
+
+def test_a_reset_of_kept_data_leaves_nothing_of_it(tmp_path: Path) -> None:
+    with emulator_on("local", data_dir=tmp_path) as emulator, http_of(emulator) as client:
+        ok(client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "app"}))
+        upload(client, ok(client.post("/v1/sessions", json={"workspace": "app"}))["id"], b"kept")
+    with emulator_on("local", data_dir=tmp_path) as emulator, http_of(emulator) as client:
+        assert len(ok(client.get("/v1/workspaces"))) == 1
+        there(emulator, lambda: emulator.worlds.reset(emulator.world))
+        assert ok(client.get("/v1/workspaces")) == []
+        assert list((tmp_path / "workspaces").iterdir()) == []
+    with emulator_on("local", data_dir=tmp_path) as emulator, http_of(emulator) as client:
+        assert ok(client.get("/v1/workspaces")) == []
 
 
 def test_requests_during_a_reset_wait_for_it(emulator: Running) -> None:

@@ -28,6 +28,8 @@ def to_save(image: bytes, clock: Mapping[str, Any], clock_fact: str) -> bytes:
             "INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             (clock_fact, json.dumps(clock)),
         )
+        # Which also makes its pages small, as most tables have few rows.
+        database.execute(f"PRAGMA page_size = {images.PAGE}")
         database.execute("VACUUM")
         return images.of(database)
 

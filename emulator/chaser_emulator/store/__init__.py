@@ -135,7 +135,7 @@ class Store:
     @classmethod
     async def _in_memory(cls, image: bytes | None) -> Store:
         try:
-            connection = Direct(images.opened(_empty() if image is None else image))
+            connection = Direct(images.opened(empty() if image is None else image))
         except sqlite3.Error as error:
             raise StoreError(f"the image is no database of the emulator: {error}") from error
         try:
@@ -272,7 +272,7 @@ def _step(number: int, statements: str) -> str:
 
 
 @cache
-def _empty() -> bytes:
+def empty() -> bytes:
     """A database with nothing in it: to copy one takes a tenth of the time that the migrations take."""
     with closing(images.opened(None)) as connection:
         for number, statements in migrations():
