@@ -12,6 +12,9 @@ from chaser_emulator.store import Reader, Row, Store
 
 Resource = Mapping[str, Any]
 
+_USE = "last_used_at"
+"""That a key was used is no difference: else every look would be one."""
+
 
 @dataclass(frozen=True)
 class Diff:
@@ -77,7 +80,7 @@ async def between(before: Reader, after: Reader) -> Diff:
 
 def _change(collection: _Collection, old: Row, new: Row) -> Resource | None:
     before, after = collection.show(old), collection.show(new)
-    fields = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    fields = [name for name in {**before, **after} if name != _USE and before.get(name) != after.get(name)]
     if not fields:
         return None
     return {

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-_PAGE = 1024
+PAGE = 1024
 """Bytes in a page of a database in memory. Each table and index has at least one, and most of them are nearly empty."""
 
 _IN_MEMORY = hasattr(sqlite3.Connection, "serialize")
@@ -24,7 +24,7 @@ def opened(image: bytes | None) -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
         if image is None:
-            connection.execute(f"PRAGMA page_size = {_PAGE}")
+            connection.execute(f"PRAGMA page_size = {PAGE}")
         elif not image:
             raise sqlite3.DatabaseError("it is empty")
         else:
