@@ -16,6 +16,8 @@ from typing import Any
 
 import click
 from chaser_emulator import assembly, cli, spec
+from chaser_emulator.control import plane
+from chaser_emulator.operating import tree
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,7 +34,9 @@ def main() -> int:
 
     document = spec.load().document
     problems = [
-        f"the document is not valid: {error.message}" for error in OpenAPIV31SpecValidator(document).iter_errors()
+        f"{name} is not valid: {error.message}"
+        for name, each in (("the document", document), ("the document of the control plane", plane.load().document))
+        for error in OpenAPIV31SpecValidator(each).iter_errors()
     ]
     wanted = {
         SHAPES: shapes(document),
@@ -152,6 +156,7 @@ def _order(number: str) -> tuple[str, int]:
 def readme(text: str, document: assembly.Node) -> str:
     """The README with its tables made anew, each between its two markers."""
     text = _between(text, "operations", _operations(document))
+    text = _between(text, "commands", _commands())
     return _between(text, "configuration", _configuration())
 
 
@@ -173,6 +178,15 @@ def _operations(document: assembly.Node) -> str:
             rows.append(f"| **{tag}** | | | |")
         scope = operation.get("x-scope", "none")
         rows.append(f"| {operation['operationId']} | `{method.upper()} {path}` | {scope} | {operation['summary']} |")
+    return "\n".join(rows)
+
+
+def _commands() -> str:
+    rows = ["| command | what it does |", "|---|---|"]
+    for one in sorted(tree.named(), key=lambda one: one.words):
+        if one.words[0] not in cli.commands.commands:
+            usage = tree.usage(one).replace("|", "\\|")
+            rows.append(f"| `chaser-emulator {usage}` | {one.operation['summary']} |")
     return "\n".join(rows)
 
 

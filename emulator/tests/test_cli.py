@@ -99,7 +99,8 @@ def test_the_running_one_is_found_waited_for_and_stopped(tmp_path: Path) -> None
         second = cli("--port", "0", *data, cwd=tmp_path)
         assert (second.returncode, second.stdout) == (1, "")
         assert "another emulator uses" in second.stderr
-        assert "another emulator" in cli("reset", "--yes", *data, cwd=tmp_path).stderr
+        assert cli("reset", "--yes", *data, cwd=tmp_path).stdout == "world default is as it began\n"
+        assert (tmp_path / "data" / "chaser.db").exists()
         assert cli("stop", *data, cwd=tmp_path).returncode == 0
         assert one.process.wait(timeout=5) == 0
     assert cli("reset", "--yes", *data, cwd=tmp_path).returncode == 0

@@ -69,6 +69,14 @@ def find(name: str) -> click.Command | None:
     return group
 
 
+def usage(one: Named) -> str:
+    """The words of a command and its arguments, as its help shows them."""
+    command = _command(one)
+    ctx = click.Context(command)
+    pieces = [piece for param in command.params for piece in param.get_usage_pieces(ctx)]
+    return " ".join([*one.words, *pieces])
+
+
 def _about(name: str, found: list[Named]) -> str:
     tags = {tag["name"]: tag.get("description", "") for tag in document()["tags"]}
     return _GROUPS.get(name) or " ".join(str(tags.get(found[0].operation["tags"][0], "")).split())
