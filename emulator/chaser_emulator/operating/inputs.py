@@ -29,9 +29,15 @@ else:
 
 
 class Structured(_ParamType):
-    """A value of any form: JSON or YAML, or such a file as `@file` (`@-`: standard input)."""
+    """A value of any form: JSON or YAML, or such a file as `@file` (`@-`: standard input).
+
+    Where it may be `text`, too, it is that to the letter, unless it is a list or an object in brackets.
+    """
 
     name = "JSON|@file"
+
+    def __init__(self, *, text: bool = False) -> None:
+        self._text = text
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not isinstance(value, str):
@@ -40,6 +46,8 @@ class Structured(_ParamType):
 
         try:
             text = _text_of(value[1:]) if value.startswith("@") else value
+            if self._text and not text.lstrip().startswith(("[", "{")):
+                return text
             return yaml.safe_load(text)
         except OSError as error:
             self.fail(f"{value[1:]} cannot be read: {error.strerror}", param, ctx)
@@ -173,7 +181,7 @@ def _kind(schema: Node) -> click.ParamType[Any]:
     plain = _plain(schema)
     if plain == "boolean":
         return click.BOOL
-    return Structured() if plain is None else _TYPES[plain]
+    return Structured(text="string" in schema.get("type", ())) if plain is None else _TYPES[plain]
 
 
 def sent_file(operation: Node) -> Mapping[str, Any]:
