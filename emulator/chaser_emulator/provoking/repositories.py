@@ -71,10 +71,11 @@ def on_closed_port(stage: Stage) -> str:
 
 async def on_silent_server(stage: Stage) -> str:
     """A repository on a server that takes connections, and never answers."""
+    over = asyncio.Event()
 
     async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await asyncio.Event().wait()
+            await over.wait()
         finally:
             writer.close()
 
@@ -82,7 +83,9 @@ async def on_silent_server(stage: Stage) -> str:
     port = server.sockets[0].getsockname()[1]
 
     async def close() -> None:
+        over.set()
         server.close()
+        await server.wait_closed()
 
     stage.undo(close)
     stage.say(f"the server of the repository, 127.0.0.1:{port}, takes connections and never answers")
