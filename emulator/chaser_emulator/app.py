@@ -58,6 +58,11 @@ async def open_emulator(
             if not await door.answer(visit):
                 await gateway.index(visit)
 
+        if settings.seed is not None:
+            # Imported on use: a start without a seed reads no YAML.
+            from chaser_emulator.seeding.starting import seed_once
+
+            await seed_once(worlds, document, settings.seed)
         gateway = Gateway(settings, inner, document.error_status, {"browser": browser})
         inner.router.default = gateway.or_else(_nothing(pipeline))
         yield Emulator(Edge(Selection(worlds, gateway, document.error_status), settings), worlds)

@@ -117,6 +117,7 @@ def commands(ctx: click.Context) -> None:
 def _failing_in_one_line(sandbox: str) -> Iterator[None]:
     """What can go wrong with a machine, and not with this program, is one line and exit code 1."""
     from chaser_emulator.sandbox import SandboxUnavailable
+    from chaser_emulator.seeding.problems import SeedError
     from chaser_emulator.server import PortTakenError
     from chaser_emulator.serving import NoteError
     from chaser_emulator.store import StoreError
@@ -125,6 +126,8 @@ def _failing_in_one_line(sandbox: str) -> Iterator[None]:
         yield
     except SandboxUnavailable as error:
         raise click.ClickException(f"sandboxes cannot run ({sandbox}): {error}") from None
+    except SeedError as error:
+        raise click.ClickException(f"the seed is refused\n{error}") from None
     except (whereabouts.InUseError, NoteError, PortTakenError, StoreError, sqlite3.OperationalError) as error:
         raise click.ClickException(str(error)) from None
 

@@ -69,6 +69,11 @@ def serving_options(command: F) -> F:
             show_default=True,
             help="What the first user's account starts on.",
         ),
+        option(
+            "--seed",
+            metavar="FILE|NAME",
+            help="What is there at the first start: a seed file, or a ready one such as team.",
+        ),
         option("--max-sessions", type=click.IntRange(min=1), help="Live sessions an account may have."),
         option(
             "--warm",

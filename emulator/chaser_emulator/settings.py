@@ -35,6 +35,8 @@ class Settings:
     """The program of browser sessions; None is the first that has one of Chromium's usual names."""
     api_key: str = DEFAULT_API_KEY
     plan: str = "pro"
+    seed: str | None = None
+    """What the default world begins with at the first start on its data: a seed file, or the name of a ready one."""
     public_url: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()

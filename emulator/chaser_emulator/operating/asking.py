@@ -78,4 +78,4 @@ def _refusal(status: int, raw: bytes, url: str) -> str:
     if isinstance(details, list) and len(details) > 1:
         each = [f"{one['in']} {one['pointer']} {one['message']}" for one in details]
         return "; ".join(" ".join(text.split()) for text in each)
-    return " ".join(message.split())
+    return "\n".join(" ".join(line.split()) for line in message.splitlines())

@@ -53,16 +53,15 @@ class SeedProblem:
         return where + (f"{field_of(self.path)}: {self.message}" if self.path else self.message)
 
     def info(self, name: str) -> dict[str, Any]:
-        """Its JSON, with what every detail of a refusal has."""
+        """Its JSON."""
         parts = [str(part).replace("~", "~0").replace("/", "~1") for part in self.path]
         found: dict[str, Any] = {
-            "in": "body",
-            "pointer": "".join(f"/{part}" for part in parts),
-            "message": self.message,
             "file": name,
             "line": self.place.line,
             "column": self.place.column,
             "field": field_of(self.path),
+            "pointer": "".join(f"/{part}" for part in parts),
+            "message": self.message,
         }
         return found if self.code is None else found | {"code": self.code}
 
@@ -77,8 +76,7 @@ class SeedError(Exception):
         self.applying = applying
 
     def refusal(self) -> ApiError:
-        """It as an answer: the first problem in the message, all of them in `details`."""
-        first, *others = (problem.text(self.name) for problem in self.problems)
-        more = f" (and {len(others)} more)" if others else ""
+        """It as an answer: a line of the message for each problem, and all that is known of them in `details`."""
         code = "conflict" if self.applying else "invalid_request"
-        return ApiError(code, first + more, details=[problem.info(self.name) for problem in self.problems])
+        problems = [problem.info(self.name) for problem in self.problems]
+        return ApiError(code, f"the seed is refused\n{self}", details={"problems": problems})

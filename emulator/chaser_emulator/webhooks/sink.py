@@ -21,7 +21,7 @@ from chaser_emulator.webhooks.sending import Outcome, failure_of, whole
 PATH = "/_emulator/webhooks/sink/"
 """What the path of every address of the sink begins with; a name of the webhook's choosing follows."""
 
-RESERVED = frozenset(["behaviour", "expect"])
+RESERVED = frozenset(["behaviour", "expect", "listen"])
 """What is no name at the sink: the control plane has something of its own there."""
 
 KEPT = 1000
