@@ -63,16 +63,17 @@ def run(emulator: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> R
     return invoke
 
 
-def test_every_operation_is_a_command_but_for_pages() -> None:
+def test_every_operation_is_a_command_but_for_what_people_and_deliveries_use() -> None:
     document = assembly.assemble(assembly.CONTROL)
     without = {
         operation["operationId"]
         for _path, _method, operation in assembly.operations(document)
         if "x-command" not in operation
     }
-    assert without <= {
-        *("get-sign-in", "submit-sign-in", "submit-checkout", "get-style", "get-control-document"),
-        *(name for name in without if name.endswith("-page")),
+    # Pages for people, what belongs to them, and where deliveries come.
+    assert without == {
+        *("get-sign-in", "submit-sign-in", "submit-checkout", "get-style"),
+        *("get-control-document", "receive-at-sink"),
     }
 
 
