@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chaser_emulator.errors import ApiError, Problem, invalid
@@ -226,22 +226,8 @@ def info(added: Added) -> dict[str, Any]:
 def unknown_info(unknown: Unknown) -> dict[str, Any]:
     """UnknownCommand, with a stub that would have answered it."""
     told = {"command": unknown.command, "session_id": unknown.session_id, "cwd": unknown.cwd, "near": unknown.near}
-    return {name: one for name, one in told.items() if one is not None} | {"stub": _fitting(unknown)}
-
-
-def complaint(unknown: Iterable[Unknown]) -> str:
-    """What a strict test says at its end of commands that nothing answered; empty when there are none."""
-    lines: list[str] = []
-    for command in dict.fromkeys((one.command, one.near) for one in unknown):
-        text, near = command
-        lines.append(f"No stub answers the command {text!r}" + (f": {near}." if near else "."))
-        lines.append(f'    chaser.stubs.add({text!r}, output="", exit_code=0)')
-        lines.append(f"    or in a seed, under stubs:  - {json.dumps({'command': text, 'output': '', 'exit_code': 0})}")
-    return "\n".join(lines)
-
-
-def _fitting(unknown: Unknown) -> dict[str, Any]:
-    return {"command": unknown.command, "output": "", "exit_code": 0}
+    fitting = {"command": unknown.command, "output": "", "exit_code": 0}
+    return {name: one for name, one in told.items() if one is not None} | {"stub": fitting}
 
 
 def _source(pattern: re.Pattern[str]) -> str:
