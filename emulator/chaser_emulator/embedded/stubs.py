@@ -181,7 +181,7 @@ class Stubs:
         """Raise AssertionError where a command was unknown, in a world that is strict."""
         if self._strict and (unknown := self.unknown):
             count = "a command has" if len(unknown) == 1 else f"{len(unknown)} commands have"
-            told = [f"  {one}\n    chaser.stubs.add({one.command!r}, output=...)" for one in unknown]
+            told = [f'  {one}\n    chaser.stubs.add({one.command!r}, output="")' for one in unknown]
             raise AssertionError("\n".join([f"strict: {count} no answer in the scripted engine", *told]))
 
     def __iter__(self) -> Iterator[Stub]:
