@@ -255,13 +255,18 @@ class Worlds:
         start = world.beginning
         if world.settings.data_dir is not None and world.id not in self._begun:
             start = Beginning.of(empty())
-        return await self.replace(world, start)
+        return await self._replace(world, start)
 
-    async def replace(self, world: World, beginning: Beginning | None) -> World:
+    async def replace(self, world: World, beginning: Beginning) -> World:
         """Let a world begin anew with something else, under its id and its key; where that fails it is as it was.
 
         On a real engine its sessions have ended then, and an ephemeral world has lost its disks.
         """
+        replaced = await self._replace(world, beginning)
+        self._begun.add(world.id)
+        return replaced
+
+    async def _replace(self, world: World, beginning: Beginning | None) -> World:
         if world.id in self._changing:
             raise ApiError("conflict", f"world {world.id!r} is being changed by another request")
         keys = dict(world.keys)

@@ -94,6 +94,8 @@ async def unpack_tree(where: Where, archive: BinaryIO, target: Path, *, owners: 
     try:
         await files.in_thread(os.mkdir, partial, 0o700)
         await files.in_thread(archives.unpack, archive, partial, owners=owners)
+        # What is there under the name is of an earlier time.
+        await files.in_thread(files.remove_tree, target)
         os.rename(partial, target)
     except BaseException as error:
         await files.in_thread(_remove, partial)

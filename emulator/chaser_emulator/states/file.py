@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import weakref
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -137,12 +138,13 @@ class _Hashing:
 # In
 
 
-@dataclass(frozen=True)
 class StateFile:
-    """A file that was checked from its first byte to its last."""
+    """A file that was checked from its first byte to its last; it stays open, whatever becomes of its name."""
 
-    path: Path
-    manifest: Manifest
+    def __init__(self, file: BinaryIO, manifest: Manifest) -> None:
+        self.manifest = manifest
+        self._file = file
+        weakref.finalize(self, file.close)
 
     def database(self) -> bytes:
         """The image of the database."""
@@ -161,7 +163,7 @@ class StateFile:
 
     @contextmanager
     def _member(self, name: str) -> Iterator[BinaryIO]:
-        with zipfile.ZipFile(self.path) as archive, archive.open(name) as file:
+        with zipfile.ZipFile(self._file) as archive, archive.open(name) as file:
             yield cast("BinaryIO", file)
 
 
@@ -184,10 +186,10 @@ def read(path: Path, *, form: int) -> StateFile:
 
     Raises StateError and OSError.
     """
+    file = path.open("rb")
     try:
-        with path.open("rb") as file:
-            _check_seal(file)
-        with zipfile.ZipFile(path) as archive:
+        _check_seal(file)
+        with zipfile.ZipFile(file) as archive:
             members = {info.filename: info for info in archive.infolist()}
             if len(members) != len(archive.infolist()):
                 raise StateError("it is damaged: a member is in it twice")
@@ -195,8 +197,12 @@ def read(path: Path, *, form: int) -> StateFile:
             _refuse_newer(manifest, form)
             _check_members(archive, members, manifest)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        file.close()
         raise StateError(f"it is damaged: {error}") from error
-    return StateFile(path, manifest)
+    except BaseException:
+        file.close()
+        raise
+    return StateFile(file, manifest)
 
 
 def _check_seal(file: BinaryIO) -> None:
