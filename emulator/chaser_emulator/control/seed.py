@@ -52,6 +52,7 @@ async def get_seed_schema(_call: ControlCall) -> dict[str, Any]:
 
 async def _applied(call: ControlCall, text: bytes, name: str, sources: Sources | None) -> dict[str, Any]:
     try:
-        return await sow(call.world, call.worlds, call.api, text, name, sources)
+        drawn = call.query["api_keys"] == "drawn"
+        return await sow(call.world, call.worlds, call.api, text, name, sources, draw_keys=drawn)
     except SeedError as error:
         raise error.refusal() from None

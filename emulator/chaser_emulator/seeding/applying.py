@@ -43,11 +43,12 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 class Applying:
     """One seed on its way into one world."""
 
-    def __init__(self, world: World, text: SeedText, spec: Spec, sources: filling.Sources) -> None:
+    def __init__(self, world: World, text: SeedText, spec: Spec, sources: filling.Sources, *, draw_keys: bool) -> None:
         self._world = world
         self._text = text
         self._spec = spec
         self._sources = sources
+        self._draw_keys = draw_keys
         self._sessions: list[str] = []
         self._jobs: list[str] = []
         self._stubs: list[Added] = []
@@ -73,9 +74,13 @@ class Applying:
         if "billing" in value:
             async with self._at("billing"):
                 await self._bill(self._world.account_id, value["billing"])
-        hashes = await asyncio.gather(*(self._hash(user) for user in value.get("users", [])))
-        for index, user in enumerate(value.get("users", [])):
-            await self._user(index, user, hashes[index])
+        users = value.get("users", [])
+        # Slow on purpose, so each password is hashed once, however many have it; a seed is no place for real ones.
+        passwords = list(dict.fromkeys(user["password"] for user in users if "password" in user))
+        hashed = await asyncio.gather(*(self._world.passwords.hash(password) for password in passwords))
+        hashes = dict(zip(passwords, hashed, strict=True))
+        for index, user in enumerate(users):
+            await self._user(index, user, hashes.get(user.get("password")))
         early = [one.get("from_start", False) for one in value.get("webhooks", [])]
         for section, make in (
             ("organizations", self._organization),
@@ -174,9 +179,6 @@ class Applying:
                 await wallets.set_wallet(tx, account_id, billing.micros_of(item["wallet_balance_usd"]), 0)
         self._actors.forget()
 
-    async def _hash(self, user: Mapping[str, Any]) -> str | None:
-        return await self._world.passwords.hash(user["password"]) if "password" in user else None
-
     async def _user(self, index: int, user: Mapping[str, Any], hashed: str | None) -> None:
         async with self._world.store.transaction() as tx:
             at, plan = self._world.clock.timestamp(), user.get("plan", _DEFAULT_PLAN)
@@ -227,7 +229,7 @@ class Applying:
 
     async def _keep_key(self, name: str, made: Mapping[str, Any], item: Mapping[str, Any]) -> None:
         """Note a key under its name, with the text that the seed has chosen for it, if it has."""
-        text = item.get("api_key") or made["key"]
+        text = made["key"] if self._draw_keys else item.get("api_key", made["key"])
         if text != made["key"]:
             async with self._world.store.transaction() as tx:
                 await identity.renew_key(tx, made["id"], text)

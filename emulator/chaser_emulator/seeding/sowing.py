@@ -17,12 +17,20 @@ from chaser_emulator.worlds import Worlds
 
 
 async def sow(
-    world: World, worlds: Worlds, spec: Spec, text: str | bytes, name: str = "seed", sources: Sources | None = None
+    world: World,
+    worlds: Worlds,
+    spec: Spec,
+    text: str | bytes,
+    name: str = "seed",
+    sources: Sources | None = None,
+    *,
+    draw_keys: bool = False,
 ) -> dict[str, Any]:
     """Apply a seed, and let that be what the world began with. Answers ids by section and name.
 
     `spec` is Chaser's document; `name` is what the seed is called where something is wrong; `sources` reads the files
-    that stand beside it (None: there are none). Nothing else ought to happen in the world meanwhile. Raises SeedError,
+    that stand beside it (None: there are none). With `draw_keys` no API key is the one that the seed chooses, as that
+    is one world's alone and selects it: so one seed can be applied to many worlds. Nothing else ought to happen in the world meanwhile. Raises SeedError,
     and has changed nothing then.
     """
     seed = read(text, name)
@@ -34,8 +42,8 @@ async def sow(
         return others[0] if others else None
 
     async with world.seeding:
-        await references.check(seed, value, world.store, knows)
-        ids = await Applying(world, seed, spec, kept.__getitem__).apply(value)
+        await references.check(seed, value, world.store, None if draw_keys else knows)
+        ids = await Applying(world, seed, spec, kept.__getitem__, draw_keys=draw_keys).apply(value)
         await worlds.begin_here(world)
     return ids
 
