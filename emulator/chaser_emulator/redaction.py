@@ -16,6 +16,7 @@ HIDDEN = "[hidden]"
 _HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "webhook-signature"})
 _QUERY = frozenset({"access_token", "code", "code_verifier", "state", "token", "api_key"})
 _IN_ADDRESS = re.compile(r"(?<=://)[^/\s\"'@]*:[^/\s\"'@]*(?=@)")
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\n]*:[^/\n]*@", re.IGNORECASE)
 _IN_QUERY = re.compile(r"(?<=[?&])(access_token|code|code_verifier|state|token|api_key)=[^&#\s\"']+")
 _BEARER = re.compile(r"\bsk_[A-Za-z0-9_]{16,}|\beyJ[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]+")
 _DEEPEST = 64
@@ -81,6 +82,9 @@ def query(given: str) -> str:
 def text(given: str) -> str:
     """A text without passwords in addresses, keys and tokens."""
     if "://" in given:
+        if match := _ADDRESS.match(given):
+            # It is an address as a whole, and its password may hold what would else end it.
+            given = match[1] + HIDDEN + given[match.end() - 1 :]
         given = _IN_QUERY.sub(rf"\1={HIDDEN}", _IN_ADDRESS.sub(HIDDEN, given))
     return _BEARER.sub(HIDDEN, given) if "sk_" in given or "eyJ" in given else given
 

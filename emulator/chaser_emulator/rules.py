@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from chaser_emulator import redaction
 from chaser_emulator.errors import ApiError, Rule
 from chaser_emulator.spec import Operation, Parameter, Spec, escaped
 
@@ -68,6 +69,7 @@ def hides(spec: Spec, way: str) -> bool:
 def shown(value: Any) -> Any:
     """A refused value as it may be told: short, and no object or list of such, as they may hold anything."""
     if isinstance(value, str):
+        value = redaction.text(value)
         return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
     if isinstance(value, list) and not any(isinstance(part, (Mapping, list)) for part in value):
         return [shown(part) for part in value[:_MOST]]

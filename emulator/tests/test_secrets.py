@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 import uuid
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,6 +121,34 @@ def story(client: httpx.Client, seen: Seen, receiver: Receiver) -> None:
     refusals(client, seen)
 
 
+def look_around(client: httpx.Client, seen: Seen) -> None:
+    """All that the control plane tells of what has happened."""
+    exchanges = ok(client.get("/_emulator/requests", params={"limit": 1000}))["requests"]
+    assert len(exchanges) > 30
+    for brief in exchanges:
+        number = brief["number"]
+        seen.texts[f"exchange {number}"] = client.get(f"/_emulator/requests/{number}").text
+        if brief.get("status", 0) >= 400:
+            for form in ("application/json", "text/plain"):
+                told = client.get("/_emulator/explain", params={"number": number}, headers={"Accept": form})
+                assert told.status_code == 200, told.text
+                seen.texts[f"explanation {number} as {form}"] = told.text
+    assert any("[hidden]" in text for text in seen.texts.values())
+    seen.texts["diff"] = client.get("/_emulator/state/diff").text
+    seen.texts["sink"] = client.get("/_emulator/webhooks/sink").text
+    with client.stream("GET", "/_emulator/events", headers={"Last-Event-ID": "0"}) as events:
+        for line in events.iter_lines():
+            seen.texts["events"] = seen.texts.get("events", "") + line
+            if len(seen.texts["events"]) > 5000:
+                break
+    answer = client.post("/_emulator/state/save", json={"disks": True})
+    assert answer.status_code == 200, answer.text
+    seen.texts["a saved state"] = answer.content.decode("latin-1")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as saved:
+        for name in saved.namelist():
+            seen.texts[f"{name} of a saved state"] = saved.read(name).decode("latin-1")
+
+
 def test_no_secret_is_told_logged_or_kept_in_the_clear(tmp_path: Path, receiver: Receiver) -> None:
     ready, log, seen = tmp_path / "ready", tmp_path / "log", Seen()
     own = seen.plant("the emulator's own key", f"sk_{uuid.uuid4().hex}")
@@ -137,6 +167,7 @@ def test_no_secret_is_told_logged_or_kept_in_the_clear(tmp_path: Path, receiver:
             seen.texts["deliveries"] = client.get("/v1/webhooks/deliveries", params={"limit": 200}).text
             seen.texts["webhooks"] = client.get("/v1/webhooks").text
             seen.texts["keys"] = client.get("/v1/keys").text
+            look_around(client, seen)
     finally:
         process.terminate()
         process.wait(10)
