@@ -43,6 +43,11 @@ class Door:
     host: Host | None = None
 
     @property
+    def own_host(self) -> Host | None:
+        """The emulator in this very process; one that it was forked from has another."""
+        return self.host if self.host is not None and self.host.pid == os.getpid() else None
+
+    @property
     def kept(self) -> httpx.BaseTransport:
         """A transport over the sockets, which stay open when a client of it is closed."""
         return Kept(self.sockets)
@@ -79,8 +84,8 @@ class Door:
         return response
 
     def _transport(self) -> httpx.BaseTransport:
-        if self.host is not None and self.host.pid == os.getpid():
-            return ChaserTransport(self.host, "default")
+        if (host := self.own_host) is not None:
+            return ChaserTransport(host, "default")
         return self.kept
 
 

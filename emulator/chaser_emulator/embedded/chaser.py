@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from chaser_emulator.embedded.asking import Door, segment
+from chaser_emulator.embedded.asking import Door, Refused, segment
 from chaser_emulator.embedded.clocks import Clock
 from chaser_emulator.embedded.exchanges import Exchange, Requests
 from chaser_emulator.embedded.explanations import Explanation, explain
@@ -28,6 +28,7 @@ from chaser_emulator.embedded.world import World, world_of
 if TYPE_CHECKING:
     from chaser_sdk import ChaserClient
 
+    from chaser_emulator.embedded.forwarding import ForwardingTransport
     from chaser_emulator.embedded.twins import AsyncChaser
 
 
@@ -48,6 +49,7 @@ class Chaser:
         self.webhooks = Webhooks(door, world.id, self.clock)
         self._http: httpx.Client | None = None
         self._checks: list[Callable[[], None]] = []
+        self._ended = False
 
     # What the code under test is given
 
@@ -112,14 +114,17 @@ class Chaser:
         return httpx.Client(base_url=self.url, headers=headers, transport=self.sockets, timeout=60)
 
     @cached_property
-    def transport(self) -> ChaserTransport:
-        """A transport without a socket for the official SDK and httpx; `.adapter()` is one for `requests`.
+    def transport(self) -> ChaserTransport | ForwardingTransport:
+        """A transport for the official SDK and httpx, `.adapter()` one for `requests`; whatever host is asked for.
 
-        Raises RuntimeError where the emulator runs in another process.
+        It needs no socket where the emulator is in this process.
         """
-        if self._door.host is None:
-            raise RuntimeError(f"the emulator at {self.url} runs in another process, which only a socket reaches")
-        return ChaserTransport(self._door.host, self.world.id)
+        from chaser_emulator.embedded.forwarding import ForwardingTransport
+
+        host = self._door.own_host
+        if host is None:
+            return ForwardingTransport(self.url, self.sockets, self.world.id)
+        return ChaserTransport(host, self.world.id)
 
     # What can be arranged and asked
 
@@ -195,6 +200,8 @@ class Chaser:
 
     def check(self) -> None:
         """What the end of the test demands: `expect_no_leaks`, and in strict mode no unknown command."""
+        if self._ended:
+            return
         checks, self._checks[:] = list(self._checks), []
         for check in checks:
             check()
@@ -209,9 +216,14 @@ class Chaser:
             self._http = None
 
     def delete(self) -> None:
-        """End the world."""
+        """End the world; one that has ended already is fine."""
         self.close()
-        self.world.delete()
+        self._ended = True
+        try:
+            self.world.delete()
+        except Refused as error:
+            if error.code != "not_found":
+                raise
 
     def __enter__(self) -> Chaser:
         return self

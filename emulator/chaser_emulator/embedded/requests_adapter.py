@@ -10,6 +10,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
+from chaser_emulator.embedded.forwarding import redirected
+
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
@@ -53,6 +55,21 @@ class ChaserAdapter(HTTPAdapter):
             request_method=request.method,
         )
         return self.build_response(request, raw)
+
+
+class ForwardingAdapter(HTTPAdapter):
+    """Mounted in a `requests.Session`, it sends what is for any address below it to an emulator elsewhere."""
+
+    def __init__(self, url: str, world: str) -> None:
+        super().__init__()
+        self._url = url
+        self._world = world
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        request = request.copy()
+        request.url = redirected(request.url or "", self._url)
+        request.headers.setdefault("X-Chaser-World", self._world)
+        return super().send(request, *args, **kwargs)
 
 
 class _Raw(io.RawIOBase):

@@ -202,7 +202,7 @@ class Stubs:
         output: Output | Callable[[CommandSpec], Any],
         told: dict[str, Any],
     ) -> Stub:
-        host = self._door.host
+        host = self._door.own_host
         if host is None:
             raise RuntimeError(
                 "a function answers commands only in an emulator of this process; give text or a pattern"

@@ -25,6 +25,8 @@ from chaser_emulator.embedded.world import World
 if TYPE_CHECKING:
     from chaser_sdk import ChaserClient
 
+    from chaser_emulator.embedded.forwarding import ForwardingTransport
+
 P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
@@ -218,7 +220,7 @@ class AsyncChaser:
         return self.blocking.client
 
     @property
-    def transport(self) -> ChaserTransport:
+    def transport(self) -> ChaserTransport | ForwardingTransport:
         """A transport without a socket, for `httpx.AsyncClient` as well."""
         return self.blocking.transport
 

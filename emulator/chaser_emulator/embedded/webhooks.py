@@ -100,7 +100,7 @@ class Webhooks:
         except Refused as error:
             if error.code != "not_received":
                 raise
-            raise AssertionError(self._missing(body, within)) from None
+            raise AssertionError(_missing(event, where, within, error)) from None
 
     def expect_none(self, event: str = "*", *, name: str | None = None) -> None:
         """That no such event has come. Raises AssertionError with those that have."""
@@ -133,14 +133,16 @@ class Webhooks:
         """Let deliveries that are due arrive; time of the world does not pass."""
         self._clock.run_until_idle(0)
 
-    def _missing(self, body: Mapping[str, Any], within: Duration) -> str:
-        found = [_received(one) for one in self._ask("GET", "/webhooks/sink", name=body.get("name"))["received"]]
-        where = f" with {dict(body['where'])}" if body.get("where") else ""
-        time = f" within {within}" if within else ""
-        return f"no {body['event']}{where} has come{time}; there came\n{_listed(found)}"
-
     def _ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         return self._door.ask(method, path, body, world=self._world, **query)
+
+
+def _missing(event: str, where: Mapping[str, Any] | None, within: Duration, error: Refused) -> str:
+    """That an event has not come, with what has, and why that was not it."""
+    found = error.details["received"] if isinstance(error.details, Mapping) else []
+    told = [f"  {one['event_type']} at {one['at']}: {one['why']}" for one in found] or ["  nothing"]
+    words = f"{f' with {dict(where)}' if where else ''} has come{f' within {within}' if within else ''}"
+    return "\n".join([f"no {event}{words}; what has:", *told])
 
 
 def _listed(found: list[Received]) -> str:
