@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import aclosing
 from typing import Any, NoReturn
 
 import anyio
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -27,6 +26,7 @@ from chaser_emulator.paths import decode_segment
 from chaser_emulator.redaction import Redaction
 from chaser_emulator.sandbox_refusals import of_sandbox
 from chaser_emulator.spec import Operation, Spec
+from chaser_emulator.streams import Stream
 from chaser_emulator.urls import base_url
 from chaser_emulator.validation import Validator, parse_json
 from chaser_emulator.worlds import world_at
@@ -338,7 +338,7 @@ class Pipeline:
         self._check(operation, reply)
         status = reply.status or operation.success
         if reply.chunks is not None:
-            return _Stream(reply, status)
+            return Stream(reply, status)
         if reply.body is None and not operation.responses[status].content:
             return Response(status_code=status, headers=reply.headers)
         if reply.media_type == _JSON:
@@ -418,19 +418,6 @@ async def converse(websocket: WebSocket, upgrade: Upgrade) -> None:
         _log.exception("%s failed", websocket.url.path)
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             await websocket.close(1011)
-
-
-class _Stream(StreamingResponse):
-    """Bytes as they come. Their source is closed at the end, also when the client left before it."""
-
-    def __init__(self, reply: Reply, status: int) -> None:
-        assert reply.chunks is not None  # noqa: S101 - the caller looked
-        super().__init__(reply.chunks, status, reply.headers, reply.media_type)
-        self._source = reply.chunks
-
-    async def stream_response(self, send: Send) -> None:
-        async with aclosing(self._source):
-            await super().stream_response(send)
 
 
 def _tell_who(exchange: Exchange, principal: admission.Principal, account: admission.Account | None) -> None:

@@ -272,3 +272,14 @@ def test_webhooks_and_their_retries_are_run_to_their_end() -> None:
         assert (done["idle"], done["mode"]) == (True, "frozen")
         [delivery] = ok(client.get("/v1/webhooks/deliveries"))["deliveries"]
         assert (delivery["status"], delivery["attempts"]) == ("failed", 8)
+
+
+def test_a_world_is_made_with_a_seed_or_not_at_all(run: Run) -> None:
+    seed = '{"workspaces": [{"name": "sown", "session_type": "sandbox"}]}'
+    made = run("worlds", "create", "--id", "sown", "--seed", seed).json
+    assert list(made["seeded"]["workspaces"]) == ["sown"]
+    refused = run("worlds", "create", "--id", "barren", "--seed", '{"workspaces": [{"name": 7}]}')
+    assert (refused.code, "workspaces[0]" in refused.problem) == (1, True)
+    assert "/seed" in run("worlds", "create", "--id", "barren", "--seed", "no-such-seed").problem
+    assert "barren" not in {one["id"] for one in run("worlds", "list").json["worlds"]}
+    assert run("worlds", "delete", "sown", "--yes").code == 0

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from datetime import datetime
 from typing import Any
 
 from chaser_emulator.clock import Mode
 from chaser_emulator.control.clock import moment_of
 from chaser_emulator.control.operations import ControlCall, control
+from chaser_emulator.errors import invalid_field
+from chaser_emulator.seeding import ready
+from chaser_emulator.seeding.problems import SeedError
+from chaser_emulator.seeding.sowing import sow
 from chaser_emulator.world import World
 
 
@@ -29,7 +35,30 @@ async def create_world(call: ControlCall) -> dict[str, Any]:
         strict=wanted.get("strict"),
         clock=_clock(wanted),
     )
-    return world_info(call, world, with_key=True)
+    if "seed" not in wanted:
+        return world_info(call, world, with_key=True)
+    try:
+        seeded = await _seed(call, world, wanted["seed"])
+    except BaseException:
+        await asyncio.shield(call.worlds.delete(world.id))
+        raise
+    return world_info(call, world, with_key=True) | {"seeded": seeded}
+
+
+async def _seed(call: ControlCall, world: World, seed: str | dict[str, Any]) -> dict[str, Any]:
+    """Put a seed into a world that has nothing yet. Raises ApiError."""
+    text, name, sources = json.dumps(seed, indent=2).encode(), "seed", None
+    if isinstance(seed, str):
+        try:
+            found = ready.find_ready(seed)
+        except KeyError:
+            known = ", ".join(ready.names()) or "none"
+            raise invalid_field("/seed", f"there is no ready seed {seed!r}; there are: {known}") from None
+        text, name, sources = found.text, f"{seed}.yaml", found.sources
+    try:
+        return await sow(world, call.worlds, call.api, text, name, sources)
+    except SeedError as error:
+        raise error.refusal() from None
 
 
 @control("get-world")

@@ -68,10 +68,22 @@ def find(name: str) -> click.Command | None:
         return None
     if len(found[0].words) == 1:
         return _command(found[0])
-    group = click.Group(name, help=_about(name, found))
-    for one in found:
-        group.add_command(_command(one))
-    return group
+    return _Family(name, found)
+
+
+class _Family(click.Group):
+    """Commands with the same first word; each is made when it is meant, as most are only listed."""
+
+    def __init__(self, name: str, found: list[Named]) -> None:
+        super().__init__(name, help=_about(name, found))
+        self._found = {one.words[1]: one for one in found}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self._found)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        one = self._found.get(cmd_name)
+        return _command(one) if one is not None else None
 
 
 def usage(one: Named) -> str:
