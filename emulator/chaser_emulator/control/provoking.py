@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from chaser_emulator.control.operations import ControlCall, control
-from chaser_emulator.provoking.provoke import Provoking, pairs, undo
+
+# What arranges refusals is imported on use: the first request to the control plane need not wait for all of it.
 
 
 @control("list-refusals")
 async def list_refusals(call: ControlCall) -> dict[str, Any]:
     """Every refusal of the document, and what of them is arranged now."""
+    from chaser_emulator.provoking.provoke import pairs
+
     wanted = {name: call.query[name] for name in ("operation", "code") if name in call.query}
     found = [pair.info() for pair in pairs(call.api)]
     found = [one for one in found if all(one[name] == value for name, value in wanted.items())]
@@ -25,6 +28,8 @@ async def list_refusals(call: ControlCall) -> dict[str, Any]:
 @control("provoke")
 async def provoke(call: ControlCall) -> dict[str, Any]:
     """Bring one about, or arrange it for the user's client."""
+    from chaser_emulator.provoking.provoke import Provoking
+
     body = call.body
     provoking = Provoking(call.request.state.application, call.api)
     provoked = await provoking.provoke(
@@ -36,6 +41,8 @@ async def provoke(call: ControlCall) -> dict[str, Any]:
 @control("undo-refusal")
 async def undo_refusal(call: ControlCall) -> None:
     """Undo what was arranged for one."""
+    from chaser_emulator.provoking.provoke import undo
+
     await undo(call.world, call.path["id"])
 
 

@@ -10,8 +10,9 @@ from chaser_emulator.provoking.requests import ApiRequest
 from chaser_emulator.provoking.stage import Stage
 from chaser_emulator.spec import Operation
 
-By = Literal["state", "request"]
-"""What is refused: `state` any such request as things stand now, `request` this one alone, whenever it is sent."""
+By = Literal["state", "resource", "request"]
+"""What is refused: any request of the caller's as things stand (`state`), one about what was arranged for it
+(`resource`), or one that has something wrong itself, in any state (`request`)."""
 
 Arrange = Callable[[Stage], Awaitable[ApiRequest]]
 
@@ -27,7 +28,7 @@ class Arrangement:
 _TABLE: dict[tuple[str, str | None], Arrangement] = {}
 
 
-def arranges(code: str, *operation_ids: str, by: By = "state") -> Callable[[Arrange], Arrange]:
+def arranges(code: str, *operation_ids: str, by: By = "resource") -> Callable[[Arrange], Arrange]:
     """Make a function arrange a code, for these operations or, where none is named, for all that have no own one."""
 
     def register(arrange: Arrange) -> Arrange:

@@ -104,7 +104,7 @@ async def from_a_foreign_page(stage: Stage) -> ApiRequest:
     return request.with_headers(Origin=_FOREIGN)
 
 
-@arranges("rate_limited")
+@arranges("rate_limited", by="state")
 async def too_often(stage: Stage) -> ApiRequest:
     request = await request_for(stage)
     surface, world = stage.operation.rate, stage.world

@@ -55,7 +55,7 @@ async def after_the_end(stage: Stage) -> ApiRequest:
     return request
 
 
-@arranges("not_running", "exec-sandbox")
+@arranges("not_running", "exec-sandbox", by="state")
 async def in_a_sandbox_that_dies(stage: Stage) -> ApiRequest:
     request = await request_for(stage)
     stage.engine_fails("exec", Failure("sandbox_dies"))
@@ -94,7 +94,7 @@ _unreachable("write_file", "upload-session-file")
 _unreachable("read_file", "download-session-file")
 
 
-@arranges("sandbox_unavailable", "exec-sandbox")
+@arranges("sandbox_unavailable", "exec-sandbox", by="state")
 async def without_a_start(stage: Stage) -> ApiRequest:
     request = await request_for(stage)
     stage.engine_fails("start", Failure("cannot_start"))
@@ -125,7 +125,7 @@ async def of_one_that_is_held(stage: Stage) -> ApiRequest:
     return replace(request, query={"force": "true"})
 
 
-@arranges("sandbox_unavailable", "create-workspace-snapshot", "restore-workspace-snapshot")
+@arranges("sandbox_unavailable", "create-workspace-snapshot", "restore-workspace-snapshot", by="state")
 async def without_a_copy(stage: Stage) -> ApiRequest:
     request = await request_for(stage)
     stage.engine_fails("copy_disk", _SILENT)
@@ -247,7 +247,7 @@ async def from_a_silent_server(stage: Stage) -> ApiRequest:
     return (await request_for(stage)).with_body(github_repo=await repositories.on_silent_server(stage))
 
 
-@arranges("bad_gateway", "list-github-repositories")
+@arranges("bad_gateway", "list-github-repositories", by="state")
 async def from_no_folder(stage: Stage) -> ApiRequest:
     request, known = await request_for(stage), stage.world.repositories
     before = known.base

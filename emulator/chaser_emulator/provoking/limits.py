@@ -7,16 +7,17 @@ from dataclasses import replace
 from chaser_emulator.plans import FREE, PLANS, USAGE_BASED
 from chaser_emulator.provoking import resources
 from chaser_emulator.provoking.arrangements import arranges
+from chaser_emulator.provoking.needs_of_sandboxes import FILE
 from chaser_emulator.provoking.requests import ApiRequest
 from chaser_emulator.provoking.stage import Stage
-from chaser_emulator.provoking.valid import FILE, request_for
+from chaser_emulator.provoking.valid import request_for
 from chaser_emulator.store import billing, sessions, snapshots
 
 _SOME = 2**16
 """Bytes of what fills an account."""
 
 
-@arranges("plan_limit_exceeded", "create-session", "exec-sandbox")
+@arranges("plan_limit_exceeded", "create-session", "exec-sandbox", by="state")
 async def with_all_sessions_live(stage: Stage) -> ApiRequest:
     if not stage.own:
         await stage.move_to_plan(FREE)
@@ -30,7 +31,7 @@ async def with_all_sessions_live(stage: Stage) -> ApiRequest:
     return request
 
 
-@arranges("plan_limit_exceeded", "create-workspace", "import-workspace", "create-assistant")
+@arranges("plan_limit_exceeded", "create-workspace", "import-workspace", "create-assistant", by="state")
 async def with_all_workspaces_made(stage: Stage) -> ApiRequest:
     if not stage.own:
         await stage.move_to_plan(FREE)
@@ -58,7 +59,7 @@ async def with_all_snapshots_made(stage: Stage) -> ApiRequest:
     return request
 
 
-@arranges("conflict", "create-webhook")
+@arranges("conflict", "create-webhook", by="state")
 async def with_all_webhooks_made(stage: Stage) -> ApiRequest:
     from chaser_emulator.handlers.webhooks import LIMIT
 
@@ -71,7 +72,7 @@ async def with_all_webhooks_made(stage: Stage) -> ApiRequest:
     return request
 
 
-@arranges("payment_required", "create-session", "exec-sandbox")
+@arranges("payment_required", "create-session", "exec-sandbox", by="state")
 async def with_an_empty_wallet(stage: Stage) -> ApiRequest:
     world = stage.world
     if not stage.own:
@@ -122,7 +123,7 @@ async def _allow_no_more(stage: Stage) -> None:
     stage.say(f"the account holds {used} bytes, and may hold {storage.caps[account_id]}")
 
 
-@arranges("storage_limit_exceeded", "create-workspace", "import-workspace", "create-assistant")
+@arranges("storage_limit_exceeded", "create-workspace", "import-workspace", "create-assistant", by="state")
 async def with_no_room(stage: Stage) -> ApiRequest:
     request = await request_for(stage)
     await _filled(stage)

@@ -10,9 +10,10 @@ from typing import Any
 from chaser_emulator import uploads
 from chaser_emulator.errors import ApiError
 from chaser_emulator.provoking.arrangements import arranges
+from chaser_emulator.provoking.needs_of_sandboxes import FILE
 from chaser_emulator.provoking.requests import ApiRequest
 from chaser_emulator.provoking.stage import Stage
-from chaser_emulator.provoking.valid import FILE, request_for
+from chaser_emulator.provoking.valid import request_for
 
 _JSON = "application/json"
 _FORM = "multipart/form-data"

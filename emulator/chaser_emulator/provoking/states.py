@@ -74,7 +74,7 @@ async def of_the_only_owner(stage: Stage) -> ApiRequest:
     return changed if request.body is None else replace(changed, body={"role": "member"})
 
 
-@arranges("conflict", "put-assistant-runtime-state", by="request")
+@arranges("conflict", "put-assistant-runtime-state")
 async def of_an_old_version(stage: Stage) -> ApiRequest:
     request = await request_for(stage)
     await stage.perform_at(stage.operation.id, request.path, request.body)
@@ -120,7 +120,7 @@ async def of_what_was_decided(stage: Stage) -> ApiRequest:
     return request
 
 
-@arranges("idempotency_conflict", "create-job", by="request")
+@arranges("idempotency_conflict", "create-job")
 async def under_a_used_key(stage: Stage) -> ApiRequest:
     request = await request_for(stage)
     await resources.job(stage, idempotency_key=request.body["idempotency_key"])
@@ -128,7 +128,7 @@ async def under_a_used_key(stage: Stage) -> ApiRequest:
     return request.with_body(input={"ephemeral": True, "command": "false"})
 
 
-@arranges("internal_error")
+@arranges("internal_error", by="state")
 async def by_a_failing_handler(stage: Stage) -> ApiRequest:
     request = await request_for(stage)
     stage.hold(stage.world.planned.of_handler(stage.concerned))
@@ -136,7 +136,7 @@ async def by_a_failing_handler(stage: Stage) -> ApiRequest:
     return request
 
 
-@arranges("internal_error", "mcp-handler")
+@arranges("internal_error", "mcp-handler", by="state")
 async def of_a_notification(stage: Stage) -> ApiRequest:
     """What answers a request fails in the words of JSON-RPC; a notification has no answer to put them in."""
     request = await by_a_failing_handler(stage)
