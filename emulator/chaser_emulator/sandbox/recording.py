@@ -160,8 +160,8 @@ class RecordingEngine:
         values = (*self._env.get(ref, ()), *command.env.values())
         secrets = tuple(sorted({one for one in values if len(one) >= _SHORTEST_SECRET}, key=len, reverse=True))
         before = await self._sizes(ref)
-        heard = _Heard(command, ref, secrets, asyncio.get_running_loop().time(), before)
         process = await self.inner.exec(ref, command)
+        heard = _Heard(command, ref, secrets, asyncio.get_running_loop().time(), before)
         for other in self._running:
             if other.ref == ref:
                 other.before = heard.before = None
