@@ -53,7 +53,9 @@ async def begin(
 ) -> Begun:
     """Begin a sign-in. The provider's page leads to `callback`, by default our own, and that to `redirect_uri`."""
     state, verifier = new_token(), new_token()
-    callback = callback or f"{call.base_url}/auth/{provider}/callback"
+    selector = call.world.selector
+    if callback is None:
+        callback = f"{call.base_url}/auth/{provider}/callback" + (f"?{urlencode(selector)}" if selector else "")
     now = call.clock.now()
     async with call.store.transaction() as tx:
         await rows.start(
@@ -74,6 +76,7 @@ async def begin(
         "state": state,
         "code_challenge": challenge_of(verifier),
         "code_challenge_method": "S256",
+        **selector,
     }
     return Begun(f"{call.base_url}/_emulator/sign-in/{provider}?{urlencode(query)}", state, verifier)
 

@@ -150,6 +150,11 @@ class World:
         """The key of its first user."""
         return self.settings.api_key
 
+    @property
+    def selector(self) -> dict[str, str]:
+        """What an address says for a browser, which has no key that would select the world."""
+        return {} if self.id == DEFAULT else {"world": self.id}
+
     async def copy(self) -> Beginning:
         """All that it is now, for others to begin with. Disks of real engines are not in it."""
         from chaser_emulator.sandbox.layers import find

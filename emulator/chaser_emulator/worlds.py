@@ -32,6 +32,7 @@ HEADER = "X-Chaser-World"
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _CONTROL = "/_emulator/"
+_SIGN_IN = "/auth/"
 _PATIENCE = 0.5
 """Seconds that requests under way have when their world is reset or deleted."""
 
@@ -393,7 +394,7 @@ class Worlds:
 
     def _named(self, scope: Scope) -> str | None:
         named = Headers(scope=scope).get(HEADER.lower())
-        if named is None and scope["path"].startswith(_CONTROL) and b"world=" in scope["query_string"]:
+        if named is None and scope["path"].startswith((_CONTROL, _SIGN_IN)) and b"world=" in scope["query_string"]:
             found = parse_qs(scope["query_string"].decode("latin-1")).get("world")
             named = found[0] if found else None
         return named

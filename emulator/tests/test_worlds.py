@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import html
 import os
+import re
 import threading
 import uuid
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urljoin
 
 import httpx
 import psutil
@@ -108,6 +111,21 @@ def test_an_access_token_chooses_its_world(emulator: Running, world: World) -> N
     # Elsewhere nobody has registered.
     wrong = {"email": email, "password": "a password"}
     refused(httpx.post(f"{emulator.url}/auth/login", json=wrong), 401, "invalid_credentials")
+
+
+def test_a_browser_signs_in_to_the_world_where_it_began(emulator: Running, world: World) -> None:
+    with httpx.Client(base_url=emulator.url) as visitor:
+        page = visitor.get("/auth/github/login", params={"world": world.id}).headers["location"]
+        shown = visitor.get(page)
+        assert shown.status_code == 200, shown.text
+        [action] = set(re.findall(r'action="([^"]+)"', shown.text))
+        fields = dict(re.findall(r'name="(\w+)" value="([^"]+)"', shown.text))
+        form = {name: fields[name] for name in ("state", "code_challenge")} | {"email": "eve@example.com"}
+        back = visitor.post(urljoin(page, html.unescape(action)), data=form).headers["location"]
+        token = ok(visitor.get(back))["access_token"]
+    with http_of(emulator, token) as client:
+        session = ok(client.post("/v1/sessions", json={"ephemeral": True}))["id"]
+    assert world.lifecycle.knows(session)
 
 
 def test_the_header_chooses_where_no_key_does(emulator: Running, world: World) -> None:

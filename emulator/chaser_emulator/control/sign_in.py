@@ -80,7 +80,7 @@ async def _offer(call: ControlCall, state: str, code_challenge: str, typed: str 
         # From its own callback it goes on to the address that the start named, and wherever that leads.
         leads_to=("http:", "https:"),
         **_names(call.path["provider"]),
-        action=call.path["provider"],
+        action=call.path["provider"] + (f"?{urlencode(call.world.selector)}" if call.world.selector else ""),
         state=state,
         code_challenge=code_challenge,
         ask_key=not near,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from chaser_emulator import billing
 from chaser_emulator.clock import new_hex
@@ -10,7 +11,6 @@ from chaser_emulator.operations import Call, operation
 from chaser_emulator.plans import DEFAULT_SUBSCRIPTION, PLANS, SUBSCRIPTION, TOPUP_MIN_MICROS_USD, Plan
 from chaser_emulator.shapes import BillingSummaryResponse, CreateBillingCheckoutResponse
 from chaser_emulator.store import billing as rows
-from chaser_emulator.world import DEFAULT
 
 _ACCOUNT_FIELDS = ("pricing_model", "plan_code")
 _CHECKOUT_FIELDS = ("mode", "plan_code", "amount_usd")
@@ -77,8 +77,7 @@ async def create_billing_checkout(call: Call) -> CreateBillingCheckoutResponse:
         summary = f"started checkout {row['id']} for {what}"
         metadata = _named(call, _CHECKOUT_FIELDS) | {"checkout_session_id": row["id"]}
         await call.audit(tx, account_id, summary, metadata)
-    # A browser has no key that would select the world.
-    world = "" if call.world.id == DEFAULT else f"?world={call.world.id}"
+    world = f"?{urlencode(call.world.selector)}" if call.world.selector else ""
     return {
         "checkout_session_id": row["id"],
         "checkout_url": f"{call.base_url}/_emulator/checkout/{row['id']}{world}",
