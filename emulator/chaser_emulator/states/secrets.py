@@ -65,7 +65,7 @@ def _derived(api_key: str, salt: bytes) -> bytes:
     """A key made of an API key, which people choose short; so it takes a while."""
     from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-    return base64.urlsafe_b64encode(Scrypt(salt=salt, length=32, n=2**15, r=8, p=1).derive(api_key.encode()))
+    return base64.urlsafe_b64encode(Scrypt(salt=salt, length=32, n=2**14, r=8, p=1).derive(api_key.encode()))
 
 
 def sealed_in(database: sqlite3.Connection) -> list[str]:
