@@ -18,6 +18,7 @@ from chaser_emulator import assembly, callers, sandbox, spec, uploads
 from chaser_emulator.admission import unauthorized
 from chaser_emulator.control.operations import CONTROL, ControlCall
 from chaser_emulator.errors import ApiError, Problem, invalid
+from chaser_emulator.keywords import DocumentError
 from chaser_emulator.operations import Reply
 from chaser_emulator.paths import decode_segment
 from chaser_emulator.sandbox_refusals import of_sandbox
@@ -48,7 +49,10 @@ class Plane:
         self._api = api
         self._spec = load()
         self._validator = Validator(self._spec)
-        self._status: Mapping[str, int] = {**api.error_status, **self._spec.error_status}
+        own = self._spec.error_status
+        if others := [code for code in own.keys() & api.error_status.keys() if own[code] != api.error_status[code]]:
+            raise DocumentError(f"codes that have another status in Chaser's own document: {sorted(others)}")
+        self._status: Mapping[str, int] = {**api.error_status, **own}
         paths: dict[str, dict[str, Operation]] = {}
         for operation in self._spec.operations.values():
             paths.setdefault(operation.path, {})[operation.method] = operation

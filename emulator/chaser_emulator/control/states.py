@@ -86,7 +86,7 @@ def _refused() -> Iterator[None]:
     except SealedError as error:
         raise ApiError("sealed_state", f"the state is not loaded: {error}") from error
     except StateError as error:
-        raise ApiError("invalid_state", f"the state is not loaded: {error}") from error
+        raise ApiError("damaged_state", f"the state is not loaded: {error}") from error
 
 
 async def _load(call: ControlCall, path: Path) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _kept(call: ControlCall, name: str) -> Path:
 
 def _folder(call: ControlCall) -> Path:
     """Where states are kept: one place for all worlds of the process."""
-    folder: Path = call.worlds.default.data_dir / KEPT
+    folder: Path = call.worlds.folder / KEPT
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
