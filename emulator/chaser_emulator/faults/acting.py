@@ -45,7 +45,7 @@ class Plan:
         self._planned = planned
         self._call = call
         self._effect = planned.fault.effect
-        self._raised = False
+        self._raised = self._taken_back = False
         self._note(planned.fault.id)
 
     async def before(self, limits: dict[str, str]) -> None:
@@ -67,7 +67,7 @@ class Plan:
             case effects.Answer(when="before") as wanted:
                 raise Answered(_answer(wanted))
             case effects.Cut(when="before") as wanted:
-                raise Answered(NoAnswer(wanted, self._planned.over))
+                raise Answered(NoAnswer(wanted, self._planned.over, self._call.http))
             case effects.Raise(when="before") as wanted:
                 raise PlannedFailure(wanted.message)
             case effects.Latency(when="before") as wanted:
@@ -144,8 +144,10 @@ class Plan:
 
     def _take_back(self) -> None:
         """There was nothing to act on."""
-        self._planned.take_back()
-        self._note(None)
+        if not self._taken_back:
+            self._taken_back = True
+            self._planned.take_back()
+            self._note(None)
 
     def _note(self, fault_id: str | None) -> None:
         """Tell the journal which rule had a hand in this exchange."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
@@ -18,21 +20,25 @@ _PIECES = 10
 
 
 class NoAnswer(Response):
-    """Ends the connection. One that hangs does so until the client gives up, its time is over, or the rule is."""
+    """Ends the connection. One that hangs does so until the client gives up, its time is over, or the rule is.
 
-    def __init__(self, wanted: effects.Cut, over: asyncio.Event) -> None:
+    `unread` is a request of which the body has not been read.
+    """
+
+    def __init__(self, wanted: effects.Cut, over: asyncio.Event, unread: Request | None = None) -> None:
         super().__init__()
         self._wanted = wanted
         self._over = over
+        self._unread = unread
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         cut = cut_of(scope)
         weblog.unfinished_on_purpose()
         if self._wanted.how == "hang":
             await _first(_gone(receive), self._over.wait(), asyncio.sleep(self._wanted.seconds))
-        elif self._wanted.how == "closed" and self._wanted.when == "before" and scope["type"] == "http":
+        elif self._wanted.how == "closed" and self._unread is not None and scope["type"] == "http":
             # To close on bytes that nobody has read would be a reset.
-            await _first(_read(receive), self._over.wait(), asyncio.sleep(self._wanted.seconds))
+            await _first(_read(self._unread), self._over.wait(), asyncio.sleep(self._wanted.seconds))
         cut(self._wanted.how == "reset")
 
 
@@ -83,6 +89,8 @@ class Truncated(_Passing):
                     if kept:
                         await send({"type": "http.response.body", "body": body[:kept], "more_body": True})
                     raise _BrokenOff
+                if not message.get("more_body", False):
+                    self._not_reached()
             await send(message)
 
         try:
@@ -90,8 +98,6 @@ class Truncated(_Passing):
         except _BrokenOff:
             weblog.unfinished_on_purpose()
             cut(False)
-        else:
-            self._not_reached()
 
 
 class _Place:
@@ -193,8 +199,8 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-async def _read(receive: Receive) -> None:
-    """Read what is left of a request."""
-    message: Message = {"type": "http.request", "more_body": True}
-    while message["type"] == "http.request" and message.get("more_body"):
-        message = await receive()
+async def _read(request: Request) -> None:
+    """Read what has not been read of a request."""
+    with contextlib.suppress(ClientDisconnect):
+        async for _chunk in request.stream():
+            pass
