@@ -52,6 +52,7 @@ class Applying:
         self._sessions: list[str] = []
         self._jobs: list[str] = []
         self._stubs: list[Added] = []
+        self._faults: dict[str, str] = {}
         self._ids: dict[str, Json] = {}
         self._keys: dict[str, KnownKey] = {}
         self._actors = Actors(world)
@@ -140,6 +141,8 @@ class Applying:
             row = await sessions.get(world.store, session_id)
             if row is not None and row["ended_at"] is None:
                 await world.lifecycle.terminate(row, force=True, actor=events.SYSTEM, audited=False)
+        for fault_id in self._faults.values():
+            world.faults.remove(fault_id)
         for added in self._stubs:
             stubs.of_world(world).remove(added.id)
         if clock["frozen"] is None:
@@ -272,11 +275,12 @@ class Applying:
             self._note(path, item, await past.session(self._world, await self._actors.of(item), self._text, path, item))
             return
         who = await self._actors.of(item)
-        own = (*_OWN, "status", "created_at", "ended_at", "failure_reason", "commands")
+        own = (*_OWN, "status", "created_at", "ended_at", "commands")
         made = await self._do(who, "create-session", {name: part for name, part in item.items() if name not in own})
         self._sessions.append(made["id"])
         if made["status"] != sessions.RUNNING:
-            reason = made.get("failure_reason") or f"it is {made['status']}"
+            row = await sessions.get(self._world.store, made["id"])
+            reason = row["failure"] if row is not None and row["failure"] else f"it is {made['status']}"
             raise ApiError("sandbox_unavailable", f"does not run: {reason}")
         for number, command in enumerate(item.get("commands", [])):
             async with self._at(*path, "commands", number):
@@ -313,10 +317,11 @@ class Applying:
             self._stubs = stubs.of_world(self._world).add(*stubs.read_all(values, ""))
 
     async def _add_faults(self, values: list[Json]) -> None:
-        async with self._at("faults"):
-            pointers = [f"/{index}" for index in range(len(values))]
-            added = await self._world.faults.add(values, self._spec, pointers)
-            self._ids["faults"] = {str(index): planned.fault.id for index, planned in enumerate(added)}
+        for index, value in enumerate(values):
+            async with self._at("faults", index):
+                [added] = await self._world.faults.add([value], self._spec)
+                self._faults[str(index)] = added.fault.id
+        self._ids["faults"] = self._faults
 
     async def _webhook(self, path: Path, item: Mapping[str, Any]) -> None:
         who, world = await self._actors.of(item), self._world

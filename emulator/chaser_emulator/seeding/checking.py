@@ -114,7 +114,7 @@ def check(text: SeedText) -> dict[str, Any]:
 def _pieces(value: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], int | None]]:
     """Seeds of one item each, with its number: the library finds all that is wrong before it tells the first."""
     for name, section in value.items():
-        if isinstance(section, list):
+        if isinstance(section, list) and section:
             for index, item in enumerate(section):
                 yield {name: [item]}, index
         else:

@@ -59,5 +59,7 @@ async def session(
             expires_at=timestamp(began + longest),
         )
         status = item.get("status", sessions.TERMINATED)
-        await sessions.end(tx, session_id, status, timestamp(ended), item.get("failure_reason"))
+        await sessions.end(
+            tx, session_id, status, timestamp(ended), "it failed in the seed" if status == sessions.FAILED else None
+        )
     return session_id

@@ -223,8 +223,6 @@ class _References:
                 yield self._problem((*path, "status"), "a session that has ended does not run")
             if status == "failed" and "ended_at" not in one:
                 yield self._problem((*path, "status"), "a session that has failed needs ended_at; it ran nowhere")
-            if "failure_reason" in one and status != "failed":
-                yield self._problem((*path, "failure_reason"), "is told of a session whose status is failed alone")
             if "ended_at" in one and one.get("commands"):
                 yield self._problem((*path, "commands"), "is not accepted with ended_at: it ran nowhere")
 

@@ -29,9 +29,9 @@ async def sow(
     """Apply a seed, and let that be what the world began with. Answers ids by section and name.
 
     `spec` is Chaser's document; `name` is what the seed is called where something is wrong; `sources` reads the files
-    that stand beside it (None: there are none). With `draw_keys` no API key is the one that the seed chooses, as that
-    is one world's alone and selects it: so one seed can be applied to many worlds. Nothing else ought to happen in the world meanwhile. Raises SeedError,
-    and has changed nothing then.
+    that stand beside it (None: there are none). With `draw_keys` no API key is the one that the seed chooses: such a
+    key is one world's alone, which it selects, and a seed may be for many worlds. Nothing else ought to happen in the
+    world meanwhile. Raises SeedError, and has changed nothing then.
     """
     seed = read(text, name)
     value = checking.check(seed)
