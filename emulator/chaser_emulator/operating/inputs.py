@@ -31,13 +31,15 @@ else:
 class Structured(_ParamType):
     """A value of any form: JSON or YAML, or such a file as `@file` (`@-`: standard input).
 
-    Where it may be `text`, too, it is that to the letter, unless it is a list or an object in brackets.
+    Where it may be `text`, too, it is that to the letter, unless it is a list or an object in brackets; or, where that
+    is accepted as well, a `truth`.
     """
 
     name = "JSON|@file"
 
-    def __init__(self, *, text: bool = False) -> None:
+    def __init__(self, *, text: bool = False, truth: bool = False) -> None:
         self._text = text
+        self._truth = truth
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not isinstance(value, str):
@@ -46,7 +48,8 @@ class Structured(_ParamType):
 
         try:
             text = _text_of(value[1:]) if value.startswith("@") else value
-            if self._text and not text.lstrip().startswith(("[", "{")):
+            is_truth = self._truth and text.strip() in ("true", "false")
+            if self._text and not is_truth and not text.lstrip().startswith(("[", "{")):
                 return text
             return yaml.safe_load(text)
         except OSError as error:
@@ -162,9 +165,15 @@ def _input(document: Node, name: str, origin: Origin, schema: Node, required: bo
         schema,
         required,
         argument=origin == "path" or schema.get("x-argument", False),
-        many=schema.get("type") == "array" and _plain(schema.get("items", {})) is not None,
+        many=_is_list(schema) and _plain(schema.get("items", {})) is not None,
         description=str(description or schema.get("description", "")),
     )
+
+
+def _is_list(schema: Node) -> bool:
+    """Whether it is a list; one of which a single word may stand for itself is one here."""
+    kinds = schema.get("type")
+    return kinds == "array" or (isinstance(kinds, list) and set(kinds) == {"array", "string"})
 
 
 def _plain(schema: Node) -> str | None:
@@ -181,7 +190,8 @@ def _kind(schema: Node) -> click.ParamType[Any]:
     plain = _plain(schema)
     if plain == "boolean":
         return click.BOOL
-    return Structured(text="string" in schema.get("type", ())) if plain is None else _TYPES[plain]
+    kinds = schema.get("type", ())
+    return Structured(text="string" in kinds, truth="boolean" in kinds) if plain is None else _TYPES[plain]
 
 
 def sent_file(operation: Node) -> Mapping[str, Any]:
