@@ -39,7 +39,7 @@ _WAITING = (
     (
         """SELECT 'delivery ' || id AS what,
                   CASE WHEN attempts = 0 THEN 'has not been sent' ELSE 'is to be sent again' END AS why
-           FROM deliveries WHERE status = 'pending' AND coalesce(next_attempt_at, '') <= :now""",
+           FROM deliveries WHERE status = 'pending' AND next_attempt_at <= :now""",
         "deliveries",
     ),
 )
