@@ -8,8 +8,10 @@ import dataclasses
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager
 from datetime import datetime
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -18,6 +20,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chaser_emulator import leftovers
 from chaser_emulator.acting import Perform
 from chaser_emulator.clock import Mode, new_id, new_secret_key
 from chaser_emulator.errors import ApiError, invalid_field
@@ -125,7 +128,10 @@ class Worlds:
         self._closing: dict[str, AsyncExitStack] = {}
         self._changing: dict[str, asyncio.Event] = {}
         self._directory = _Directory()
+        self._replaced: set[str] = set()
+        """Those that are closed and not yet open again; others that change are not yet, or no longer, to be found."""
         self._visits = _Visits()
+        self._lasting = ExitStack()
         self._begun: set[str] = set()
         """Those whose beginning is not what they were opened with, but what was put into them."""
         self._listeners: list[Callable[[str, World], None]] = []
@@ -133,6 +139,13 @@ class Worlds:
     @property
     def default(self) -> World:
         return self._worlds[DEFAULT]
+
+    @cached_property
+    def folder(self) -> Path:
+        """A folder that lasts as long as the process, whatever becomes of its worlds; or longer, where data is kept."""
+        if self._settings.data_dir is not None:
+            return self._settings.data_dir.resolve()
+        return self._lasting.enter_context(leftovers.temporary())
 
     def __len__(self) -> int:
         return len(self._worlds)
@@ -161,9 +174,15 @@ class Worlds:
     @asynccontextmanager
     async def opened(self, engine: Engine | None = None) -> AsyncIterator[Worlds]:
         """Open the default world, and at the end of the block close it and all others."""
+        with self._lasting:
+            async with self._opened(engine):
+                yield self
+
+    @asynccontextmanager
+    async def _opened(self, engine: Engine | None) -> AsyncIterator[None]:
         try:
             await self._open(DEFAULT, self._settings, engine=engine)
-            yield self
+            yield
         finally:
             others = [self._close(world_id) for world_id in self._worlds if world_id != DEFAULT]
             for failure in await asyncio.gather(*others, return_exceptions=True):
@@ -255,7 +274,7 @@ class Worlds:
         """
         start = world.beginning
         if world.settings.data_dir is not None and world.id not in self._begun:
-            start = Beginning.of(empty())
+            start = Beginning(empty())
         return await self._replace(world, start)
 
     async def replace(self, world: World, beginning: Beginning) -> World:
@@ -276,12 +295,16 @@ class Worlds:
         with self._change(world.id):
             before = dataclasses.replace(await world.copy(), instance=instance)
             start = None if beginning is None else dataclasses.replace(beginning, instance=instance)
-            await self._close(world.id)
+            self._replaced.add(world.id)
             try:
-                fresh = await self._open(world.id, world.settings, beginning=start)
-            except BaseException:
-                await self._open(world.id, world.settings, beginning=before)
-                raise
+                await self._close(world.id)
+                try:
+                    fresh = await self._open(world.id, world.settings, beginning=start)
+                except BaseException:
+                    await self._open(world.id, world.settings, beginning=before)
+                    raise
+            finally:
+                self._replaced.discard(world.id)
             if beginning is world.beginning:
                 fresh.keys.update({name: key for name, key in keys.items() if await _has_key(fresh, key)})
             return fresh
@@ -314,7 +337,7 @@ class Worlds:
     ) -> World:
         folder = None
         if world_id != DEFAULT and settings.sandbox == "scripted":
-            folder = self.default.data_dir / "worlds" / world_id
+            folder = self.folder / "worlds" / world_id
         async with AsyncExitStack() as stack:
             world = await stack.enter_async_context(
                 open_world(
@@ -357,8 +380,14 @@ class Worlds:
         A key that several know, as forks do their source's, is the eldest's unless the request names another of them.
         Where nothing says anything it is the default one. Raises ApiError `not_found` for a name that no world has.
         """
-        if self._changing:
+        while True:
             await self._settled(scope)
+            world = await self._pick(scope)
+            # Meanwhile it may have become another.
+            if self._waits_for(scope) is None:
+                return world
+
+    async def _pick(self, scope: Scope) -> World:
         if len(self._worlds) == 1:
             named = self._named(scope)
             return self.get(named) if named is not None else self.default
@@ -382,15 +411,17 @@ class Worlds:
 
     async def _settled(self, scope: Scope) -> None:
         """Wait while a world is replaced that the request may be for."""
-        named = self._named(scope)
-        waiting = [self._changing.get(named)] if named else list(self._changing.values())
-        # Whoever changes a world asks for it as well.
-        path: str = scope["path"]
-        for change in waiting if not path.startswith(_CONTROL) else ():
-            if change is not None:
-                await change.wait()
+        while change := self._waits_for(scope):
+            await change.wait()
         while DEFAULT not in self._worlds and DEFAULT in self._changing:
             await self._changing[DEFAULT].wait()
+
+    def _waits_for(self, scope: Scope) -> asyncio.Event | None:
+        """The end of a change that the request has to wait for. Whoever changes a world asks for it as well."""
+        if not self._replaced or scope["path"].startswith(_CONTROL):
+            return None
+        named = self._named(scope)
+        return next((self._changing[one] for one in self._replaced if named in (None, one)), None)
 
     def _named(self, scope: Scope) -> str | None:
         named = Headers(scope=scope).get(HEADER.lower())

@@ -24,6 +24,7 @@ from chaser_emulator.store import images, migrations
 from chaser_emulator.world import World
 from emulators import REAL, EngineChoice, emulator_on, http_of
 from people import ok, refused
+from test_control_commands import Run, run  # noqa: F401 - a fixture is found by import
 
 Json = dict[str, Any]
 LOAD, SAVE, DIFF = "/_emulator/state/load", "/_emulator/state/save", "/_emulator/state/diff"
@@ -526,3 +527,26 @@ def test_states_are_kept_by_name_and_outlive_restart_and_reset(tmp_path: Path) -
         refused(client.get(DIFF, params={"since": "../etc"}), 400, "invalid_request")
     # Whatever was on its way has left nothing.
     assert sorted(file.name for file in (tmp_path / "states").iterdir()) == ["empty.chaser-state", "odd.chaser-state"]
+
+
+# By command
+
+
+def test_a_state_is_saved_loaded_and_compared_by_command(run: Run, client: httpx.Client) -> None:  # noqa: F811
+    ok(client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "kept"}))
+    assert run("state", "save", "--disks", "here.state").code == 0
+    ok(client.delete("/v1/workspaces/kept"))
+    assert [one["name"] for one in run("state", "diff").json["created"].get("workspaces", [])] == []
+    assert run("state", "load", "here.state").json["state"]["disks"] is True
+    assert run("state", "diff").json == NO_DIFFERENCE
+    assert run("state", "keep", "mine").json["name"] == "mine"
+    ok(client.delete("/v1/workspaces/kept"))
+    assert [one["name"] for one in run("state", "list").json["states"]] == ["mine"]
+    ok(client.post("/_emulator/reset"))
+    assert run("state", "restore", "mine").code == 0
+    assert [one["name"] for one in ok(client.get("/v1/workspaces"))] == ["kept"]
+    Path("here.state").write_bytes(b"no state")
+    done = run("state", "load", "here.state")
+    assert (done.code, "no saved state" in done.problem) == (1, True)
+    assert run("state", "delete", "mine", "--yes").code == 0
+    assert run("state", "list").json == {"states": []}
