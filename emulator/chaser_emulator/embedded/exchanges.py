@@ -199,8 +199,8 @@ class Requests:
         if len(found) >= low and (high is None or len(found) <= high):
             return found
         wanted = _times(low) if low == high else f"at least {_times(low)}" if high is None else f"{low} to {high} times"
-        count = "not" if not found else _times(len(found))
-        text = f"{question} was called {count}, expected {'it not to be' if high == 0 else wanted}"
+        was = f"was called {_times(len(found))}" if found else "was not called"
+        text = f"{question} {was}, expected {'it not to be' if high == 0 else wanted}"
         raise AssertionError(f"{text}\n{_journal(every, found)}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
@@ -21,8 +22,10 @@ class Fault:
 
     @property
     def info(self) -> dict[str, Any]:
-        """The rule as it was understood, and how often it has matched and acted. Raises Refused once it is removed."""
-        return self._faults.get(self.id)
+        """The rule as it was understood, and how often it has matched and acted; as it was when it was removed."""
+        with contextlib.suppress(Refused):
+            self._told = self._faults.get(self.id)
+        return dict(self._told)
 
     @property
     def matched(self) -> int:
@@ -36,6 +39,7 @@ class Fault:
 
     def remove(self) -> None:
         """Let it end; one that has been removed already is fine."""
+        self._told = self.info
         try:
             self._faults.remove(self.id)
         except Refused as error:
