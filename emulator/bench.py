@@ -69,6 +69,7 @@ def main() -> None:
         ("jobs", jobs),
         ("webhooks", webhooks),
         ("mcp", mcp),
+        ("worlds", worlds),
         ("memory", memory),
     ):
         if only in (None, name):
@@ -574,7 +575,8 @@ async def _deliveries(count: int) -> Row:
 
     async with await asyncio.start_server(receive, "127.0.0.1") as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        with process_on("scripted") as state:
+        # On an engine whose ephemeral data are a file, which others can write to.
+        with process_on("local") as state:
             headers = {"Authorization": f"Bearer {state['api_key']}"}
             async with httpx.AsyncClient(base_url=state["url"], headers=headers, timeout=60) as client:
                 (await client.post("/v1/webhooks", json={"url": url})).raise_for_status()
@@ -589,6 +591,40 @@ async def _deliveries(count: int) -> Row:
                 await all_came.wait()
                 rate = count / (time.perf_counter() - began)
     return f"{count:,} pending deliveries to one receiver", f"{rate:.0f}/s", ""
+
+
+def worlds() -> Iterator[Row]:
+    with process_on("scripted") as state:
+        headers = {"Authorization": f"Bearer {state['api_key']}"}
+        with httpx.Client(base_url=state["url"], headers=headers, timeout=60) as client:
+            for number in range(100):
+                job = {"kind": "session.bulk_terminate", "input": {"all": True}, "run_at": "2099-01-01T00:00:00Z"}
+                for path, body in (("jobs", job), ("keys", {}), ("sessions", {"ephemeral": True})):
+                    client.post(f"/v1/{path}", json=body).raise_for_status()
+                if number % 9 == 0:
+                    client.post("/v1/sessions/bulk-terminate", json={"all": True}).raise_for_status()
+            forks, requests, ends, resets, plain = [], [], [], [], []
+            for _ in range(50):
+                began = time.perf_counter()
+                client.get("/_emulator/health").raise_for_status()
+                plain.append(time.perf_counter() - began)
+                made = client.post("/_emulator/worlds/default/fork").raise_for_status().json()
+                forked = time.perf_counter()
+                key = {"Authorization": f"Bearer {made['api_key']}"}
+                client.get("/v1/workspaces", headers=key).raise_for_status()
+                asked = time.perf_counter()
+                client.post("/_emulator/reset", headers={"X-Chaser-World": made["id"]}).raise_for_status()
+                reset = time.perf_counter()
+                client.delete(f"/_emulator/worlds/{made['id']}").raise_for_status()
+                forks.append(forked - began - plain[-1])
+                requests.append(asked - forked)
+                resets.append(reset - asked)
+                ends.append(time.perf_counter() - reset)
+    against = f"an empty answer takes {median_ms(plain):.1f} ms"
+    yield "fork of a world of 300 rows, over HTTP", f"{median_ms(forks):.1f} ms", against
+    yield "its first request", f"{median_ms(requests):.1f} ms", ""
+    yield "its reset", f"{median_ms(resets):.1f} ms", ""
+    yield "its end", f"{median_ms(ends):.1f} ms", ""
 
 
 def mcp() -> Iterator[Row]:

@@ -12,8 +12,8 @@ from chaser_emulator.store import Reader, Row, Store
 
 Resource = Mapping[str, Any]
 
-_USE = "last_used_at"
-"""That a key was used is no difference: else every look would be one."""
+_NO_DIFFERENCE = frozenset({"last_used_at", "key_prefix"})
+"""That a key was used is none, else every look would be one; and a fork's keys are the same with other texts."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,9 @@ async def between(before: Reader, after: Reader) -> Diff:
 
 def _change(collection: _Collection, old: Row, new: Row) -> Resource | None:
     before, after = collection.show(old), collection.show(new)
-    fields = [name for name in {**before, **after} if name != _USE and before.get(name) != after.get(name)]
+    fields = [
+        name for name in {**before, **after} if name not in _NO_DIFFERENCE and before.get(name) != after.get(name)
+    ]
     if not fields:
         return None
     return {
@@ -154,7 +156,9 @@ _COLLECTIONS: Mapping[str, _Collection] = {
         "SELECT * FROM service_accounts ORDER BY rowid", _in_account(resources.service_account_info)
     ),
     "keys": _Collection(
-        "SELECT * FROM keys ORDER BY rowid", _in_account(resources.key_info, "user_id", "service_account_id")
+        # The key of the first user that the settings name belongs to no account, and is no resource of the API.
+        "SELECT * FROM keys WHERE account_id IS NOT NULL ORDER BY rowid",
+        _in_account(resources.key_info, "user_id", "service_account_id"),
     ),
     "ssh_keys": _Collection("SELECT * FROM ssh_keys ORDER BY rowid", _in_account(resources.ssh_key_info, "user_id")),
     "workspaces": _Collection(

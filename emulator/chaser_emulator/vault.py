@@ -70,6 +70,7 @@ class Vault:
 
     def _put(self, key: bytes) -> None:
         """Write the key where there is none. Raises FileExistsError."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Written beside and linked into place: a key that was cut short would be lost for good.
         fresh = self._path.with_suffix(f".{os.getpid()}")
         fresh.unlink(missing_ok=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -69,27 +68,12 @@ class Beginning:
     `instance` is what the world is called among those of its engine, where it has been one before.
     """
 
-    packed: bytes
-    """The image of the database, compressed: each of thousands of worlds keeps one, and most of it is empty pages."""
-    vault_key: bytes | None = None
+    image: bytes = field(repr=False)
+    """The whole database, as `Store.image` gives it. Forks of a world that does not change share it."""
+    vault_key: bytes | None = field(default=None, repr=False)
     engine: ScriptedEngine | None = None
     fill: Callable[[Engine], Awaitable[None]] | None = None
     instance: str | None = None
-
-    @classmethod
-    def of(
-        cls,
-        image: bytes,
-        vault_key: bytes | None = None,
-        engine: ScriptedEngine | None = None,
-        fill: Callable[[Engine], Awaitable[None]] | None = None,
-    ) -> Beginning:
-        return cls(zlib.compress(image, 1), vault_key, engine, fill)
-
-    @property
-    def image(self) -> bytes:
-        """The whole database, as `Store.image` gives it."""
-        return zlib.decompress(self.packed)
 
 
 @dataclass(frozen=True)
@@ -138,6 +122,7 @@ class World:
     faults: Faults
     keys: dict[str, KnownKey] = field(default_factory=dict)
     beginning: Beginning | None = None
+    _copied: tuple[int, bytes] = (-1, b"")
     passwords: Passwords = field(default_factory=Passwords)
     perform: Perform = field(init=False)
     jobs: Jobs = field(init=False)
@@ -162,7 +147,16 @@ class World:
 
         engine = find(self.engine, ScriptedEngine)
         forked = await engine.fork(sandboxes=True) if engine is not None else None
-        return Beginning.of(await self.store.image(), self.vault.exported(), forked)
+        return Beginning(await self._image(), self.vault.exported(), forked)
+
+    async def _image(self) -> bytes:
+        """An image of the database, the same one while nothing is written."""
+        version, image = self._copied
+        if version != self.store.version:
+            version, image = self.store.version, await self.store.image()
+            if version == self.store.version:
+                self._copied = version, image
+        return image
 
     async def set_clock(self, mode: Mode, at: datetime | None = None) -> None:
         """Let the clock stand still or go, from a moment or from where it is, and see to what is due by it."""
@@ -321,13 +315,18 @@ def _data_dir(settings: Settings, folder: Path | None, stack: AsyncExitStack) ->
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return settings.data_dir.resolve()
     if folder is not None:
-        folder.mkdir(mode=0o700, parents=True)
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        # Made by who puts something there, which in most worlds nobody does.
+        stack.callback(_remove, folder)
         return folder
     folder = stack.enter_context(leftovers.temporary())
     clearing = asyncio.create_task(leftovers.clear())
     stack.push_async_callback(_cancelled, clearing)
     return folder
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -36,6 +36,9 @@ HEADER = "X-Chaser-World"
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _CONTROL = "/_emulator/"
 _SIGN_IN = "/auth/"
+_ONE_S_OWN = frozenset({"keys", "facts"})
+"""What a world writes of itself when it is opened, whatever it begins with."""
+
 _PATIENCE = 0.5
 """Seconds that requests under way have when their world is reset or deleted."""
 
@@ -306,7 +309,7 @@ class Worlds:
             finally:
                 self._replaced.discard(world.id)
             if beginning is world.beginning:
-                fresh.keys.update({name: key for name, key in keys.items() if await _has_key(fresh, key)})
+                fresh.keys.update({name: key for name, key in keys.items() if await _put_back(fresh, key)})
             return fresh
 
     async def begin_here(self, world: World) -> None:
@@ -351,8 +354,12 @@ class Worlds:
             for name, key in (keys or {}).items():
                 world.keys[name] = await _renewed(world, key)
             await stack.enter_async_context(world.agenda.at_work())
-            # What it has kept from earlier is no beginning to go back to.
-            world.beginning = dataclasses.replace(await world.copy(), fill=beginning.fill if beginning else None)
+            if beginning is not None and clock is None and _is_as_it_began(world, beginning):
+                # Forks of a world that does not change share all that they begin with.
+                world.beginning = beginning
+            else:
+                # What it has kept from earlier is no beginning to go back to.
+                world.beginning = dataclasses.replace(await world.copy(), fill=beginning.fill if beginning else None)
             self._closing[world_id] = stack.pop_all()
         self._worlds[world_id] = world
         self._directory.add(world)
@@ -490,8 +497,15 @@ def _secret(scope: Scope) -> str | None:
     return None
 
 
-async def _has_key(world: World, key: KnownKey) -> bool:
-    return await world.store.one("SELECT 1 FROM keys WHERE id = ?", key.id) is not None
+def _is_as_it_began(world: World, beginning: Beginning) -> bool:
+    """Whether nothing has been written since it was opened but what each world writes."""
+    return beginning.engine is not None and world.store.written <= _ONE_S_OWN
+
+
+async def _put_back(world: World, key: KnownKey) -> bool:
+    """Let a key have the text again that it had before a reset; answers whether it is there."""
+    async with world.store.transaction() as tx:
+        return await identity.renew_key(tx, key.id, key.text)
 
 
 async def _renewed(world: World, key: KnownKey) -> KnownKey:

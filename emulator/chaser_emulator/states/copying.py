@@ -50,7 +50,7 @@ async def copy(world: World) -> Beginning:
     for old, new in ids.items():
         if old in there:
             await archives.add(world.engine, old, new, world.data_dir)
-    return dataclasses.replace(Beginning.of(image, beginning.vault_key), fill=archives.fill)
+    return dataclasses.replace(Beginning(image, beginning.vault_key), fill=archives.fill)
 
 
 def _with_new_disks(image: bytes) -> tuple[bytes, Mapping[str, str]]:

@@ -81,11 +81,11 @@ async def load(
     scripted = find(world.engine, ScriptedEngine)
     if scripted is None:
         fill = functools.partial(_fill, state=state, loading=loading)
-        beginning = Beginning.of(loading.image, loading.secrets.vault_key, fill=fill)
+        beginning = Beginning(loading.image, loading.secrets.vault_key, fill=fill)
     else:
         engine = ScriptedEngine(scripted.stubs)
         await _fill(engine, state, loading)
-        beginning = Beginning.of(loading.image, loading.secrets.vault_key, engine)
+        beginning = Beginning(loading.image, loading.secrets.vault_key, engine)
     loaded = await worlds.replace(world, beginning)
     for name, (key_id, text) in loading.secrets.keys.items():
         if await loaded.store.one("SELECT 1 FROM keys WHERE id = ?", key_id) is not None:

@@ -98,6 +98,10 @@ class Store:
         self._under_way: Transaction | None = None
         self.identity_version = 0
         """Grows whenever a transaction has changed users, accounts, memberships or keys."""
+        self.version = 0
+        """Grows with every transaction: while it is the same, so is all that is in here."""
+        self.written: set[str] = set()
+        """Every table that was written to since it was opened."""
         self._listeners: list[Callable[[frozenset[str]], None]] = []
 
     @classmethod
@@ -177,6 +181,8 @@ class Store:
         async with self._writing:
             await self._writer.restore(image)
             tables = {row["name"] for row in await self._writer.all("SELECT name FROM sqlite_schema")}
+        self.version += 1
+        self.written |= tables
         self.identity_version += 1
         for listener in self._listeners:
             listener(frozenset(tables))
@@ -206,6 +212,8 @@ class Store:
                 self._under_way = None
                 # Also after a failure: it may have been the answer that was lost, not the commit.
                 changed = frozenset(transaction.changed)
+                self.version += 1
+                self.written |= changed
                 self.identity_version += not changed.isdisjoint(_IDENTITY)
                 for listener in self._listeners:
                     listener(changed)

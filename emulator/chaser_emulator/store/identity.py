@@ -93,9 +93,10 @@ async def add_key(
     return row
 
 
-async def renew_key(tx: Transaction, key_id: str, secret: str) -> None:
-    """Give a key another secret."""
-    await tx.run("UPDATE keys SET secret_hash = ?, key_prefix = ? WHERE id = ?", hash_of(secret), secret[:10], key_id)
+async def renew_key(tx: Transaction, key_id: str, secret: str) -> bool:
+    """Give a key another secret; answers whether there is such a key."""
+    statement = "UPDATE keys SET secret_hash = ?, key_prefix = ? WHERE id = ?"
+    return await tx.run(statement, hash_of(secret), secret[:10], key_id) > 0
 
 
 async def fact(reader: Reader, name: str) -> str | None:
