@@ -265,6 +265,8 @@ def _write_out(document: Node, path: str, operation: Node, everywhere: Node) -> 
         refusals = [code for code in refusals if code != "not_found"]
     if not parameters:
         del operation["parameters"]
+    # Answers that are written once for several statuses are one object until here.
+    operation["responses"] = {status: dict(response) for status, response in operation["responses"].items()}
     for status, response in operation["responses"].items():
         if "$ref" not in response:
             _add_headers(response, operation, int(status))
@@ -306,7 +308,7 @@ def _example(document: Node, code: str) -> Node:
 
 
 def _add_headers(response: Node, operation: Node, status: int) -> None:
-    headers = response.setdefault("headers", {})
+    headers = response["headers"] = dict(response.get("headers", {}))
     names = {"x-request-id": "RequestId", "X-Chaser-Emulator": "EmulatorVersion"}
     # Whoever is not known has no bucket, so a 401 carries no limits.
     if "x-rate" in operation and status not in (401, 500):

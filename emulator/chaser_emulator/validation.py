@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import jsonschema_rs
 
@@ -16,9 +16,11 @@ from chaser_emulator.schema_words import accepted, explain, pointer_of
 from chaser_emulator.spec import Location, Operation, Parameter, Spec
 
 _INTEGER = re.compile(r"^-?[0-9]{1,18}$")
+_NUMBER = re.compile(r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$")
 _BOOLEANS = {"true": True, "false": False}
 _DEEPEST = 64
 _SHOWN = 20
+_LONGEST_NAME = 100
 
 _LARGE = 500
 """Values in a body beyond which only the first problem is told: the library finds all before it names one, which takes
@@ -153,7 +155,12 @@ class _Compiled:
         return []
 
     def words(self, error: jsonschema_rs.ValidationError) -> str | None:
-        """What the document says that this part accepts, where its `x-accepted` says it better than a pattern does."""
+        """What the document says that this part accepts, where its `x-accepted` says it better than a pattern does.
+
+        And of a field that nobody knows, which one may have been meant.
+        """
+        if type(error.kind).__name__ == "AdditionalProperties":
+            return self._meant(error)
         if type(error.kind).__name__ not in ("AnyOf", "OneOfNotValid", "Pattern"):
             return None
         node: Any = self.root
@@ -163,6 +170,16 @@ class _Compiled:
                 words = node.get("x-accepted", words)
             node = node[part]
         return f"must be {words}" if words is not None else None
+
+    def _meant(self, error: jsonschema_rs.ValidationError) -> str | None:
+        import difflib  # not before somebody has made a mistake
+
+        node: Any = self.root
+        for part in error.schema_path[:-1]:
+            node = node[part]
+        unexpected: str = cast("Any", error.kind).unexpected[0]
+        close = difflib.get_close_matches(unexpected[:_LONGEST_NAME], node.get("properties", {}), 1)
+        return f"{explain(error)}; did you mean {close[0]}?" if close else None
 
     def code(self, error: jsonschema_rs.ValidationError) -> str:
         """The error code that the document gives to breaking this part: its `x-code`, else the usual one."""
@@ -242,6 +259,8 @@ def _coerce(parameter: Parameter, texts: Sequence[str]) -> Any:
 def _value(text: str, kind: str | None) -> Any:
     if kind == "integer" and _INTEGER.match(text):
         return int(text)
+    if kind == "number" and _NUMBER.match(text):
+        return float(text)
     if kind == "boolean":
         return _BOOLEANS.get(text, text)
     return text
