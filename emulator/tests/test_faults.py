@@ -275,7 +275,7 @@ NOWHERE = str(uuid.uuid4())
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no effect": ({"operations": [CREATE]}, "one effect"),
     "two effects": ({"error": "rate_limited", "lost": True}, "error and lost, which exclude each other"),
-    "unknown field": ({"operation": CREATE, "answer": 500}, "unknown fields: operation"),
+    "unknown field": ({"operation": CREATE, "answer": 500}, "unknown fields: operation; did you mean operations?"),
     "unknown operation": ({"operations": ["create-sesion"], "answer": 500}, "did you mean create-session?"),
     "another form of the name": ({"operations": ["createSession"], "answer": 500}, "did you mean create-session?"),
     "wildcard": ({"operations": ["session-*-x"], "answer": 500}, "no operation fits 'session-*-x'"),
