@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,7 +21,9 @@ from chaser_emulator.sandbox.stubs import Answer, HttpAnswer, Said, Stubs, Unkno
 from chaser_emulator.server import Running
 from chaser_emulator.validation import Validator
 from chaser_sdk import ChaserClient
+from emulators import emulator_on, http_of
 from engines import collect, content_of, run
+from openssh import OpenSsh
 from previews import ports_of
 from sockets import tty
 from test_background import follow, start, text_of
@@ -243,6 +247,25 @@ def test_a_port_gives_its_answers_through_the_gateway_while_its_command_runs(box
     box.client.post(f"{url}/kill", json={"signal": "SIGKILL"})
     until(lambda: ports_of(box) == [])
     assert box.client.get(f"{base}/").status_code >= 400
+
+
+def test_ssh_reaches_a_port_and_is_let_go_by_it(tmp_path: Path) -> None:
+    serving = stub("serve", ports={3000: [HttpAnswer(body="hello")]}, runs="forever")
+    with emulator_on("scripted", ssh_port=0, stubs=(serving,)) as one, http_of(one) as client:
+        user = OpenSsh.make(one, tmp_path / "user")
+        user.register(client)
+        client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "web"})
+        there = open_box(one, client, "web")
+        start(there, "serve")
+        with subprocess.Popen(user.command("web", "-W", "localhost:3000"), stdin=-1, stdout=-1) as ssh:
+            assert ssh.stdin is not None
+            assert ssh.stdout is not None
+            ssh.stdin.write(b"GET / HTTP/1.1\r\nhost: web\r\nconnection: close\r\n\r\n")
+            ssh.stdin.flush()
+            # The server is the first to say its last; its client ends all the same.
+            assert ssh.stdout.read().endswith(b"hello")
+            ssh.stdin.close()
+            assert ssh.wait(20) == 0
 
 
 def test_a_terminal_is_answered_by_stubs(box: Box) -> None:

@@ -199,11 +199,11 @@ class Connection(asyncssh.SSHServer):
         except SandboxError as error:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, str(error)) from None
         try:
-            _, peer = await asyncio.get_running_loop().create_connection(asyncssh.SSHForwarder, sock=found)
+            _, peer = await asyncio.get_running_loop().create_connection(_Forwarder, sock=found)
         except BaseException:
             found.close()
             raise
-        return asyncssh.SSHForwarder(peer)
+        return _Forwarder(peer)
 
     def connection_requested(
         self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
@@ -213,6 +213,16 @@ class Connection(asyncssh.SSHServer):
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, reason)
         # A forwarder has what a session needs; the library itself takes it for one.
         return cast("Awaitable[asyncssh.SSHTCPSession[bytes]]", self._forward(dest_port))
+
+
+class _Forwarder(asyncssh.SSHForwarder):
+    """One that lets go once both sides have said their last; the library's own waits for one of them to hang up."""
+
+    def eof_received(self) -> bool:
+        more = super().eof_received()
+        if not more:
+            asyncio.get_running_loop().call_soon(self.close)
+        return more
 
 
 async def _quietly(task: asyncio.Task[Any]) -> None:
