@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -51,7 +51,7 @@ class Meter:
     default: Limits = field(default_factory=Limits)
     surfaces: dict[str, Limits] = field(default_factory=dict)
     _taken: dict[tuple[str, str, str], deque[float]] = field(default_factory=dict)
-    _held: set[tuple[str, str]] = field(default_factory=set)
+    _held: Counter[tuple[str, str]] = field(default_factory=Counter)
     """The surfaces on which a principal is counted though nobody else is."""
 
     def take(self, surface: str, principal: str, account: str | None, now: float | None = None) -> Reading:
@@ -62,7 +62,7 @@ class Meter:
         if account is not None:
             buckets.append(("account", account, limits.per_account))
         taken = [self._bucket(surface, scope, name, now - limits.window) for scope, name, _limit in buckets]
-        full = (limits.enabled or (surface, principal) in self._held) and any(
+        full = (limits.enabled or self._held[surface, principal] > 0) and any(
             len(bucket) >= limit for bucket, (_scope, _name, limit) in zip(taken, buckets, strict=True)
         )
         if not full and limits.enabled:
@@ -82,14 +82,14 @@ class Meter:
         """
         limits = self.surfaces.get(surface, self.default)
         bucket = self._bucket(surface, "principal", principal, now - limits.window)
-        before = list(bucket)
-        bucket.extend([now] * (limits.per_principal - len(bucket)))
-        self._held.add((surface, principal))
+        added = max(0, limits.per_principal - len(bucket))
+        bucket.extend([now] * added)
+        self._held[surface, principal] += 1
 
         def take_back() -> None:
-            self._held.discard((surface, principal))
-            bucket.clear()
-            bucket.extend(before)
+            self._held -= Counter([(surface, principal)])
+            for _ in range(min(added, bucket.count(now))):
+                bucket.remove(now)
 
         return limits.per_principal, take_back
 

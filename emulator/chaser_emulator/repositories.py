@@ -100,6 +100,8 @@ class Repositories:
         self.base = base_of(base)
         self.elsewhere: dict[str, Elsewhere] = {}
         """Repositories that are not below the base, by `owner/name`."""
+        self.unreadable = 0
+        """How many want the folder to be one that cannot be read when it is listed."""
         self._token = token
         self._folder = folder
 
@@ -129,6 +131,8 @@ class Repositories:
 
     async def listed(self) -> list[Listed]:
         """Every repository in the folder, by name; none where the base is a server, which cannot be asked."""
+        if self.unreadable:
+            raise _unreadable("Permission denied")
         if isinstance(self.base, str):
             return []
         found = await files.in_thread(_all_in, self.base)
@@ -206,7 +210,7 @@ def _all_in(base: Path) -> list[tuple[str, str]]:
     try:
         owners = sorted(entry.name for entry in os.scandir(base) if _OWNER.fullmatch(entry.name) and entry.is_dir())
     except OSError as error:
-        raise ApiError("bad_gateway", f"the folder of repositories cannot be read: {error.strerror}") from None
+        raise _unreadable(error.strerror or "") from None
     found = set()
     for owner in owners:
         for entry in _entries(base / owner):
@@ -214,6 +218,10 @@ def _all_in(base: Path) -> list[tuple[str, str]]:
             if _NAME.fullmatch(name) and _is_repository(Path(entry.path)):
                 found.add((owner, name))
     return sorted(found)
+
+
+def _unreadable(reason: str) -> ApiError:
+    return ApiError("bad_gateway", f"the folder of repositories cannot be read: {reason}")
 
 
 def _find(base: Path, selector: Selector) -> tuple[Selector, Path] | None:

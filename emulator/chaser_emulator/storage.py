@@ -51,8 +51,8 @@ class Storage:
 
     def __init__(self, store: Store, engine: Engine, *, cap: int = STORAGE_CAP_BYTES) -> None:
         self.cap = cap
-        self.caps: dict[str, int] = {}
-        """What single accounts may hold, where that is something else."""
+        self.lowered: list[tuple[str, int]] = []
+        """Accounts that may hold less, and how much."""
         self._store = store
         self._engine = engine
         self._measures: dict[str, _Measure] = {}
@@ -76,7 +76,7 @@ class Storage:
 
     def cap_of(self, account_id: str) -> int:
         """Bytes that an account may hold."""
-        return self.caps.get(account_id, self.cap)
+        return min((cap for lowered, cap in self.lowered if lowered == account_id), default=self.cap)
 
     async def of_workspace(self, row: Row) -> int:
         """Bytes on disk of one workspace, as far as the engine can say."""

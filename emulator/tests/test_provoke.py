@@ -165,6 +165,28 @@ def test_nothing_is_left_of_it_once_it_is_undone(
         client.delete(f"/v1/webhooks/{made['webhook']['id']}")
 
 
+@pytest.mark.parametrize(
+    ("code", "operations"),
+    [
+        ("payment_required", ("create-session", "exec-sandbox")),
+        ("rate_limited", ("create-session", "bulk-terminate-sessions")),
+        ("storage_limit_exceeded", ("create-workspace", "create-assistant")),
+        ("plan_limit_exceeded", ("create-session", "exec-sandbox")),
+    ],
+)
+def test_two_that_have_one_reason_are_undone_in_any_order(
+    control: httpx.Client, client: httpx.Client, code: str, operations: tuple[str, str]
+) -> None:
+    first, second = (provoke(control, operation, code, send=False)["id"] for operation in operations)
+    assert provoke(control, operations[0], code, send=False)["id"] == first
+    for each in (first, second):
+        assert control.delete(f"/provoke/{each}").status_code == 204
+    made = ok(client.post("/v1/sessions", json={"ephemeral": True}))
+    client.delete(f"/v1/sessions/{made['id']}")
+    made = ok(client.post("/v1/workspaces", json={"session_type": "sandbox"}))
+    client.delete(f"/v1/workspaces/{made['id']}")
+
+
 def test_it_happens_to_what_the_user_names(control: httpx.Client, client: httpx.Client) -> None:
     one, other = (ok(client.post("/v1/sessions", json={"ephemeral": True}))["id"] for _ in range(2))
     provoke(control, "exec-session", "sandbox_unavailable", path={"id": one})
@@ -244,6 +266,7 @@ def test_the_journal_and_the_audit_log_show_it(control: httpx.Client, client: ht
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
+        ({"operation": "stop_session", "code": "not_found"}, "body /operation: .*get-session"),
         ({"operation": "create-sesion", "code": "not_found"}, "body /operation: .*create-session"),
         ({"operation": "login", "code": "not_found"}, "body /code: .*invalid_credentials"),
         ({"operation": "login", "code": "invalid_json", "path": {"id": "x"}}, "body /path/id: .*none"),

@@ -12,9 +12,11 @@ from chaser_emulator.control.operations import ControlCall, control
 @control("list-refusals")
 async def list_refusals(call: ControlCall) -> dict[str, Any]:
     """Every refusal of the document, and what of them is arranged now."""
-    from chaser_emulator.provoking.provoke import pairs
+    from chaser_emulator.provoking.provoke import operation_of, pairs
 
     wanted = {name: call.query[name] for name in ("operation", "code") if name in call.query}
+    if "operation" in wanted:
+        wanted["operation"] = operation_of(call.api, wanted["operation"], location="query").id
     found = [pair.info() for pair in pairs(call.api)]
     found = [one for one in found if all(one[name] == value for name, value in wanted.items())]
     return {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 from chaser_emulator.errors import ApiError
 from chaser_emulator.provoking import repositories, resources, stand_in_browser
@@ -250,12 +249,11 @@ async def from_a_silent_server(stage: Stage) -> ApiRequest:
 @arranges("bad_gateway", "list-github-repositories", by="state")
 async def from_no_folder(stage: Stage) -> ApiRequest:
     request, known = await request_for(stage), stage.world.repositories
-    before = known.base
-    known.base = Path(stage.world.data_dir) / stage.name()
+    known.unreadable += 1
 
     async def put_back() -> None:
-        known.base = before
+        known.unreadable -= 1
 
     stage.undo(put_back)
-    stage.say("the folder of repositories is not there")
+    stage.say("the folder of repositories cannot be read")
     return request

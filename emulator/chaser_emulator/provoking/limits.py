@@ -81,6 +81,9 @@ async def with_an_empty_wallet(stage: Stage) -> ApiRequest:
     account_id = stage.caller.account.id
     before = await billing.account(world.store, account_id)
     plan = PLANS[before["plan"]]
+    if plan.code == USAGE_BASED and before["wallet_micros_usd"] <= 0:
+        stage.say("the account pays by its wallet, which is empty already")
+        return await request_for(stage)
     async with world.store.transaction() as tx:
         await billing.set_wallet(tx, account_id, 0, 0)
 
@@ -114,18 +117,23 @@ async def _allow_no_more(stage: Stage) -> None:
     """Lower what the account may hold to less than it does."""
     storage, account_id = stage.world.storage, stage.caller.account.id
     used = await storage.used(account_id)
-    storage.caps[account_id] = max(used - 1, 0)
+    lowered = (account_id, max(used - 1, 0))
+    storage.lowered.append(lowered)
 
     async def put_back() -> None:
-        storage.caps.pop(account_id, None)
+        storage.lowered.remove(lowered)
 
     stage.undo(put_back)
-    stage.say(f"the account holds {used} bytes, and may hold {storage.caps[account_id]}")
+    stage.say(f"the account holds {used} bytes, and may hold {lowered[1]}")
 
 
 @arranges("storage_limit_exceeded", "create-workspace", "import-workspace", "create-assistant", by="state")
 async def with_no_room(stage: Stage) -> ApiRequest:
     request = await request_for(stage)
+    storage, account_id = stage.world.storage, stage.caller.account.id
+    if await storage.used(account_id) > storage.cap_of(account_id):
+        stage.say("the account holds more than it may already")
+        return request
     await _filled(stage)
     await _allow_no_more(stage)
     return request

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from starlette.types import ASGIApp
 
 from chaser_emulator.clock import new_hex
-from chaser_emulator.errors import ApiError, invalid_field
+from chaser_emulator.errors import ApiError, Problem, invalid, invalid_field
 from chaser_emulator.provoking import absent, callers, engines, limits, malformed, states
 from chaser_emulator.provoking.arrangements import By, arrangement_of
 from chaser_emulator.provoking.reasons import REASONS
@@ -83,7 +83,7 @@ class Provoking:
 
     def pair(self, operation_id: str, code: str) -> Pair:
         """A refusal of the document. Raises ApiError `invalid_request` for one that it does not have."""
-        operation = _operation(self.spec, operation_id)
+        operation = operation_of(self.spec, operation_id)
         codes = codes_of(operation)
         if code not in codes:
             listed = ", ".join(sorted(codes)) or "nothing"
@@ -103,7 +103,8 @@ class Provoking:
 
         All of that happens in an account that is made for it, and what was broken or started is undone afterwards; with
         `path`, which names what the request is to be about, in the account of the world's own client. With `sent` False
-        that account's state is arranged, and stays so until `undo`; the user's client is then refused.
+        that account's state is arranged, and stays so until `undo`; the user's client is then refused. What stands
+        already is answered again, under the same name.
 
         Raises ApiError `invalid_request` for a refusal that the document does not have, `cannot_be_provoked` with the
         reason for one that nothing leads to, and `invalid_state` where the world is in no state to arrange it.
@@ -114,6 +115,8 @@ class Provoking:
         if pair.reason is not None or arrangement is None:
             raise ApiError("cannot_be_provoked", f"{pair.operation} with {code}: {pair.reason}")
         given = _given(operation, path or {})
+        if not sent and not given and (known := _standing(world, pair)) is not None:
+            return known
         name = f"provoked-{new_hex(12)}"
         own = not sent or bool(given)
         stage = await open_stage(
@@ -126,7 +129,7 @@ class Provoking:
             await stage.strike()
             raise
         if answer is None:
-            world.planned.standing[name] = Standing(pair, stage)
+            world.planned.standing[name] = Standing(pair, stage, request)
             return Provoked(name, pair, stage.arranged, request, None, None)
         await stage.strike()
         _require(pair, stage, answer)
@@ -144,12 +147,21 @@ class Standing:
 
     pair: Pair
     stage: Stage
+    request: ApiRequest
 
     async def strike(self) -> None:
         await self.stage.strike()
 
     def info(self, name: str) -> dict[str, Any]:
         return {"id": name, **self.pair.info(), "arranged": self.stage.arranged}
+
+
+def _standing(world: World, pair: Pair) -> Provoked | None:
+    """What is arranged already for any request of the user's client."""
+    for name, standing in world.planned.standing.items():
+        if isinstance(standing, Standing) and standing.pair == pair and pair.by == "state":
+            return Provoked(name, pair, standing.stage.arranged, standing.request, None, None)
+    return None
 
 
 async def undo(world: World, name: str) -> None:
@@ -187,12 +199,14 @@ def _pair(operation: Operation, code: str, status: int) -> Pair:
     return Pair(operation.id, code, status, by, reason)
 
 
-def _operation(spec: Spec, operation_id: str) -> Operation:
+def operation_of(spec: Spec, operation_id: str, *, location: Literal["body", "query"] = "body") -> Operation:
+    """The operation of this id, also as a Python name. Raises ApiError `invalid_request` with those that are near."""
     found = spec.operations.get(operation_id) or spec.operations.get(operation_id.replace("_", "-"))
     if found is None:
         near = difflib.get_close_matches(operation_id, spec.operations, n=3, cutoff=0.5)
         meant = f"; {' or '.join(near)} may be meant" if near else ""
-        raise invalid_field("/operation", f"is no operation of the document{meant}")
+        pointer = "/operation" if location == "body" else "operation"
+        raise invalid([Problem(location, pointer, f"is no operation of the document{meant}")])
     return found
 
 
