@@ -265,7 +265,10 @@ def test_ssh_reaches_a_port_and_is_let_go_by_it(tmp_path: Path) -> None:
             # The server is the first to say its last; its client ends all the same.
             assert ssh.stdout.read().endswith(b"hello")
             ssh.stdin.close()
-            assert ssh.wait(20) == 0
+            try:
+                assert ssh.wait(20) == 0
+            finally:
+                ssh.kill()
 
 
 def test_a_terminal_is_answered_by_stubs(box: Box) -> None:
