@@ -22,6 +22,8 @@ async def fill(world: World, workspace_id: str, files: Mapping[str, Any], source
     """Let a workspace that nobody uses hold these files and no others. Raises SandboxError."""
     before = await workspaces.get(world.store, workspace_id)
     assert before is not None  # noqa: S101 - made just above
+    # A world in memory has a folder only once it needs one.
+    await asyncio.to_thread(world.data_dir.mkdir, mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=world.data_dir, prefix="seed-") as staging:
         folder = Path(staging) / "workspace"
         await asyncio.to_thread(_lay_out, folder, files, sources)
