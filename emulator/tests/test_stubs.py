@@ -29,6 +29,7 @@ from sockets import tty
 from test_background import follow, start, text_of
 from test_exec import until
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 
 @pytest.fixture
@@ -239,7 +240,9 @@ def test_a_port_gives_its_answers_through_the_gateway_while_its_command_runs(box
     assert told["path"].endswith("/deep")
     assert box.client.get(f"/s/{box.session}/forward/3002/").status_code == 404
     ws = f"{box.emulator.url.replace('http', 'ws', 1)}/s/{box.session}/forward/3001/"
-    with connect(ws, additional_headers={"Authorization": f"Bearer {box.emulator.api_key}"}) as socket:
+    headers = {"Authorization": f"Bearer {box.emulator.api_key}"}
+    with connect(ws, additional_headers=headers, subprotocols=[Subprotocol("vite-hmr")]) as socket:
+        assert socket.subprotocol == "vite-hmr"
         for message in ("hello", b"\0\1", "x" * 200_000):
             socket.send(message)
             assert socket.recv(timeout=20) == message

@@ -61,7 +61,9 @@ async def _run(process: asyncssh.SSHServerProcess[bytes], sandbox: Sandbox) -> N
     ended = False
     try:
         command = errors.prefix + (channel.get_command() or _SHELL)
-        program = await sandbox.engine.exec(sandbox.ref, CommandSpec(command, env=_variables(channel), stdin=True))
+        own = channel.get_command() is None
+        spec = CommandSpec(command, env=_variables(channel), stdin=True, ours=own)
+        program = await sandbox.engine.exec(sandbox.ref, spec)
         try:
             ended = await _follow(process, program, None, errors.chunks)
         finally:

@@ -124,7 +124,10 @@ class _Http:
         from websockets.http11 import Request
         from websockets.server import ServerProtocol
 
-        protocol = ServerProtocol(max_size=_LARGEST_BODY)
+        # Whoever offers subprotocols wants one of them.
+        protocol = ServerProtocol(
+            max_size=_LARGEST_BODY, select_subprotocol=lambda _, offered: offered[0] if offered else None
+        )
         data: bytes = bytes(self._head)
         opcode, message = Opcode.TEXT, bytearray()
         while True:
