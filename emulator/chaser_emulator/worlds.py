@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import re
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager
@@ -52,6 +53,7 @@ class _Directory:
         self._worlds: dict[str, list[World]] = {}
         self._known: dict[World, frozenset[str]] = {}
         self._stale: set[World] = set()
+        self._asking = asyncio.Lock()
 
     def add(self, world: World) -> None:
         self._known[world] = frozenset()
@@ -77,17 +79,33 @@ class _Directory:
 
     async def of(self, secret: str) -> list[World]:
         """The worlds that know a key, the eldest first; one that was revoked is known."""
-        while self._stale:
-            world = self._stale.pop()
-            rows = await world.store.all("SELECT secret_hash FROM keys")
-            if world not in self._known:
-                continue
-            now, before = frozenset(str(row["secret_hash"]) for row in rows), self._known[world]
-            self._forget(world, before - now)
-            for hashed in now - before:
-                self._worlds.setdefault(hashed, []).append(world)
-            self._known[world] = now
+        # Also while another request is asking: the key may be one of those that it does not know yet.
+        if self._stale or self._asking.locked():
+            async with self._asking:
+                while self._stale:
+                    await self._ask(next(iter(self._stale)))
         return self._worlds.get(identity.hash_of(secret), [])
+
+    async def _ask(self, world: World) -> None:
+        self._stale.discard(world)
+        try:
+            rows = await world.store.all("SELECT secret_hash FROM keys")
+        except BaseException as error:
+            if world in self._known:
+                # Whoever asked has left; others will ask.
+                self._stale.add(world)
+                raise
+            if isinstance(error, sqlite3.Error):
+                # It was deleted meanwhile.
+                return
+            raise
+        if world not in self._known:
+            return
+        now, before = frozenset(str(row["secret_hash"]) for row in rows), self._known[world]
+        self._forget(world, before - now)
+        for hashed in now - before:
+            self._worlds.setdefault(hashed, []).append(world)
+        self._known[world] = now
 
 
 class _Visits:
