@@ -70,3 +70,23 @@ def test_registration_can_be_opened_to_other_machines() -> None:
     with emulator_on("scripted", host="0.0.0.0", api_key=KEY, open_registration=True) as one:
         url = f"http://{address()}:{urlsplit(one.url).port}/auth/register"
         ok(httpx.post(url, json={"email": "ada@example.com", "password": "correct horse"}))
+
+
+def test_from_another_machine_a_key_opens_its_own_world_and_no_other(far: httpx.Client, emulator: Running) -> None:
+    made = ok(httpx.post(f"{emulator.url}/_emulator/worlds", json={"id": "theirs"}))
+    theirs, own = ({"Authorization": f"Bearer {key}"} for key in (made["api_key"], KEY))
+    ok(far.post("/_emulator/clock", json={"mode": "frozen"}, headers=theirs))
+    assert ok(far.get("/_emulator/clock", headers=own))["mode"] == "real"
+    # The emulator's own key reaches every world by its name.
+    assert ok(far.get("/_emulator/clock", headers=own | {"X-Chaser-World": "theirs"}))["mode"] == "frozen"
+    for named in (
+        {"headers": theirs | {"X-Chaser-World": "default"}},
+        {"headers": theirs, "params": {"world": "default"}},
+    ):
+        refused(far.post("/_emulator/reset", **named), 403, "forbidden")
+    refused(far.get("/_emulator/clock", headers={"X-Chaser-World": "theirs"}), 401, "unauthorized")
+    for path in ("worlds", "worlds/default"):
+        refused(far.get(f"/_emulator/{path}", headers=theirs), 401, "unauthorized")
+    refused(far.delete("/_emulator/worlds/theirs", headers=theirs), 401, "unauthorized")
+    assert len(ok(far.get("/_emulator/worlds", headers=own))["worlds"]) == 2
+    assert far.delete("/_emulator/worlds/theirs", headers=own).status_code == 204

@@ -129,7 +129,11 @@ def test_the_journal_is_looked_through_and_cleared(run: Run, client: httpx.Clien
     assert [one["path"] for one in found["requests"]] == ["/v1/sessions/nope"]
     shown = run("requests", "show", missing.headers["x-request-id"]).json
     assert (shown["status"], shown["code"]) == (404, "not_found")
-    assert run("requests", "clear").json == {"cleared": 2}
+    later = run("clock", "advance", "60").json["now"]
+    client.get("/v1/workspaces")
+    assert run("requests", "count", "--since", later).json == {"count": 1}
+    assert run("requests", "count", "--after", str(shown["number"])).json == {"count": 2}
+    assert run("requests", "clear").json == {"cleared": 3}
 
 
 def test_bodies_come_as_fields_as_json_and_from_a_file(run: Run, tmp_path: Path) -> None:
