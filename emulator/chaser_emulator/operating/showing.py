@@ -78,6 +78,8 @@ def _cell(value: Any) -> str | None:
     """The text of a cell, None for what has no place in one."""
     if value is None:
         return ""
+    if isinstance(value, dict) and value and not any(isinstance(part, (dict, list)) for part in value.values()):
+        return "\n".join(f"{name}: {part}" for name, part in value.items())
     if isinstance(value, (dict, list)):
         text = json.dumps(value, ensure_ascii=False)
         return text if len(text) <= _WIDEST else None
