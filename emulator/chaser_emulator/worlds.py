@@ -310,20 +310,21 @@ class Worlds:
     async def _replace(self, world: World, beginning: Beginning | None) -> World:
         if world.id in self._changing:
             raise ApiError("conflict", f"world {world.id!r} is being changed by another request")
+        # Whoever asks may have known it before it was replaced the last time.
+        world = self.get(world.id)
         keys = dict(world.keys)
-        # What it has had in its engine is still its own, to be cleared away.
-        instance = await identity.fact(world.store, "instance")
         with self._change(world.id):
+            # What it has had in its engine is still its own, to be cleared away.
+            instance = await identity.fact(world.store, "instance")
             before = dataclasses.replace(await world.copy(), instance=instance)
             start = None if beginning is None else dataclasses.replace(beginning, instance=instance)
             self._replaced.add(world.id)
             try:
                 await self._close(world.id)
-                try:
-                    fresh = await self._open(world.id, world.settings, beginning=start)
-                except BaseException:
-                    await self._open(world.id, world.settings, beginning=before)
-                    raise
+                fresh = await self._open(world.id, world.settings, beginning=start)
+            except BaseException:
+                await asyncio.shield(self._open(world.id, world.settings, beginning=before))
+                raise
             finally:
                 self._replaced.discard(world.id)
             if beginning is world.beginning:
@@ -442,8 +443,8 @@ class Worlds:
             await self._changing[DEFAULT].wait()
 
     def _waits_for(self, scope: Scope) -> asyncio.Event | None:
-        """The end of a change that the request has to wait for. Whoever changes a world asks for it as well."""
-        if not self._replaced or scope["path"].startswith(_CONTROL):
+        """The end of a change that the request has to wait for: until then its key is nobody's."""
+        if not self._replaced:
             return None
         named = self._named(scope)
         return next((self._changing[one] for one in self._replaced if named in (None, one)), None)

@@ -10,6 +10,7 @@ import tarfile
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,19 @@ def test_a_difference_is_counted_from_what_was_loaded(plain: httpx.Client) -> No
     diff = ok(plain.get(DIFF))
     assert [one["name"] for one in diff["created"]["workspaces"]] == ["more"]
     assert diff["deleted"] == diff["changed"] == {}
+
+
+def test_loads_at_once_leave_one_of_their_states(plain: httpx.Client) -> None:
+    before = saved(plain)
+    furnish(plain)
+    after = saved(plain)
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda file: load(plain, file).status_code, [before, after] * 6))
+    assert set(answers) <= {200, 409}
+    assert 200 in answers
+    assert [one["name"] for one in ok(plain.get("/v1/workspaces"))] in ([], ["shop"])
+    ok(load(plain, after))
+    assert content(plain, "shop", "folder/file") == b"new"
 
 
 # Secrets

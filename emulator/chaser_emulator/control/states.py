@@ -64,7 +64,9 @@ async def _received(call: ControlCall) -> AsyncIterator[Path]:
                 await files.in_thread(file.write, chunk)
         yield path
     finally:
-        path.unlink(missing_ok=True)
+        # Windows does not let it go as long as the world may go back to it.
+        with suppress(PermissionError):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

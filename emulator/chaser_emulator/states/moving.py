@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, BinaryIO
 
 from chaser_emulator import __version__, assembly
@@ -33,7 +34,7 @@ async def save(world: World, path: Path, *, disks: bool = False) -> Manifest:
     """
     clock = world.clock.state()
     image = await files.in_thread(contents.to_save, await world.store.image(), clock, CLOCK_FACT)
-    partial = path.with_name(f".{path.name}.part")
+    partial = path.with_name(f".{path.name}.{token_hex(4)}.part")
     try:
         with partial.open("wb") as file:
             writer = Writer(file)
