@@ -201,6 +201,23 @@ def test_it_happens_to_what_the_user_names(control: httpx.Client, client: httpx.
     client.delete(f"/v1/sessions/{other}")
 
 
+def test_it_happens_in_the_account_that_the_user_names(control: httpx.Client, client: httpx.Client) -> None:
+    name = ok(client.post("/v1/accounts/organizations", json={"name": "provoked here"}))["account"]["name"]
+    there = {"X-Chaser-Account": name}
+    arranged = provoke(control, "create-session", "plan_limit_exceeded", send=False, account=name)
+    refused(client.post("/v1/sessions", json={"ephemeral": True}, headers=there), 403, "plan_limit_exceeded")
+    client.delete(f"/v1/sessions/{ok(client.post('/v1/sessions', json={'ephemeral': True}))['id']}")
+    assert control.delete(f"/provoke/{arranged['id']}").status_code == 204
+    for operation, code in (("delete-current-service-account", "forbidden"), ("add-current-member", "already_exists")):
+        provoke(control, operation, code, account=name)
+    assert ok(client.get("/v1/accounts/current/service-accounts", headers=there))["service_accounts"] == []
+    refused(
+        control.post("/provoke", json={"operation": "get-me", "code": "forbidden", "account": "nobody"}),
+        404,
+        "not_found",
+    )
+
+
 def test_a_fault_of_one_call_meets_no_other(control: httpx.Client, client: httpx.Client) -> None:
     """Refusals that limits, engines and handlers are the reason of, while somebody else works on."""
     wanted = [

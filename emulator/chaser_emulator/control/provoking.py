@@ -35,7 +35,12 @@ async def provoke(call: ControlCall) -> dict[str, Any]:
     body = call.body
     provoking = Provoking(call.request.state.application, call.api)
     provoked = await provoking.provoke(
-        call.world, body["operation"], body["code"], sent=body.get("send", True), path=body.get("path")
+        call.world,
+        body["operation"],
+        body["code"],
+        sent=body.get("send", True),
+        path=body.get("path"),
+        account=body.get("account"),
     )
     return provoked.info()
 

@@ -137,14 +137,16 @@ class Chaser:
         self.world.keys.update({name: key["api_key"] for name, key in seeded.get("keys", {}).items()})
         return seeded
 
-    def provoke(self, operation: str, code: str, *, path: Mapping[str, str] | None = None) -> Provoked:
+    def provoke(
+        self, operation: str, code: str, *, path: Mapping[str, str] | None = None, account: str | None = None
+    ) -> Provoked:
         """Arrange that an operation is really refused with a code, until that is undone or a `with` block ends.
 
         The next such request of `client` is refused; where only a request with something wrong in it can be, `send` of
-        the answer sends one. `path` says what it is to happen to: `{"id": session["id"]}`. Raises Refused, with the
-        reason, for what cannot be provoked.
+        the answer sends one. `path` says what it is to happen to: `{"id": session["id"]}`, and `account` in which other
+        account of the client, by id or name. Raises Refused, with the reason, for what cannot be provoked.
         """
-        return provoke(self._door, self.world.id, operation, code, path)
+        return provoke(self._door, self.world.id, operation, code, path, account)
 
     def explain(self, exchange: Exchange | str = "last") -> Explanation:
         """Which rule refused a request, and where it stands; of an exchange, a request id, or the last refusal."""

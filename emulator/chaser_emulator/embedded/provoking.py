@@ -16,8 +16,9 @@ from chaser_emulator.embedded.asking import Door, Refused, segment
 class Provoked:
     """A refusal that is arranged, until it is undone or the block ends that it is entered in.
 
-    `by` is `state` where the next such request of the client is refused, whatever it asks for, and `request` where
-    only one with something wrong in it is: `send` sends it. `arranged` says what was done, in words.
+    `by` is `state` where the next such request of the client is refused, whatever it asks for, `resource` where one
+    about what was arranged is, which `request` names, and `request` where only one with something wrong in it is:
+    `send` sends it. `arranged` says what was done, in words.
     """
 
     door: Door = field(repr=False)
@@ -59,11 +60,15 @@ class Provoked:
         self.undo()
 
 
-def provoke(door: Door, world: str, operation: str, code: str, path: Mapping[str, str] | None) -> Provoked:
+def provoke(
+    door: Door, world: str, operation: str, code: str, path: Mapping[str, str] | None, account: str | None
+) -> Provoked:
     """Arrange a refusal. Raises Refused with the reason where nothing leads to it."""
     body: dict[str, Any] = {"operation": operation.replace("_", "-"), "code": code, "send": False}
     if path is not None:
         body["path"] = dict(path)
+    if account is not None:
+        body["account"] = account
     told = door.ask("POST", "/provoke", body, world=world)
     names = ("id", "operation", "code", "status", "by", "arranged", "request")
     return Provoked(door, world, **{name: told[name] for name in names})

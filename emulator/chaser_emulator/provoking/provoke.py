@@ -98,11 +98,13 @@ class Provoking:
         *,
         sent: bool = True,
         path: Mapping[str, str] | None = None,
+        account: str | None = None,
     ) -> Provoked:
         """Arrange a refusal, and send the request that meets it.
 
         All of that happens in an account that is made for it, and what was broken or started is undone afterwards; with
-        `path`, which names what the request is to be about, in the account of the world's own client. With `sent` False
+        `path`, which names what the request is to be about, in the account of the world's own client, or in that other
+        `account` of its, by id or name. With `sent` False
         that account's state is arranged, and stays so until `undo`; the user's client is then refused. What stands
         already is answered again, under the same name.
 
@@ -115,12 +117,18 @@ class Provoking:
         if pair.reason is not None or arrangement is None:
             raise ApiError("cannot_be_provoked", f"{pair.operation} with {code}: {pair.reason}")
         given = _given(operation, path or {})
-        if not sent and not given and (known := _standing(world, pair)) is not None:
+        if not sent and not given and (known := _standing(world, pair, account)) is not None:
             return known
         name = f"provoked-{new_hex(12)}"
-        own = not sent or bool(given)
         stage = await open_stage(
-            world, self.spec, self._validator, operation, own=own, request_id=name if sent else None, given=given
+            world,
+            self.spec,
+            self._validator,
+            operation,
+            own=not sent or bool(given) or account is not None,
+            request_id=name if sent else None,
+            given=given,
+            account=account,
         )
         try:
             request = self._named(world, await arrangement.arrange(stage))
@@ -129,7 +137,7 @@ class Provoking:
             await stage.strike()
             raise
         if answer is None:
-            world.planned.standing[name] = Standing(pair, stage, request)
+            world.planned.standing[name] = Standing(pair, stage, request, account)
             return Provoked(name, pair, stage.arranged, request, None, None)
         await stage.strike()
         _require(pair, stage, answer)
@@ -148,6 +156,7 @@ class Standing:
     pair: Pair
     stage: Stage
     request: ApiRequest
+    account: str | None
 
     async def strike(self) -> None:
         await self.stage.strike()
@@ -156,10 +165,12 @@ class Standing:
         return {"id": name, **self.pair.info(), "arranged": self.stage.arranged}
 
 
-def _standing(world: World, pair: Pair) -> Provoked | None:
+def _standing(world: World, pair: Pair, account: str | None) -> Provoked | None:
     """What is arranged already for any request of the user's client."""
     for name, standing in world.planned.standing.items():
-        if isinstance(standing, Standing) and standing.pair == pair and pair.by == "state":
+        if not isinstance(standing, Standing) or pair.by != "state":
+            continue
+        if (standing.pair, standing.account) == (pair, account):
             return Provoked(name, pair, standing.stage.arranged, standing.request, None, None)
     return None
 

@@ -173,6 +173,7 @@ async def service_account(stage: Stage) -> str:
     await stage.enter_organization()
     made = await stage.perform("create-current-service-account", {"name": stage.name()})
     stage.say(f"a service account, {made['service_account']['name']}")
+    delete_own(stage, "delete-current-service-account", {"said": made["service_account"]["id"]})
     return str(made["service_account"]["id"])
 
 

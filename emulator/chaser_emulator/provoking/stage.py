@@ -115,9 +115,9 @@ class Stage:
         self.caller = await newcomer(self.world, plan)
         self.say(f"an account on the plan {plan}")
 
-    async def enter_organization(self) -> None:
-        """Go on in a new organization, which the caller owns."""
-        if self.caller.account.personal:
+    async def enter_organization(self, *, fresh: bool = False) -> None:
+        """Go on in a new organization of the caller's, or, unless it is to be fresh, in the one that they are in."""
+        if fresh or self.caller.account.personal:
             made = await self.perform("create-organization", {"name": self.name()})
             self.say(f"an organization, {made['account']['name']}")
             self.caller = await self._caller(self.caller.key, self.caller.principal, made["account"]["id"])
@@ -157,7 +157,13 @@ class Stage:
         """Somebody new in the caller's organization: (user id, address)."""
         email = f"{self.name()}@example.com"
         made = await self.perform("add-current-member", {"email": email, "role": role})
-        return str(made["member"]["user_id"]), email
+        user_id = str(made["member"]["user_id"])
+
+        async def remove() -> None:
+            await self.perform("remove-current-member", uid=user_id)
+
+        self.undo_own(remove)
+        return user_id, email
 
     async def register(self, email: str, password: str) -> None:
         """Make a user who signs in by password."""
@@ -255,13 +261,17 @@ async def open_stage(
     own: bool,
     request_id: str | None,
     given: Mapping[str, str],
+    account: str | None = None,
 ) -> Stage:
-    """A stage in the account of the world's own client, or in one that is made for it."""
+    """A stage in the account of the world's own client, or in one that is made for it.
+
+    `account` is another one of that client's, by id or name. Raises ApiError `not_found` where it has no such account.
+    """
     if own:
         key = world.api_key
         principal = await world.admission.principal(world.store, world.clock, f"Bearer {key}")
-        account = await select_account(world.store, principal, None)
-        caller = Caller(key, principal, account)
+        found = await select_account(world.store, principal, account)
+        caller = Caller(key, principal, found, None if account is None else found.id)
     else:
         caller = await newcomer(world)
     return Stage(world, spec, validator, operation, caller, own, request_id, given)

@@ -68,6 +68,7 @@ async def while_somebody_is_connected(stage: Stage) -> ApiRequest:
 @arranges("last_owner", "remove-current-member")
 @arranges("last_owner", "update-current-member")
 async def of_the_only_owner(stage: Stage) -> ApiRequest:
+    await stage.enter_organization(fresh=True)
     request = await request_for(stage)
     stage.say("the caller is its only owner")
     changed = request.with_path(uid=stage.caller.principal.id)
