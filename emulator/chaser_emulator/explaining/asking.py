@@ -71,6 +71,10 @@ class Ask:
         """The same with another JSON body."""
         return replace(self, body=body, media_type=JSON).with_header("content-type", JSON)
 
+    def with_form(self, fields: Mapping[str, str]) -> Ask:
+        """The same with a form; `@name` is a file."""
+        return replace(self, body=dict(fields), media_type=FORM).with_header("content-type", FORM)
+
     def at_path(self, operation: Operation, parameters: Mapping[str, str]) -> Ask:
         """The same operation on something else."""
         return replace(self, path=path_of(operation, parameters))

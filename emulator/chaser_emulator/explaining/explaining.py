@@ -14,10 +14,10 @@ from chaser_emulator.explaining.broken import broken_rules
 from chaser_emulator.explaining.explanation import Explanation, Line, Step
 from chaser_emulator.explaining.mending import Menders
 from chaser_emulator.explaining.places import Path
-from chaser_emulator.explaining.remedies import things
+from chaser_emulator.explaining.remedies import bodies, things
 from chaser_emulator.explaining.remedies.case import Case, Remedy
 from chaser_emulator.explaining.remedies.choosing import remedy
-from chaser_emulator.explaining.remedies.missing import parameters_of
+from chaser_emulator.explaining.remedies.missing import parameters_of, uploaded
 from chaser_emulator.explaining.repairing import NoWay
 from chaser_emulator.explaining.texts import nearest
 from chaser_emulator.faults import effects
@@ -48,8 +48,9 @@ _STEPS: Mapping[str, Step] = {
     "gateway_timeout": "sandbox",
     "internal_error": "emulator",
 }
-_BEFORE_THE_FORM = ("authentication", "account", "rate limit", "scope", "routing")
+_BEFORE_THE_STATE = ("routing", "authentication", "account", "rate limit", "scope", "validation")
 _SELECTOR = "x-chaser-account"
+_OF_ORGANIZATIONS = ("/v1/accounts/current/members", "/v1/accounts/current/service-accounts")
 _DEEPEST = 8
 _MOST = 20
 
@@ -90,7 +91,7 @@ async def explain(world: World, exchange: Exchange, spec: Spec, base_url: str | 
     menders = Menders(spec, _validator(spec), world.clock.now())
     case = Case(world, spec, menders, exchange, operation, error, was, {"own_key": own_key, **error.state})
     step = _step(error, operation)
-    found = await _completed(case, step, await remedy(case))
+    found = _with_file(case, await _completed(case, step, await remedy(case)))
     case.state.pop("own_key", None)
     explained = replace(
         plain,
@@ -200,7 +201,7 @@ def _of_fault(teller: _Teller, plain: Explanation, was: Asked, error: ApiError |
 async def _completed(case: Case, step: Step, found: Remedy) -> Remedy:
     """A remedy that goes all the way: what is mended first must be well formed too, and name what is there."""
     ask = found.passes
-    if ask is None or step not in _BEFORE_THE_FORM:
+    if ask is None or step not in _BEFORE_THE_STATE:
         return found
     known = parameters_of(case.spec, ask)
     if known is None:
@@ -208,6 +209,11 @@ async def _completed(case: Case, step: Step, found: Remedy) -> Remedy:
     operation, path = known
     account = await _account_of(case, ask)
     inner = replace(case, operation=operation, asked=replace(case.asked, ask=ask), acting_in=account)
+    ask, organization = await _in_organization(inner, operation, ask)
+    if organization or ask is not inner.ask:
+        # A new one has nothing in it yet.
+        account = "" if organization else ask.headers[_SELECTOR]
+        inner = replace(inner, asked=replace(case.asked, ask=ask), acting_in=account)
     parameters, first = await things.settled(inner, path)
     if parameters != path:
         ask = ask.at_path(operation, parameters)
@@ -215,7 +221,36 @@ async def _completed(case: Case, step: Step, found: Remedy) -> Remedy:
         ask = case.menders.request(operation, ask, parameters)
     except NoWay:
         return replace(found, passes=None, why_not="its form is wrong as well, and nothing near it was found")
-    return replace(found, passes=ask, first=(*found.first, *first))
+    ask, more = await bodies.settled(inner, case.ask.body, ask)
+    return replace(found, passes=ask, first=(*found.first, *organization, *first, *more))
+
+
+def _with_file(case: Case, found: Remedy) -> Remedy:
+    """A remedy whose download finds in another session what it looks for."""
+    known = parameters_of(case.spec, found.passes) if found.passes is not None else None
+    if known is None or found.passes is None or known[0].id != "download-session-file":
+        return found
+    if known[1] == dict(case.asked.parameters):
+        return found
+    return replace(found, first=(*found.first, uploaded(case, found.passes, known[1])))
+
+
+async def _in_organization(case: Case, operation: Operation, ask: Ask) -> tuple[Ask, tuple[Ask, ...]]:
+    """The request in an organization where it works on none but those."""
+    if not operation.path.startswith(_OF_ORGANIZATIONS) or operation.id == "list-current-members":
+        return ask, ()
+    row = await case.one("SELECT kind FROM accounts WHERE id = ?", case.account_id)
+    if row is None or row["kind"] != identity.PERSONAL:
+        return ask, ()
+    other = await case.one(
+        """SELECT account_id FROM members WHERE role = 'owner' AND account_id <> ?1
+           AND user_id = (SELECT user_id FROM members WHERE account_id = ?1) LIMIT 1""",
+        case.account_id,
+    )
+    if other is not None:
+        return ask.with_header(_SELECTOR, str(other["account_id"])), ()
+    made = case.beside("POST", "/v1/accounts/organizations", {"name": "acme"}, CHASER_ACCOUNT_ID="/account/id")
+    return ask.with_header(_SELECTOR, "$CHASER_ACCOUNT_ID"), (made.with_header(_SELECTOR, None),)
 
 
 async def _account_of(case: Case, ask: Ask) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema_rs
 
 from chaser_emulator.explaining.places import Path, at, drop, put, rename
-from chaser_emulator.explaining.samples import fields, samples
+from chaser_emulator.explaining.samples import fields, inside, samples
 from chaser_emulator.explaining.texts import likeness, nearest, of_format, reshaped
 from chaser_emulator.spec import Spec
 from chaser_emulator.validation import Validator, holds_more_than
@@ -22,6 +22,7 @@ _LARGE = 500
 _STEPS_OF_LARGE = 8
 
 # What a change takes away from the meaning of a request, so that of two ways the nearer one is found.
+_UNLIKE = 0.4
 _NAMED, _SHAPED, _BOUNDED, _FILLED, _REPLACED, _REMOVED = 0.5, 1.0, 1.0, 1.5, 2.5, 3.0
 
 Error = jsonschema_rs.ValidationError
@@ -124,9 +125,12 @@ class Mender:
 
     def enum(self, kind: Any, value: Any, path: Path, found: Any) -> Iterator[Fix]:
         options = kind.options if hasattr(kind, "options") else [kind.expected_value]
+        usual = [node["default"] for node in inside(self.spec, self.schema, path) if "default" in node]
         for index, option in enumerate(options):
             alike = likeness(str(found).casefold(), str(option).casefold())
-            yield _SHAPED + 1 - alike + index * 0.01, put(value, path, option)
+            # A word that is like none of them is no slip of the pen.
+            price = 1 - alike if option not in usual else min(1 - alike, _UNLIKE)
+            yield _SHAPED + price + index * 0.01, put(value, path, option)
 
     def pattern(self, kind: Any, value: Any, path: Path, found: Any) -> Iterator[Fix]:
         if not isinstance(found, str):

@@ -13,6 +13,8 @@ _SELECTOR = "x-chaser-account"
 
 async def unauthorized(case: Case) -> Remedy:
     """The same with the key of the world."""
+    if case.operation is not None and not case.operation.secured:
+        return Remedy(why_not=f"this sign-in has to be started again: {case.error.message}")
     case.state["credential"] = _kind_of(case)
     return Remedy(case.ask.as_key(), note="CHASER_API_KEY is the key of this world; chaser-emulator env prints it")
 

@@ -14,6 +14,7 @@ from chaser_emulator.explaining.documents import examples_of
 from chaser_emulator.explaining.places import at, drop, put
 from chaser_emulator.explaining.remedies import things
 from chaser_emulator.explaining.remedies.case import Case, Remedy
+from chaser_emulator.explaining.remedies.missing import uploaded
 from chaser_emulator.explaining.repairing import NoWay
 from chaser_emulator.explaining.texts import nearest
 from chaser_emulator.rules import parts_of
@@ -164,10 +165,8 @@ async def _without_a_field(case: Case) -> Remedy:
     """What an engine refused: a path that leads out, a folder for a file."""
     query = dict(case.ask.query)
     if "path" in query and case.operation is not None:
-        upload = case.spec.operations["upload-session-file"]
-        sent = replace(case.beside("POST", ""), body={"path": "/workspace/notes.txt", "file": "@notes.txt"})
-        sent = replace(sent, media_type=FORM).at_path(upload, case.asked.parameters)
-        return Remedy(case.ask.with_query("path", "/workspace/notes.txt"), (sent,))
+        ask = case.ask.with_query("path", "/workspace/notes.txt")
+        return Remedy(ask, (uploaded(case, ask, case.asked.parameters),))
     if isinstance(case.ask.body, Mapping) and "path" in case.ask.body:
         return Remedy(replace(case.ask, body={**case.ask.body, "path": "/workspace/notes.txt"}))
     return Remedy(why_not="only who sends it knows what was meant")

@@ -106,7 +106,7 @@ async def storage_limit_exceeded(case: Case) -> Remedy:
         held = await case.world.storage.measured(row["disk_id"])
         if best is None or (held or 0) > best[0]:
             best = held or 0, row
-    if best is None:
+    if best is None or not best[0]:
         return Remedy(why_not="nothing else of the account can be deleted; delete files of the workspace itself")
     case.state["largest_workspace"] = {"name": best[1]["name"] or best[1]["id"], "bytes": best[0]}
     delete = case.beside("DELETE", f"/v1/workspaces/{best[1]['id']}").with_query("force", "true")

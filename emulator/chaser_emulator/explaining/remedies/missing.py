@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import replace
 
 from chaser_emulator.explaining.asking import Ask, path_of
@@ -26,6 +27,8 @@ async def not_found(case: Case) -> Remedy:
     path, first = await things.settled(case, case.asked.parameters)
     if path != dict(case.asked.parameters) or first:
         return Remedy(case.ask.at_path(case.operation, path), first)
+    if case.operation.id.startswith("resolve-assistant-") and "there is no assistant" not in case.error.message:
+        return await _elsewhere(case)
     return await _in_body(case)
 
 
@@ -68,15 +71,17 @@ async def _elsewhere(case: Case) -> Remedy:
             bound = case.beside("POST", f"/v1/assistants/{found.name}/channels", wanted)
             return Remedy(case.ask, (*found.first, bound))
         case "download-session-file":
-            path = dict(case.ask.query).get("path", "notes.txt")
-            fields = {"path": path, "file": "@notes.txt"}
-            upload = case.spec.operations["upload-session-file"]
-            sent = replace(case.beside("POST", ""), body=fields, media_type="multipart/form-data")
-            return Remedy(case.ask, (sent.at_path(upload, case.asked.parameters),), note="upload the file first")
+            return Remedy(case.ask, (uploaded(case, case.ask, case.asked.parameters),), note="upload the file first")
     for field in ("github_repo", "image"):
         if field in body:
             return Remedy(case.ask.with_body(drop(body, [field])))
     return Remedy(why_not="what is named lies outside the account, and nothing in it can take its place")
+
+
+def uploaded(case: Case, download: Ask, path: Mapping[str, str]) -> Ask:
+    """The request that puts a file where a download looks for it."""
+    fields = {"path": dict(download.query).get("path", "notes.txt"), "file": "@notes.txt"}
+    return case.beside("POST", "").with_form(fields).at_path(case.spec.operations["upload-session-file"], path)
 
 
 def _route(case: Case) -> Remedy:

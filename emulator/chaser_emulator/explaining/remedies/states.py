@@ -197,14 +197,17 @@ async def unavailable(case: Case) -> Remedy:
     if isinstance(body, dict):
         for name in ("image", "github_repo"):
             if name in body:
-                return Remedy(case.ask.with_body(drop(body, [name])))
+                return Remedy(case.ask.with_body(drop(body, [name])), note=_LATER)
     session_id = case.asked.parameters.get("id")
     if session_id is not None and operation is not None and operation.path.startswith("/v1/sessions/{id}"):
         row = await case.one("SELECT status, failure FROM sessions WHERE id = ?", session_id.lower())
         if row is not None:
             case.state.update({"session": session_id, "status": row["status"], "failure": row["failure"]})
+        if row is not None and row["status"] == "running":
+            return Remedy(case.ask, note=_LATER)
         found = await things.session(case, things.wanted_kind(case), but=session_id.lower())
         return Remedy(case.ask.at_path(operation, {**case.asked.parameters, "id": found.name}), found.first)
-    return Remedy(
-        case.ask, note="the same again, once what stands behind the emulator is there: chaser-emulator doctor"
-    )
+    return Remedy(case.ask, note=_LATER)
+
+
+_LATER = "the same again, once what stands behind the emulator answers: chaser-emulator doctor looks after it"

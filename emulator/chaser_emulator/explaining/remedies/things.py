@@ -284,9 +284,9 @@ _BY_NAME = ("workspace", "snapshot")
 
 
 async def exists(case: Case, word: str, name: str) -> bool:
-    """Whether there is such a thing in the account."""
+    """Whether there is such a thing in the account. Pages of browsers are in no table, and believed until refused."""
     if word not in _EXISTS:
-        return False
+        return case.error.code != "not_found"
     sql = _EXISTS[word]
     values = [case.account_id, name if word in _BY_NAME else name.lower(), case.exchange.principal_id or ""]
     return await case.one(sql, *values[: 3 if "?3" in sql else 2]) is not None
