@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from chaser_emulator.errors import invalid_field
-from chaser_emulator.faults import effects, rule
+from chaser_emulator.faults import effects, rule, values
 from chaser_emulator.faults.effects import PATIENCE, Effect, How, When
-from chaser_emulator.faults.rule import Fault, Span
+from chaser_emulator.faults.rule import Fault
 from chaser_emulator.sandbox import failing
 from chaser_emulator.webhooks.misbehaving import DeliveryFault
 
 T = TypeVar("T")
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_SPAN = re.compile(r"([0-9]{1,9})(?:(-)([0-9]{1,9})?)?")
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"[\t -~\x80-\xff]*")
-_LONGEST = 86_400
-_MOST = 10**9
-_MOST_CALLS = 10_000
-_FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
 
 EFFECTS = (
     "error",
@@ -97,9 +88,9 @@ def read(value: Any, pointer: str = "") -> Fault:
         if node.take(name) is not None:
             why = "deliveries belong to no operation" if about_deliveries else "only deliveries of webhooks have one"
             raise invalid_field(node.at(name), f"does not go with {named[0]}: {why}")
-    calls = node.read("calls", _calls, None)
-    probability = node.read("probability", _probability, 1.0)
-    times = node.read("times", _count, None)
+    calls = node.read("calls", values.spans, None)
+    probability = node.read("probability", values.chance, 1.0)
+    times = node.read("times", values.count, None)
     if calls is not None and times is not None and probability >= 1:
         count = rule.size(calls)
         if count is not None and count > times:
@@ -108,17 +99,17 @@ def read(value: Any, pointer: str = "") -> Fault:
             )
     seed = node.take("seed")
     fault = Fault(
-        id=node.read("id", _id, ""),
+        id=node.read("id", values.name, ""),
         effect=effect,
-        selectors=node.read("operations", _words, ()),
-        account=node.read("account", _text, None),
-        key=node.read("key", _text, None),
-        path=node.read("path", _path, {}),
-        events=node.read("events", _words, ()),
-        webhook_id=node.read("webhook_id", _text, None),
+        selectors=node.read("operations", values.words, ()),
+        account=node.read("account", values.text, None),
+        key=node.read("key", values.text, None),
+        path=node.read("path", values.path, {}),
+        events=node.read("events", values.words, ()),
+        webhook_id=node.read("webhook_id", values.text, None),
         calls=calls,
         probability=probability,
-        seed=rule.SEED if seed is None else _integer(seed, node.at("seed"), 0, 2**63 - 1),
+        seed=rule.SEED if seed is None else values.integer(seed, node.at("seed"), 0, 2**63 - 1),
         times=times,
     )
     if seed is not None and not fault.draws:
@@ -133,7 +124,7 @@ def read(value: Any, pointer: str = "") -> Fault:
 
 def _effect(name: str, node: _Node) -> Effect:
     value, pointer = node.take(name), node.at(name)
-    when: When = node.read("when", _when, "before") if name in _WITH_WHEN else "before"
+    when: When = node.read("when", values.when, "before") if name in _WITH_WHEN else "before"
     if name not in _WITH_WHEN and node.take("when") is not None:
         raise invalid_field(node.at("when"), f"does not go with {name}; it does with {', '.join(sorted(_WITH_WHEN))}")
     match name:
@@ -146,7 +137,7 @@ def _effect(name: str, node: _Node) -> Effect:
         case "truncate":
             return _truncate(value, pointer)
         case "latency":
-            return effects.Latency(*_range(value, pointer), when)
+            return effects.Latency(*values.seconds_between(value, pointer), when)
         case "slow":
             return _slow(value, pointer)
         case "drop":
@@ -166,16 +157,16 @@ def _error(value: Any, pointer: str, when: When) -> effects.Error:
     code = node.take("code")
     if not isinstance(code, str):
         raise invalid_field(node.at("code"), "is required: a code such as rate_limited")
-    retry_after = node.read("retry_after", lambda given, at: _integer(given, at, 0, _LONGEST), None)
+    retry_after = node.read("retry_after", lambda given, at: values.integer(given, at, 0, values.LONGEST), None)
     if retry_after is not None and code != "rate_limited":
         raise invalid_field(node.at("retry_after"), "goes with rate_limited alone")
     effect = effects.Error(
         code,
         when,
-        node.read("message", _text, None),
+        node.read("message", values.text, None),
         node.take("details"),
         retry_after,
-        node.read("headers", _headers, {}),
+        node.read("headers", values.headers, {}),
     )
     node.end("code, message, details, retry_after and headers")
     return effect
@@ -188,8 +179,8 @@ def _answer(value: Any, pointer: str, when: When) -> effects.Answer:
     status = node.take("status")
     if status is None:
         raise invalid_field(node.at("status"), "is required: a status from 200 to 599")
-    number = _integer(status, node.at("status"), 200, 599)
-    effect = effects.Answer(number, when, node.read("headers", _headers, {}), node.take("body"))
+    number = values.integer(status, node.at("status"), 200, 599)
+    effect = effects.Answer(number, when, node.read("headers", values.headers, {}), node.take("body"))
     if effect.body is not None and number in (204, 304):
         raise invalid_field(node.at("body"), f"cannot be sent with {number}, which has none")
     node.end("status, headers and body")
@@ -209,7 +200,7 @@ def _cut(value: Any, pointer: str, when: When) -> effects.Cut:
     if seconds is not None and how != "hang":
         raise invalid_field(node.at("seconds"), "goes with hang alone")
     effect = effects.Cut(
-        when, cast("How", how or "reset"), PATIENCE if seconds is None else _seconds(seconds, node.at("seconds"))
+        when, cast("How", how or "reset"), PATIENCE if seconds is None else values.seconds(seconds, node.at("seconds"))
     )
     node.end("how and seconds")
     return effect
@@ -221,7 +212,7 @@ def _truncate(value: Any, pointer: str) -> effects.Truncate:
     elif isinstance(value, int):
         value = {"bytes": value}
     node = _Node(value, pointer, "true, a number of bytes, or an object with bytes or events")
-    size, events = node.read("bytes", _from_zero, None), node.read("events", _from_zero, None)
+    size, events = node.read("bytes", values.from_zero, None), node.read("events", values.from_zero, None)
     if size is not None and events is not None:
         raise invalid_field(pointer, "has bytes and events, which exclude each other")
     node.end("bytes and events")
@@ -235,7 +226,7 @@ def _slow(value: Any, pointer: str) -> effects.Slow:
     seconds = node.take("seconds")
     if seconds is None:
         raise invalid_field(node.at("seconds"), "is required: a number of seconds")
-    effect = effects.Slow(_seconds(seconds, node.at("seconds")), node.read("bytes", _count, None))
+    effect = effects.Slow(values.seconds(seconds, node.at("seconds")), node.read("bytes", values.count, None))
     node.end("seconds and bytes")
     return effect
 
@@ -244,10 +235,10 @@ def _drop(value: Any, pointer: str) -> effects.Drop:
     if isinstance(value, int):
         value = {"messages": 0 if value is True else value}
     node = _Node(value, pointer, "true, a number of messages, or an object with messages or seconds")
-    messages, seconds = node.read("messages", _from_zero, None), node.read("seconds", _pause, None)
+    messages, seconds = node.read("messages", values.from_zero, None), node.read("seconds", values.seconds, None)
     if (messages is None) == (seconds is None):
         raise invalid_field(pointer, "needs one of messages and seconds, after which the connection is dropped")
-    code = node.read("code", lambda given, at: _integer(given, at, 1000, 4999), 1006)
+    code = node.read("code", lambda given, at: values.integer(given, at, 1000, 4999), 1006)
     # RFC 6455: these are never sent.
     if code in (1004, 1005, 1015) or 1015 < code < 3000:
         raise invalid_field(
@@ -264,7 +255,7 @@ def _raise(value: Any, pointer: str, when: When) -> effects.Raise:
     elif isinstance(value, str):
         value = {"message": value}
     node = _Node(value, pointer, "true, what the log is to say, or an object with that as message")
-    effect = effects.Raise(when, node.read("message", _text, effects.Raise.message))
+    effect = effects.Raise(when, node.read("message", values.text, effects.Raise.message))
     node.end("message")
     return effect
 
@@ -278,7 +269,7 @@ def _engine(value: Any, pointer: str) -> effects.Engine:
     if kind not in kinds:
         raise invalid_field(node.at("kind"), f"must be one of {', '.join(kinds)}")
     able = {operation for operation, possible in failing.POSSIBLE.items() if kind in possible}
-    wanted: tuple[str, ...] = node.read("on", _words, ())
+    wanted: tuple[str, ...] = node.read("on", values.words, ())
     for name in wanted:
         if name not in failing.POSSIBLE:
             raise invalid_field(
@@ -286,12 +277,12 @@ def _engine(value: Any, pointer: str) -> effects.Engine:
             )
         if name not in able:
             raise invalid_field(node.at("on"), f"{kind} cannot happen to {name}, only to {', '.join(sorted(able))}")
-    delay, after = node.read("delay", _pause, 0.0), node.read("after", _pause, 0.0)
+    delay, after = node.read("delay", values.seconds, 0.0), node.read("after", values.seconds, 0.0)
     if kind == "slow" and not delay:
         raise invalid_field(node.at("delay"), "is required: how many seconds slower it is to be")
     if after and kind != "sandbox_dies":
         raise invalid_field(node.at("after"), "goes with sandbox_dies alone")
-    failure = failing.Failure(kind, delay, after, node.read("message", _text, None))
+    failure = failing.Failure(kind, delay, after, node.read("message", values.text, None))
     node.end("kind, on, delay, after and message")
     return effects.Engine(failure, frozenset(cast("failing.Operation", name) for name in wanted) or frozenset(able))
 
@@ -303,12 +294,14 @@ def _delivery(value: Any, pointer: str) -> DeliveryFault:
         return _DELIVERIES[value]
     node = _Node(value, pointer, f"one of {', '.join(_DELIVERIES)}, or an object")
     delivery = DeliveryFault(
-        duplicate=node.read("duplicate", lambda given, at: _integer(given, at, 0, 100), 0),
-        delay=node.read("delay", _pause, 0.0),
-        reorder=node.read("reorder", _truth, False),
-        hold=node.read("hold", _seconds, DeliveryFault.hold),
-        wrong_signature=node.read("wrong_signature", _truth, False),
-        timestamp_skew=node.read("timestamp_skew", lambda given, at: _number(given, at, -_MOST, _MOST), 0.0),
+        duplicate=node.read("duplicate", lambda given, at: values.integer(given, at, 0, 100), 0),
+        delay=node.read("delay", values.seconds, 0.0),
+        reorder=node.read("reorder", values.truth, False),
+        hold=node.read("hold", values.seconds, DeliveryFault.hold),
+        wrong_signature=node.read("wrong_signature", values.truth, False),
+        timestamp_skew=node.read(
+            "timestamp_skew", lambda given, at: values.number(given, at, -values.MOST, values.MOST), 0.0
+        ),
     )
     node.end("duplicate, delay, reorder, hold, wrong_signature and timestamp_skew")
     if delivery == DeliveryFault(hold=delivery.hold):
@@ -316,124 +309,3 @@ def _delivery(value: Any, pointer: str) -> DeliveryFault:
             pointer, "does nothing; one of duplicate, delay, reorder, wrong_signature and timestamp_skew is needed"
         )
     return delivery
-
-
-# Values
-
-
-def _calls(value: Any, pointer: str) -> tuple[Span, ...]:
-    accepted = "calls are numbers from 1 and ranges such as 2-4 or 5-"
-    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
-    spans: list[Span] = []
-    for part in parts:
-        text = part.strip() if isinstance(part, str) else str(part) if type(part) is int else ""
-        match = _SPAN.fullmatch(text)
-        if match is None:
-            raise invalid_field(pointer, f"{part!r} is no call; {accepted}")
-        first = int(match[1])
-        last = first if not match[2] else int(match[3]) if match[3] else None
-        if first < 1 or (last is not None and last < first):
-            raise invalid_field(pointer, f"{text} names no call; {accepted}")
-        if last is not None and last - first >= _MOST_CALLS:
-            raise invalid_field(pointer, f"{text} names more than {_MOST_CALLS} calls; {first}- has no end")
-        spans.append((first, last))
-    if not spans:
-        raise invalid_field(pointer, f"is empty, so it would never act; {accepted}")
-    return tuple(spans)
-
-
-def _probability(value: Any, pointer: str) -> float:
-    number = _number(value, pointer, 0, 1)
-    if not number:
-        raise invalid_field(pointer, "is 0, so it would never act; more than 0 and at most 1 is accepted")
-    return number
-
-
-def _range(value: Any, pointer: str) -> tuple[float, float]:
-    if isinstance(value, list):
-        if len(value) != 2:
-            raise invalid_field(pointer, "must be a number of seconds, or the shortest and the longest of them")
-        shortest, longest = (_seconds(each, pointer) for each in value)
-    else:
-        shortest = longest = _seconds(value, pointer)
-    if longest < shortest:
-        raise invalid_field(pointer, "names the longest first; the shortest comes first")
-    if not longest:
-        raise invalid_field(pointer, "is 0, so it would do nothing; more than 0 seconds are accepted")
-    return shortest, longest
-
-
-def _seconds(value: Any, pointer: str) -> float:
-    return _number(value, pointer, 0, _LONGEST)
-
-
-def _pause(value: Any, pointer: str) -> float:
-    return _number(value, pointer, 0, _LONGEST)
-
-
-def _number(value: Any, pointer: str, least: float, most: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise invalid_field(pointer, f"must be a number from {least} to {most}")
-    return float(value)
-
-
-def _integer(value: Any, pointer: str, least: int, most: int) -> int:
-    if type(value) is not int or not least <= value <= most:
-        raise invalid_field(pointer, f"must be an integer from {least} to {most}")
-    return value
-
-
-def _count(value: Any, pointer: str) -> int | None:
-    return _integer(value, pointer, 1, _MOST)
-
-
-def _from_zero(value: Any, pointer: str) -> int | None:
-    return _integer(value, pointer, 0, _MOST)
-
-
-def _truth(value: Any, pointer: str) -> bool:
-    if not isinstance(value, bool):
-        raise invalid_field(pointer, "must be true or false")
-    return value
-
-
-def _text(value: Any, pointer: str) -> Any:
-    if not isinstance(value, str) or not value:
-        raise invalid_field(pointer, "must be a string that is not empty")
-    return value
-
-
-def _words(value: Any, pointer: str) -> tuple[str, ...]:
-    words = [word.strip() for word in value.split(",")] if isinstance(value, str) else value
-    if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
-        raise invalid_field(pointer, "must be a name, or a list of names that is not empty")
-    return tuple(dict.fromkeys(words))
-
-
-def _path(value: Any, pointer: str) -> dict[str, str]:
-    if not isinstance(value, Mapping) or not value or not all(isinstance(part, str) for part in value.values()):
-        raise invalid_field(pointer, 'must be an object of path parameters and their values, such as {"id": "…"}')
-    return {str(name): part for name, part in value.items()}
-
-
-def _headers(value: Any, pointer: str) -> dict[str, str]:
-    if not isinstance(value, Mapping):
-        raise invalid_field(pointer, "must be an object of header names and their values")
-    for name, text in value.items():
-        if not _HEADER.fullmatch(str(name)) or not isinstance(text, str) or not _HEADER_VALUE.fullmatch(text):
-            raise invalid_field(f"{pointer}/{name}", "is no header; a name of RFC 9110 and a string are accepted")
-        if str(name).lower() in _FRAMING:
-            raise invalid_field(f"{pointer}/{name}", "is set by the server itself")
-    return {str(name): text for name, text in value.items()}
-
-
-def _when(value: Any, pointer: str) -> When:
-    if value not in ("before", "after"):
-        raise invalid_field(pointer, "must be before or after")
-    return cast("When", value)
-
-
-def _id(value: Any, pointer: str) -> str:
-    if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise invalid_field(pointer, "must be 1 to 64 letters, digits, dots, dashes or underscores")
-    return value
