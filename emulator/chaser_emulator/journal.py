@@ -105,9 +105,6 @@ class Exchange:
     def request_body(self) -> Any:
         if self._redaction is None or not self._sent.size:
             return None
-        if self._operation is None:
-            # Without an operation nobody can tell what in it is a secret.
-            return f"[not read, {self._sent.size} bytes]"
         try:
             return self._redaction.request(self._operation, self._sent.read())
         except (ValueError, RecursionError):

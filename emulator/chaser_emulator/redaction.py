@@ -40,7 +40,8 @@ class Redaction:
 
     def _of(self, operation: Operation | None, *, answer: bool) -> frozenset[str]:
         if operation is None:
-            return self._always
+            # Nobody can tell what it was meant for, so whatever is a secret anywhere is one.
+            return frozenset().union(*(self._of(one, answer=False) for one in self._spec.operations.values()))
         known = self._names.get((operation.id, answer))
         if known is None:
             schemas: list[Any] = []

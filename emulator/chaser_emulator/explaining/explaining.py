@@ -294,7 +294,9 @@ class _Teller:
     def shown(self, ask: Ask) -> Ask:
         """A request as it may be told."""
         known = parameters_of(self._spec, ask)
-        return replace(ask, body=self.exchange.hidden(ask.body, known[0] if known is not None else None))
+        # What is a secret in either of the two is one: it may have come to another operation than it was meant for.
+        body = self.exchange.hidden(ask.body)
+        return replace(ask, body=self.exchange.hidden(body, known[0]) if known is not None else body)
 
     def line(self, ask: Ask) -> Line:
         """A request with what is typed to make it."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from chaser_emulator.explaining.remedies import admission, fields, limits, missing, names, states
 from chaser_emulator.explaining.remedies.case import Case, Remedy
 
-_BY_CODE: Mapping[str, Callable[[Case], Awaitable[Remedy]]] = {
+BY_CODE: Mapping[str, Callable[[Case], Awaitable[Remedy]]] = {
     "unauthorized": admission.unauthorized,
     "invalid_credentials": admission.invalid_credentials,
     "account_mismatch": admission.account_mismatch,
@@ -45,7 +45,7 @@ _BY_CODE: Mapping[str, Callable[[Case], Awaitable[Remedy]]] = {
 
 async def remedy(case: Case) -> Remedy:
     """The nearest request that passes, as far as one can be had."""
-    known = _BY_CODE.get(case.error.code)
+    known = BY_CODE.get(case.error.code)
     if known is None:
         return Remedy(why_not="no other request helps: the emulator failed, and its log says why under the request id")
     return await known(case)
