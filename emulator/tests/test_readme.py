@@ -44,7 +44,7 @@ def test_the_curl_example_runs_a_command(local: Running, tmp_path: Path) -> None
 
 
 def test_the_example_of_the_official_client_works_unchanged_but_for_the_port(local: Running, tmp_path: Path) -> None:
-    example = block("python", "ChaserClient")
+    example = block("python", "hello.txt")
     assert ADDRESS in example
     program = example.replace(ADDRESS, local.url)
     done = subprocess.run(
@@ -54,7 +54,7 @@ def test_the_example_of_the_official_client_works_unchanged_but_for_the_port(loc
 
 
 def test_the_example_of_a_terminal_follows_on_that_of_the_client(local: Running, tmp_path: Path) -> None:
-    program = block("python", "ChaserClient").replace(ADDRESS, local.url) + block("python", "pty_websocket_url")
+    program = block("python", "hello.txt").replace(ADDRESS, local.url) + block("python", "pty_websocket_url")
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False
     )
@@ -74,7 +74,7 @@ def test_the_example_of_mcp_calls_a_tool(local: Running, tmp_path: Path) -> None
 
 def test_the_example_of_the_clock_stops_and_moves_it(tmp_path: Path) -> None:
     with emulator_on("scripted") as one:
-        example = block("sh", "/_emulator/clock").replace(ADDRESS, one.url)
+        example = block("sh", "clock=").replace(ADDRESS, one.url)
         done = subprocess.run(["bash", "-euc", example], capture_output=True, text=True, cwd=tmp_path, check=True)
     first, second, third = (json.loads(text) for text in done.stdout.replace("}{", "}\n{").splitlines())
     assert (first["mode"], second["mode"]) == ("real", "frozen")
