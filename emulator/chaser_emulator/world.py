@@ -293,7 +293,7 @@ async def open_world(
             planned,
             faults,
         )
-        world.sink = Sink(clock, lambda: lifecycle.base_url, own_ports)
+        world.sink = Sink(clock, lambda: lifecycle.base_url)
         dialer = Dialer(own_ports, settings.webhook_localhost)
         delivering = Delivering(
             store, clock, vault, agenda, dialer, settings.webhook_timeout, world.sink, faults.plan_delivery

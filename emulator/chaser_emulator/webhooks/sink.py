@@ -7,7 +7,7 @@ import fnmatch
 import json
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -95,12 +95,11 @@ GOOD = Behaviour()
 
 
 class Sink:
-    """What one world has received. `own_ports` and `base_url` say which addresses are its own."""
+    """What one world has received. `base_url` is the address of the emulator, which is the sink's as well."""
 
-    def __init__(self, clock: Clock, base_url: Callable[[], str], own_ports: Collection[int] = ()) -> None:
+    def __init__(self, clock: Clock, base_url: Callable[[], str]) -> None:
         self._clock = clock
         self._base_url = base_url
-        self._own_ports = own_ports
         self._kept: deque[Received] = deque()
         self._size = 0
         self._number = 0
@@ -128,12 +127,8 @@ class Sink:
         return name
 
     def _is_own(self, place: Place) -> bool:
-        if is_localhost(place.host) and place.port in self._own_ports:
-            return True
-        own = urlsplit(self._base_url())
-        port = own.port or (443 if own.scheme == "https" else 80)
-        same_host = place.host == own.hostname or (is_localhost(place.host) and is_localhost(own.hostname or ""))
-        return same_host and place.port == port
+        # Whatever the port is on this machine: a saved world is loaded at another one, and a container has its own.
+        return is_localhost(place.host) or place.host == urlsplit(self._base_url()).hostname
 
     def receiver(self, url: str, secret: str | None, patience: float) -> SinkReceiver | None:
         """Who takes the deliveries to an address of this sink; None for any other address."""
