@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import json
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httpx
 import pytest
 from chaser_emulator import spec
-from chaser_emulator.explaining.asking import JSON, Ask, Asked
+from chaser_emulator.explaining import sdk
+from chaser_emulator.explaining.asking import JSON, Ask, Asked, path_of
 from chaser_emulator.explaining.documents import examples_of
 from chaser_emulator.explaining.jsontext import lenient
 from chaser_emulator.explaining.mending import Menders
@@ -18,6 +20,8 @@ from chaser_emulator.explaining.places import at, changes, drop, put
 from chaser_emulator.explaining.remedies.missing import parameters_of
 from chaser_emulator.spec import Operation
 from chaser_emulator.validation import Validator
+from chaser_sdk import ChaserClient
+from chaser_sdk.client import HttpResponse
 from explanations import explained
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -122,6 +126,37 @@ def test_what_is_refused_over_http_is_explained_with_a_request_that_validates(
     assert known is not None
     assert MENDERS.passes(known[0], Asked(ask, known[1]))
     assert told["changes"] != []
+
+
+@pytest.mark.parametrize("operation", SPEC.operations.values(), ids=lambda operation: operation.id)
+def test_a_line_of_the_sdk_makes_the_request_that_it_stands_for(operation: Operation) -> None:
+    path = {p.name: f"some-{p.name}" for p in operation.parameters if p.location == "path"}
+    ask = Ask(operation.method, path_of(operation, path))
+    if operation.body is not None and JSON in operation.body.content:
+        ask = ask.with_body(examples_of(SPEC, operation.path, operation.method, JSON)[-1])
+    ask = MENDERS.request(operation, ask, path)
+    line = sdk.line(operation.id, ask, path)
+    if line is None:
+        return
+    made: list[tuple[str, str, bytes | None]] = []
+
+    class Recording:
+        def request(self, method: str, url: str, headers: Any, body: bytes | None, timeout: Any) -> HttpResponse:
+            made.append((method, url, body))
+            raise NotImplementedError
+
+    client = ChaserClient(base_url="http://here", api_key="key", transport=Recording())
+    assert line.startswith("client.")
+    if "open(" in line:
+        return
+    with pytest.raises(NotImplementedError):
+        eval(line, {"client": client})  # noqa: S307 - it is a line of ours
+    [(method, url, body)] = made
+    target = urlsplit(url)
+    assert (method, unquote(target.path)) == (ask.method, unquote(ask.path))
+    assert parse_qsl(target.query) == list(ask.query)
+    if ask.media_type == JSON and body is not None:
+        assert json.loads(body) == ask.body
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,10 @@ from chaser_emulator.explaining.remedies.case import Case, Remedy
 from chaser_emulator.plans import FREE, PLANS
 from chaser_emulator.store import sessions, workspaces
 
-_MANAGERS = ("owner", "admin")
+_WITHOUT_WORKSPACE = ("create-session", "exec-sandbox")
+"""What can do with a machine that leaves nothing behind."""
+
+_DELETE = "or delete files of the workspace itself, or snapshots of it"
 
 
 async def payment_required(case: Case) -> Remedy:
@@ -42,7 +45,7 @@ async def plan_limit_exceeded(case: Case) -> Remedy:
     used = case.state["in_use"] = await workspaces.count(case.world.store, case.account_id)
     if not plan.allow_workspaces:
         body = case.ask.body if isinstance(case.ask.body, dict) else {}
-        if case.operation is not None and case.operation.id in ("create-session", "exec-sandbox"):
+        if case.operation is not None and case.operation.id in _WITHOUT_WORKSPACE:
             return Remedy(case.ask.with_body({**drop(body, ["workspace"]), "ephemeral": True}), note=_UPGRADE)
         return await _upgraded(case, "pro")
     if used >= plan.max_workspaces and plan.code != "team":
@@ -106,6 +109,8 @@ async def storage_limit_exceeded(case: Case) -> Remedy:
         held = await case.world.storage.measured(row["disk_id"])
         if best is None or (held or 0) > best[0]:
             best = held or 0, row
+    if (best is None or not best[0]) and case.operation is not None and case.operation.id in _WITHOUT_WORKSPACE:
+        return Remedy(case.ask.with_body({**drop(body, ["workspace"]), "ephemeral": True}), note=_DELETE)
     if best is None or not best[0]:
         return Remedy(why_not="nothing else of the account can be deleted; delete files of the workspace itself")
     case.state["largest_workspace"] = {"name": best[1]["name"] or best[1]["id"], "bytes": best[0]}
