@@ -25,8 +25,9 @@ from chaser_emulator.operations import HANDLERS, REFUSALS
 from chaser_emulator.pipeline import Endpoint, Pipeline
 from chaser_emulator.provoking.planned import breakable
 from chaser_emulator.sandbox import Engine
+from chaser_emulator.selection import Selection
 from chaser_emulator.settings import Settings
-from chaser_emulator.worlds import Selection, Worlds
+from chaser_emulator.worlds import Worlds
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ async def open_emulator(
             await seed_once(worlds, document, settings.seed)
         gateway = Gateway(settings, inner, document.error_status, {"browser": browser})
         inner.router.default = gateway.or_else(_nothing(pipeline))
-        yield Emulator(Edge(Selection(worlds, gateway, document.error_status), settings), worlds)
+        yield Emulator(Edge(Selection(worlds, settings, gateway, document.error_status), settings), worlds)
 
 
 def _routes(document: spec.Spec, pipeline: Pipeline) -> list[BaseRoute]:

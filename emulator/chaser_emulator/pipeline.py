@@ -25,11 +25,11 @@ from chaser_emulator.operations import Call, Handler, Refusal, Reply, Upgrade
 from chaser_emulator.paths import decode_segment
 from chaser_emulator.redaction import Redaction
 from chaser_emulator.sandbox_refusals import of_sandbox
+from chaser_emulator.selection import world_at
 from chaser_emulator.spec import Operation, Spec
 from chaser_emulator.streams import Stream
 from chaser_emulator.urls import base_url
 from chaser_emulator.validation import Validator, parse_json
-from chaser_emulator.worlds import world_at
 
 _log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The worlds of one process, and which of them a request is for."""
+"""The worlds of one process: made, forked, reset, deleted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import dataclasses
 import re
-import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager
@@ -14,98 +13,23 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
-
-from starlette.datastructures import Headers
-from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chaser_emulator import leftovers
 from chaser_emulator.acting import Perform
 from chaser_emulator.clock import Mode, new_id, new_secret_key
+from chaser_emulator.directory import Directory
 from chaser_emulator.errors import ApiError, invalid_field
-from chaser_emulator.gateway import places
 from chaser_emulator.sandbox import Engine
 from chaser_emulator.settings import SandboxChoice, Settings
 from chaser_emulator.store import empty, identity
-from chaser_emulator.tokens import world_of
 from chaser_emulator.world import DEFAULT, Beginning, KnownKey, World, open_world
 
-HEADER = "X-Chaser-World"
-
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_CONTROL = "/_emulator/"
-_SIGN_IN = "/auth/"
 _ONE_S_OWN = frozenset({"keys", "facts"})
 """What a world writes of itself when it is opened, whatever it begins with."""
 
 _PATIENCE = 0.5
 """Seconds that requests under way have when their world is reset or deleted."""
-
-_SESSION = re.compile(r"/v1/sessions/([^/]+)")
-
-
-class _Directory:
-    """Which worlds know a key. A world is asked again once its keys have changed, and when somebody wants to know."""
-
-    def __init__(self) -> None:
-        self._worlds: dict[str, list[World]] = {}
-        self._known: dict[World, frozenset[str]] = {}
-        self._stale: set[World] = set()
-        self._asking = asyncio.Lock()
-
-    def add(self, world: World) -> None:
-        self._known[world] = frozenset()
-        self._stale.add(world)
-
-        def changed(tables: frozenset[str]) -> None:
-            if "keys" in tables and world in self._known:
-                self._stale.add(world)
-
-        world.store.listen(changed)
-
-    def remove(self, world: World) -> None:
-        self._stale.discard(world)
-        self._forget(world, self._known.pop(world, frozenset()))
-
-    def _forget(self, world: World, hashes: Collection[str]) -> None:
-        for hashed in hashes:
-            left = [one for one in self._worlds.get(hashed, []) if one is not world]
-            if left:
-                self._worlds[hashed] = left
-            else:
-                self._worlds.pop(hashed, None)
-
-    async def of(self, secret: str) -> list[World]:
-        """The worlds that know a key, the eldest first; one that was revoked is known."""
-        # Also while another request is asking: the key may be one of those that it does not know yet.
-        if self._stale or self._asking.locked():
-            async with self._asking:
-                while self._stale:
-                    await self._ask(next(iter(self._stale)))
-        return self._worlds.get(identity.hash_of(secret), [])
-
-    async def _ask(self, world: World) -> None:
-        self._stale.discard(world)
-        try:
-            rows = await world.store.all("SELECT secret_hash FROM keys")
-        except BaseException as error:
-            if world in self._known:
-                # Whoever asked has left; others will ask.
-                self._stale.add(world)
-                raise
-            if isinstance(error, sqlite3.Error):
-                # It was deleted meanwhile.
-                return
-            raise
-        if world not in self._known:
-            return
-        now, before = frozenset(str(row["secret_hash"]) for row in rows), self._known[world]
-        self._forget(world, before - now)
-        for hashed in now - before:
-            self._worlds.setdefault(hashed, []).append(world)
-        self._known[world] = now
 
 
 class _Visits:
@@ -148,7 +72,7 @@ class Worlds:
         self._worlds: dict[str, World] = {}
         self._closing: dict[str, AsyncExitStack] = {}
         self._changing: dict[str, asyncio.Event] = {}
-        self._directory = _Directory()
+        self._directory = Directory()
         self._replaced: set[str] = set()
         """Those that are closed and not yet open again; others that change are not yet, or no longer, to be found."""
         self._visits = _Visits()
@@ -398,122 +322,18 @@ class Worlds:
             for listener in self._listeners:
                 listener("closed", world)
 
-    # Which one a request is for
+    # What requests ask
 
-    async def pick(self, scope: Scope) -> World:
-        """The world of a request: its key's, else the one that it names, else the one whose session it names.
-
-        A key that several know, as forks do their source's, is the eldest's unless the request names another of them.
-        Where nothing says anything it is the default one. Raises ApiError `not_found` for a name that no world has.
-        """
-        while True:
-            await self._settled(scope)
-            world = await self._pick(scope)
-            # Meanwhile it may have become another.
-            if self._waits_for(scope) is None:
-                return world
-
-    async def _pick(self, scope: Scope) -> World:
-        if len(self._worlds) == 1:
-            named = self._named(scope)
-            return self.get(named) if named is not None else self.default
-        named = self._named(scope)
-        secret = _secret(scope)
-        token = world_of(secret) if secret else None
-        if token is not None:
-            known = [self._worlds[token]] if token in self._worlds else []
-        else:
-            known = await self._directory.of(secret) if secret else []
-        if named is not None:
-            chosen = self.get(named)
-            return chosen if not known or chosen in known or token is not None else known[0]
-        if known:
-            return known[0]
-        return self._by_session(scope) or self.default
+    def __contains__(self, world_id: str) -> bool:
+        return world_id in self._worlds
 
     def visit(self, world: World) -> AbstractContextManager[None]:
         """Let a world not end while the block lasts, unless that takes long."""
         return self._visits.one(world)
 
-    async def _settled(self, scope: Scope) -> None:
-        """Wait while a world is replaced that the request may be for."""
-        while change := self._waits_for(scope):
-            await change.wait()
-        while DEFAULT not in self._worlds and DEFAULT in self._changing:
-            await self._changing[DEFAULT].wait()
-
-    def _waits_for(self, scope: Scope) -> asyncio.Event | None:
-        """The end of a change that the request has to wait for: until then its key is nobody's."""
-        if not self._replaced:
-            return None
-        named = self._named(scope)
-        return next((self._changing[one] for one in self._replaced if named in (None, one)), None)
-
-    def _named(self, scope: Scope) -> str | None:
-        named = Headers(scope=scope).get(HEADER.lower())
-        if named is None and scope["path"].startswith((_CONTROL, _SIGN_IN)) and b"world=" in scope["query_string"]:
-            found = parse_qs(scope["query_string"].decode("latin-1")).get("world")
-            named = found[0] if found else None
-        return named
-
-    def _by_session(self, scope: Scope) -> World | None:
-        """The newest world in which a session lives that the path, the host or the page that asks names."""
-        session_id = None
-        if match := _SESSION.match(scope["path"]):
-            session_id = match[1].lower()
-        else:
-            with contextlib.suppress(ApiError):
-                place = places.find(scope, self._settings) or places.astray(scope, self._settings, None)
-                session_id = place.session_id if place is not None else None
-        if session_id is None:
-            return None
-        return next((one for one in reversed(self._worlds.values()) if one.lifecycle.knows(session_id)), None)
-
-
-class Selection:
-    """An ASGI application that finds the world of each connection and passes it on, in the scope's state."""
-
-    def __init__(self, worlds: Worlds, inner: ASGIApp, error_status: Mapping[str, int]) -> None:
-        self._worlds = worlds
-        self._inner = inner
-        self._error_status = error_status
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
-            await self._inner(scope, receive, send)
-            return
-        state = scope["state"]
-        state["worlds"] = self._worlds
-        try:
-            state["world"] = await self._worlds.pick(scope)
-        except ApiError as error:
-            body = error.body(state["request_id"])
-            await JSONResponse(body, self._error_status[error.code], error.headers)(scope, receive, send)
-            return
-        if scope["path"].startswith(_CONTROL):
-            # Which may be what ends the world.
-            await self._inner(scope, receive, send)
-            return
-        with self._worlds.visit(state["world"]):
-            await self._inner(scope, receive, send)
-
-
-def world_at(connection: HTTPConnection) -> World:
-    """The world that a connection is for."""
-    world = connection.state.world
-    assert isinstance(world, World)  # noqa: S101 - put there by Selection
-    return world
-
-
-def _secret(scope: Scope) -> str | None:
-    scheme, _, secret = Headers(scope=scope).get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and secret:
-        return secret.strip()
-    if b"access_token=" in scope["query_string"]:
-        # Browsers cannot set a header on a WebSocket (S15).
-        found = parse_qs(scope["query_string"].decode("latin-1")).get("access_token")
-        return found[0] if found else None
-    return None
+    def replacing(self, world_id: str | None) -> asyncio.Event | None:
+        """The end of a change by which this world, or any where none is named, becomes another; None: there is none."""
+        return next((self._changing[one] for one in self._replaced if world_id in (None, one)), None)
 
 
 def _is_as_it_began(world: World, beginning: Beginning) -> bool:

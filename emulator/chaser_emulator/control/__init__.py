@@ -10,8 +10,8 @@ from starlette.types import Receive, Scope, Send
 from chaser_emulator import callers, origins
 from chaser_emulator.admission import unauthorized
 from chaser_emulator.errors import ApiError
+from chaser_emulator.selection import world_at
 from chaser_emulator.spec import Spec
-from chaser_emulator.worlds import world_at
 
 if TYPE_CHECKING:
     from chaser_emulator.control.plane import Plane

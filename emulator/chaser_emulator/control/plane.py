@@ -22,12 +22,13 @@ from chaser_emulator.keywords import DocumentError
 from chaser_emulator.operations import Reply
 from chaser_emulator.paths import decode_segment
 from chaser_emulator.sandbox_refusals import of_sandbox
+from chaser_emulator.selection import HEADER, world_at
 from chaser_emulator.spec import Operation, Spec
 from chaser_emulator.streams import Stream
 from chaser_emulator.urls import base_url
 from chaser_emulator.validation import Validator, parse_json
 from chaser_emulator.world import World
-from chaser_emulator.worlds import HEADER, Worlds, world_at
+from chaser_emulator.worlds import Worlds
 
 _log = logging.getLogger(__name__)
 
