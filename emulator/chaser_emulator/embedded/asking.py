@@ -7,15 +7,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
-from urllib.parse import quote
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urlsplit
 
-import httpx
+from chaser_emulator.embedded.direct import Conversation, Host, scope_of
 
-from chaser_emulator.embedded.direct import Host
-from chaser_emulator.embedded.transport import ChaserTransport
+if TYPE_CHECKING:
+    import httpx
 
-_PATIENCE = httpx.Timeout(10, read=300)
+_PATIENCE = 300.0
 """Seconds. Moving a clock by years takes a while."""
 
 
@@ -30,16 +31,48 @@ class Refused(Exception):
         self.details = details
 
 
+class Sockets:
+    """Connections to an emulator, opened when one is needed and kept open between requests."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    @cached_property
+    def transport(self) -> httpx.BaseTransport:
+        """What an httpx client takes; closing that leaves it open."""
+        from chaser_emulator.embedded.sockets import Kept, opened
+
+        return Kept(opened(self._url))
+
+    def close(self) -> None:
+        """Close those that were opened."""
+        if "transport" in vars(self):
+            from chaser_emulator.embedded.sockets import Kept
+
+            kept = vars(self).pop("transport")
+            assert isinstance(kept, Kept)  # noqa: S101 - it was made just above
+            kept.inner.close()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the control plane answered."""
+
+    status: int
+    media_type: str
+    content: bytes
+
+
 @dataclass(frozen=True)
 class Door:
-    """The way to an emulator. `host` is the one in this process, if it is there; `sockets` are kept open between calls.
+    """The way to an emulator. `host` is the one in this process, if it is there.
 
     `api_key` is that of its default world.
     """
 
     url: str
     api_key: str = field(repr=False)
-    sockets: httpx.BaseTransport
+    sockets: Sockets
     host: Host | None = None
 
     @property
@@ -47,26 +80,11 @@ class Door:
         """The emulator in this very process; one that it was forked from has another."""
         return self.host if self.host is not None and self.host.pid == os.getpid() else None
 
-    @property
-    def kept(self) -> httpx.BaseTransport:
-        """A transport over the sockets, which stay open when a client of it is closed."""
-        return Kept(self.sockets)
-
     def ask(
         self, method: str, path: str, body: Any = None, *, world: str | None = None, content: bytes | None = None,
         headers: Mapping[str, str] | None = None, **query: Any,
     ) -> Any:  # fmt: skip
         """The JSON that an operation under /_emulator answers, or its bytes. Raises Refused."""
-        response = self.send(method, path, body, world=world, content=content, headers=headers, **query)
-        if "application/json" in response.headers.get("content-type", ""):
-            return response.json()
-        return response.content or None
-
-    def send(
-        self, method: str, path: str, body: Any = None, *, world: str | None = None, content: bytes | None = None,
-        headers: Mapping[str, str] | None = None, **query: Any,
-    ) -> httpx.Response:  # fmt: skip
-        """The whole answer. Raises Refused."""
         sent = {"Authorization": f"Bearer {self.api_key}"}
         if world is not None:
             sent["X-Chaser-World"] = world
@@ -75,28 +93,33 @@ class Door:
         elif body is not None:
             content = json.dumps(body, default=_plain).encode()
             sent["Content-Type"] = "application/json"
-        sent.update(headers or {})
-        said = {name: _said(value) for name, value in query.items() if value is not None}
-        with httpx.Client(transport=self._transport(), base_url=self.url, timeout=_PATIENCE) as client:
-            response = client.request(method, f"/_emulator{path}", content=content, headers=sent, params=said)
-        if response.status_code >= 400:
-            raise _refused(response)
-        return response
+        said = urlencode({name: _said(value) for name, value in query.items() if value is not None})
+        address = f"{self.url}/_emulator{path}{f'?{said}' if said else ''}"
+        send = self._by_socket if self.own_host is None else self._directly
+        answer = send(method, address, {**sent, **(headers or {})}, content or b"")
+        if answer.status >= 400:
+            raise _refused(answer)
+        return json.loads(answer.content) if answer.media_type == "application/json" else answer.content or None
 
-    def _transport(self) -> httpx.BaseTransport:
-        if (host := self.own_host) is not None:
-            return ChaserTransport(host, "default")
-        return self.kept
+    def _directly(self, method: str, address: str, headers: Mapping[str, str], content: bytes) -> Answer:
+        assert self.host is not None  # noqa: S101 - the caller looked
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        raw.append((b"content-length", str(len(content)).encode()))
+        conversation = Conversation(self.host, scope_of(self.host, method, urlsplit(address), raw), content)
+        head = conversation.head().result(_PATIENCE)
+        pieces = []
+        while piece := conversation.piece().result(_PATIENCE):
+            pieces.append(piece)
+        media_type = next((value for name, value in head.headers if name.lower() == b"content-type"), b"")
+        return Answer(head.status, media_type.decode("latin-1").partition(";")[0], b"".join(pieces))
 
+    def _by_socket(self, method: str, address: str, headers: Mapping[str, str], content: bytes) -> Answer:
+        import httpx
 
-@dataclass(frozen=True)
-class Kept(httpx.BaseTransport):
-    """A transport that stays open when a client that used it is closed."""
-
-    inner: httpx.BaseTransport
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        return self.inner.handle_request(request)
+        with httpx.Client(transport=self.sockets.transport, timeout=_PATIENCE) as client:
+            response = client.request(method, address, content=content, headers=dict(headers))
+        media_type = response.headers.get("content-type", "").partition(";")[0]
+        return Answer(response.status_code, media_type, response.content)
 
 
 def segment(text: str) -> str:
@@ -119,9 +142,10 @@ def _said(value: Any) -> str:
     return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
-def _refused(response: httpx.Response) -> Refused:
+def _refused(answer: Answer) -> Refused:
     try:
-        said = response.json()
-        return Refused(response.status_code, said["code"], said["message"], said.get("details"))
+        said = json.loads(answer.content)
+        return Refused(answer.status, said["code"], said["message"], said.get("details"))
     except (ValueError, KeyError, TypeError):
-        return Refused(response.status_code, "unknown", f"{response.status_code}: {response.text[:200]}")
+        shown = answer.content[:200].decode("utf-8", "replace")
+        return Refused(answer.status, "unknown", f"{answer.status}: {shown}")

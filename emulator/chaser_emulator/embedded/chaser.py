@@ -9,8 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from chaser_emulator.embedded.asking import Door, Refused, segment
 from chaser_emulator.embedded.clocks import Clock
 from chaser_emulator.embedded.exchanges import Exchange, Requests
@@ -21,14 +19,15 @@ from chaser_emulator.embedded.provoking import Provoked, provoke
 from chaser_emulator.embedded.seeds import Seed, Seeded, sow
 from chaser_emulator.embedded.states import Difference, difference_of
 from chaser_emulator.embedded.stubs import Stubs
-from chaser_emulator.embedded.transport import ChaserTransport
 from chaser_emulator.embedded.webhooks import Webhooks
 from chaser_emulator.embedded.world import World, world_of
 
 if TYPE_CHECKING:
+    import httpx
     from chaser_sdk import ChaserClient
 
     from chaser_emulator.embedded.forwarding import ForwardingTransport
+    from chaser_emulator.embedded.transport import ChaserTransport
     from chaser_emulator.embedded.twins import AsyncChaser
 
 
@@ -97,7 +96,7 @@ class Chaser:
     @property
     def sockets(self) -> httpx.BaseTransport:
         """A transport over sockets, which stay open for the next who asks."""
-        return self._door.kept
+        return self._door.sockets.transport
 
     @property
     def http(self) -> httpx.Client:
@@ -108,6 +107,9 @@ class Chaser:
 
     def http_as(self, api_key: str | None, *, account: str | None = None) -> httpx.Client:
         """An httpx client with another key, or none."""
+        # Imported on use: it takes longer than the rest of a first test.
+        import httpx
+
         headers = {"Authorization": f"Bearer {api_key}"} if api_key is not None else {"X-Chaser-World": self.world.id}
         if account is not None:
             headers["X-Chaser-Account"] = account
@@ -120,6 +122,7 @@ class Chaser:
         It needs no socket where the emulator is in this process.
         """
         from chaser_emulator.embedded.forwarding import ForwardingTransport
+        from chaser_emulator.embedded.transport import ChaserTransport
 
         host = self._door.own_host
         if host is None:

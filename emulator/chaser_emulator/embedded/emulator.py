@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -12,14 +11,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from chaser_emulator.clock import new_secret_key
-from chaser_emulator.embedded.asking import Door
+from chaser_emulator.embedded.asking import Door, Sockets
 from chaser_emulator.embedded.chaser import Chaser, clock_of, made
 from chaser_emulator.embedded.direct import Host
 from chaser_emulator.embedded.seeds import Seed
-from chaser_emulator.embedded.waiting import in_thread
 from chaser_emulator.embedded.world import World, world_of
 from chaser_emulator.settings import DEFAULT_API_KEY, SandboxChoice, Settings
 
@@ -61,7 +57,8 @@ class Emulator:
         """The emulator that runs at an address, where `stop` lets go of it and no more. `api_key` is its own key."""
         found = cls()
         key = api_key or DEFAULT_API_KEY
-        sockets = found._stack.enter_context(_sockets(url))
+        sockets = Sockets(url)
+        found._stack.callback(sockets.close)
         door = Door(url.rstrip("/"), key, sockets)
         told = door.ask("GET", "/worlds/default")
         found._chaser = Chaser(door, world_of(door, {**told, "api_key": key}))
@@ -78,7 +75,9 @@ class Emulator:
         with ExitStack() as stack:
             one = stack.enter_context(running(self._settings))
             host = Host(one.app, one.loop, urlsplit(one.url).netloc, one.worlds)
-            door = Door(one.url, one.api_key, stack.enter_context(_sockets(one.url)), host)
+            sockets = Sockets(one.url)
+            stack.callback(sockets.close)
+            door = Door(one.url, one.api_key, sockets, host)
             chaser = Chaser(door, World(door, "default", one.api_key, one.world.account_id, self._settings.strict))
             stack.callback(chaser.close)
             if self._seed is not None:
@@ -173,25 +172,19 @@ class Emulator:
             self.stop()
 
     async def __aenter__(self) -> AsyncChaser:
+        from chaser_emulator.embedded.waiting import in_thread
+
         return (await in_thread(self.start)).awaited
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        from chaser_emulator.embedded.waiting import in_thread
+
         await in_thread(self.__exit__, kind, error, trace)
 
     def __repr__(self) -> str:
         return f"<Emulator {f'at {self.url}' if self.running else 'that does not run'}>"
-
-
-@contextlib.contextmanager
-def _sockets(url: str) -> Iterator[httpx.BaseTransport]:
-    # Reading the certificates of this machine takes 20 ms.
-    transport = httpx.HTTPTransport(verify=url.startswith("https:"))
-    try:
-        yield transport
-    finally:
-        transport.close()
 
 
 def _no_limit() -> Any:

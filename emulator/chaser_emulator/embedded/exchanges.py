@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -303,6 +302,8 @@ def _known(operation: str) -> None:
     name = operation.replace("_", "-")
     if any(fnmatchcase(one, name) for one in _operations()):
         return
+    import difflib
+
     near = difflib.get_close_matches(name, _operations(), 1)
     raise ValueError(f"the API has no operation {operation!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from chaser_emulator.embedded.asking import Door, Refused, segment
+
+if TYPE_CHECKING:
+    import httpx
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,14 @@ class Provoked:
         """Send a request that is refused so, and answer the refusal."""
         from base64 import b64decode
 
+        import httpx
+
         body, encoding = self.request.get("body"), self.request.get("encoding")
         content: dict[str, Any] = {"json": body} if body is not None and encoding is None else {}
         if encoding is not None and body is not None:
             content = {"content": b64decode(body) if encoding == "base64" else str(body).encode()}
         headers = {"X-Chaser-World": self.world, **self.request["headers"]}
-        with httpx.Client(base_url=self.door.url, transport=self.door.kept, timeout=60) as client:
+        with httpx.Client(base_url=self.door.url, transport=self.door.sockets.transport, timeout=60) as client:
             return client.request(self.request["method"], self.request["url"], headers=headers, **content)
 
     def undo(self) -> None:
