@@ -17,6 +17,10 @@ _QUEUED = "jobs INDEXED BY jobs_waiting WHERE status = 'queued'"
 """The jobs that wait, among all that there ever were: left to itself SQLite goes through those that have ended, too."""
 
 
+async def get(reader: Reader, job_id: str) -> Row | None:
+    return await reader.one("SELECT * FROM jobs WHERE id = ?", job_id)
+
+
 async def get_in(reader: Reader, account_id: str, job_id: str) -> Row | None:
     """A job of this account."""
     return await reader.one("SELECT * FROM jobs WHERE id = ? AND account_id = ?", job_id.lower(), account_id)
