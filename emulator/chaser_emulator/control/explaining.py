@@ -6,8 +6,7 @@ from typing import Any
 
 from chaser_emulator.control.operations import ControlCall, control
 from chaser_emulator.errors import ApiError
-from chaser_emulator.explaining import explain
-from chaser_emulator.explaining.telling import told
+from chaser_emulator.explaining import explain, told
 from chaser_emulator.journal import Exchange
 from chaser_emulator.operations import Reply
 

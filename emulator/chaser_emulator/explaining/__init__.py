@@ -2,5 +2,6 @@
 
 from chaser_emulator.explaining.explaining import explain
 from chaser_emulator.explaining.explanation import Explanation
+from chaser_emulator.explaining.telling import told
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Explanation", "explain", "told"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,15 +47,16 @@ def line_of(spec: Spec, pointer: str) -> str | None:
     """The file and the line in which a place of the assembled document is written, or what it was made from."""
     parts = parts_of(pointer)
     found = None
-    for file, lines in _files().items():
-        for way in _ways(spec, parts):
+    ways = _ways(spec, parts)
+    for file in _candidates(parts):
+        lines = _lines(file)
+        for way in ways:
             depth = len(way)
             while depth and (line := lines.get(join("", way[:depth]))) is None:
                 depth -= 1
             if depth and line is not None and (found is None or depth > found[0]):
-                found = depth, f"{file}:{line}"
-    # A first part alone is in every file.
-    return found[1] if found is not None and (found[0] > 1 or len(parts) == 1) else None
+                found = depth, f"{file.name}:{line}"
+    return found[1] if found is not None else None
 
 
 def _ways(spec: Spec, parts: list[str]) -> list[list[str]]:
@@ -81,22 +82,35 @@ def _ways(spec: Spec, parts: list[str]) -> list[list[str]]:
 def _shared(path: str) -> int:
     """How many parameters a path names for all its methods."""
     start = join("", ["paths", path, "parameters"]) + "/"
-    known = {name for lines in _files().values() for name in lines if name.startswith(start)}
+    known = {name for file in _candidates(["paths", path]) for name in _lines(file) if name.startswith(start)}
     return sum(1 for name in known if "/" not in name.removeprefix(start))
 
 
+def _candidates(parts: Sequence[str]) -> list[Path]:
+    """The files that may say something of a place: reading all of them would keep people waiting."""
+    match parts:
+        case ["paths", path, *_]:
+            wanted = f"\n  {path}:"
+        case ["components", _, name, *_]:
+            wanted = f"\n    {name}:"
+        case _:
+            return [assembly.API.folder / "components.yaml"]
+    return [file for file, text in _texts().items() if wanted in text]
+
+
 @functools.cache
-def _files() -> dict[str, dict[str, int]]:
-    """The line of every place, by file."""
-    folder = assembly.API.folder
-    return {file.name: _lines(file) for file in sorted(folder.glob("*.yaml")) if file.name != "rulings.yaml"}
+def _texts() -> dict[Path, str]:
+    files = sorted(assembly.API.folder.glob("*.yaml"))
+    return {file: file.read_text("utf-8") for file in files if file.name != "rulings.yaml"}
 
 
+@functools.cache
 def _lines(file: Path) -> dict[str, int]:
+    """The line of every place of a file."""
     import yaml  # only for who asks
 
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    root = yaml.compose(file.read_text("utf-8"), Loader=loader)
+    root = yaml.compose(_texts()[file], Loader=loader)
     found: dict[str, int] = {}
     waiting: list[tuple[str, Any]] = [("", root)]
     while waiting:
