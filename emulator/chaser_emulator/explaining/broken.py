@@ -18,6 +18,7 @@ from chaser_emulator.spec import Operation, Parameter, Spec
 
 _JSON_PLACE = re.compile(r"line (\d+) column (\d+)")
 _SELECTOR = "X-Chaser-Account"
+_OF_NAMES = ("not_found", "account_mismatch")
 
 
 def broken_rules(spec: Spec, operation: Operation | None, error: ApiError, was: Asked) -> list[BrokenRule]:
@@ -29,7 +30,8 @@ def broken_rules(spec: Spec, operation: Operation | None, error: ApiError, was: 
     rule = error.rule
     if parameter is not None or rule is None:
         bare = ApiError(error.code, error.message, details=error.details, headers=error.headers)
-        rule = rule_of(spec, operation, bare, parameter)
+        # A name that leads nowhere breaks what its parameter says; one that leads to something in a wrong state does not.
+        rule = rule_of(spec, operation, bare, parameter if error.code in _OF_NAMES else None)
     if location == "body" and operation is not None and error.code != "invalid_json":
         found = field_pointer(spec, operation, pointer)
         rule = replace(rule, document=found) if found is not None else rule
