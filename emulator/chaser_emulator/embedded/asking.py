@@ -85,6 +85,7 @@ class Door:
         headers: Mapping[str, str] | None = None, **query: Any,
     ) -> Any:  # fmt: skip
         """The JSON that an operation under /_emulator answers, or its bytes. Raises Refused."""
+        __tracebackhide__ = True
         sent = {"Authorization": f"Bearer {self.api_key}"}
         if world is not None:
             sent["X-Chaser-World"] = world

@@ -136,6 +136,7 @@ class Chaser:
 
         Answers the ids of what was made: `seeded["workspaces"]["demo"]`. Raises Refused with every mistake.
         """
+        __tracebackhide__ = True
         seeded = sow(self._door, self.world.id, seed)
         self.world.keys.update({name: key["api_key"] for name, key in seeded.get("keys", {}).items()})
         return seeded
@@ -149,6 +150,7 @@ class Chaser:
         the answer sends one. `path` says what it is to happen to: `{"id": session["id"]}`, and `account` in which other
         account of the client, by id or name. Raises Refused, with the reason, for what cannot be provoked.
         """
+        __tracebackhide__ = True
         return provoke(self._door, self.world.id, operation, code, path, account)
 
     def explain(self, exchange: Exchange | str = "last") -> Explanation:

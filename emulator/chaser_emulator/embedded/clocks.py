@@ -81,6 +81,7 @@ class Clock:
 
     def advance(self, duration: Duration | None = None, *, to: datetime | str | None = None) -> AllFired:
         """Move it on, by seconds, "5m" or a timedelta, or to a moment; what falls due on the way happens, in order."""
+        __tracebackhide__ = True
         if (duration is None) == (to is None):
             raise TypeError("advance() takes a duration, or to=, and not both")
         body = {"seconds": seconds_of(duration)} if duration is not None else {"to": _text(to)}
@@ -98,6 +99,7 @@ class Clock:
         return fired
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        __tracebackhide__ = True
         return self._door.ask(method, path, body, world=self._world)
 
     def __repr__(self) -> str:

@@ -132,6 +132,7 @@ class Requests:
 
     def find(self, operation: str | None = None, **what: Unpack[What]) -> list[Exchange]:
         """Those of which all of it is true, oldest first."""
+        __tracebackhide__ = True
         return _Question(operation, **what).of(self.all())
 
     def count(self, operation: str | None = None, **what: Unpack[What]) -> int:
@@ -140,6 +141,7 @@ class Requests:
 
     def one(self, operation: str | None = None, **what: Unpack[What]) -> Exchange:
         """The only one. Raises AssertionError for none and for several."""
+        __tracebackhide__ = True
         return self._asserted(_Question(operation, **what), 1, 1)[0]
 
     def assert_called(
@@ -152,15 +154,18 @@ class Requests:
         **what: Unpack[What],
     ) -> list[Exchange]:
         """That it was: `times` exactly, or as often as the bounds say. Answers those; takes what `find` takes."""
+        __tracebackhide__ = True
         low, high = (times, times) if times is not None else (at_least, at_most)
         return self._asserted(_Question(operation, **what), low, high)
 
     def assert_not_called(self, operation: str | None = None, **what: Unpack[What]) -> None:
         """That it was not; takes what `find` takes."""
+        __tracebackhide__ = True
         self._asserted(_Question(operation, **what), 0, 0)
 
     def assert_order(self, *operations: str, session_id: str | None = None) -> list[Exchange]:
         """That these came in this order, others between them or not. Answers those."""
+        __tracebackhide__ = True
         every, at = self.all(), 0
         found: list[Exchange] = []
         for operation in operations:
@@ -176,6 +181,7 @@ class Requests:
 
     def assert_no_errors(self, **what: Unpack[What]) -> None:
         """That nothing was refused or lost."""
+        __tracebackhide__ = True
         every = self.all()
         wrong = [one for one in _Question(None, **what).of(every) if not one.answered]
         if wrong:
@@ -184,6 +190,7 @@ class Requests:
 
     def wait_for(self, operation: str | None = None, *, within: Duration = 5, **what: Unpack[What]) -> Exchange:
         """The first that fits, once there is one, for what asks in the background. `within` is real time."""
+        __tracebackhide__ = True
         question = _Question(operation, **what)
         end = time.monotonic() + seconds_of(within)
         while not (found := question.of(every := self.all())):
@@ -193,6 +200,7 @@ class Requests:
         return found[0]
 
     def _asserted(self, question: _Question, low: int, high: int | None) -> list[Exchange]:
+        __tracebackhide__ = True
         every = self.all()
         found = question.of(every)
         if len(found) >= low and (high is None or len(found) <= high):
@@ -220,6 +228,7 @@ class _Question:
     where: Callable[[Exchange], bool] | None = None
 
     def __post_init__(self) -> None:
+        __tracebackhide__ = True
         for one in (self.operation, self.after, self.before):
             if isinstance(one, str):
                 _known(one)
@@ -299,6 +308,7 @@ def _operations() -> frozenset[str]:
 @cache
 def _known(operation: str) -> None:
     """Raise ValueError for an operation that the document does not have: nothing could ever be one."""
+    __tracebackhide__ = True
     name = operation.replace("_", "-")
     if any(fnmatchcase(one, name) for one in _operations()):
         return

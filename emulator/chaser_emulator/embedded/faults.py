@@ -99,6 +99,7 @@ class Faults:
         the numbers of the calls meant: 2, "2-3", "4-"; `times` is how often it acts at most. Raises Refused for a rule
         that can never act.
         """
+        __tracebackhide__ = True
         rule: dict[str, Any] = {
             "id": id,
             "operations": [one.replace("_", "-") for one in operations] or None,
@@ -128,6 +129,7 @@ class Faults:
 
     def add_rule(self, rule: Mapping[str, Any]) -> Fault:
         """A rule as the control plane takes it."""
+        __tracebackhide__ = True
         return Fault(self, self._ask("POST", "/faults", dict(rule)))
 
     def all(self) -> list[Fault]:
@@ -157,6 +159,7 @@ class Faults:
         return True
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        __tracebackhide__ = True
         return self._door.ask(method, path, body, world=self._world)
 
 

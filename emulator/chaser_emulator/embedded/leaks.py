@@ -24,6 +24,7 @@ class NoLeaks:
 
     def check(self) -> None:
         """Raise AssertionError with what is left, if anything is."""
+        __tracebackhide__ = True
         end = time.monotonic() + _PATIENCE
         while left := self._left():
             if not any(one["settling"] for one in left) or time.monotonic() >= end:
@@ -39,6 +40,7 @@ class NoLeaks:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        __tracebackhide__ = True
         if kind is None:
             self.check()
 

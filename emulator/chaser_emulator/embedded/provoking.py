@@ -67,6 +67,7 @@ def provoke(
     door: Door, world: str, operation: str, code: str, path: Mapping[str, str] | None, account: str | None
 ) -> Provoked:
     """Arrange a refusal. Raises Refused with the reason where nothing leads to it."""
+    __tracebackhide__ = True
     body: dict[str, Any] = {"operation": operation.replace("_", "-"), "code": code, "send": False}
     if path is not None:
         body["path"] = dict(path)

@@ -20,6 +20,7 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 
 def sow(door: Door, world: str, seed: Seed) -> Seeded:
     """Let a world have what a seed holds. Raises Refused, and OSError for a file that cannot be read."""
+    __tracebackhide__ = True
     if isinstance(seed, Mapping):
         told = door.ask("POST", "/seed", dict(seed), world=world)
     elif isinstance(seed, Path) or seed.endswith(_SUFFIXES):

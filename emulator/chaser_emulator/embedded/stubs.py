@@ -112,6 +112,7 @@ class Stubs:
         the seconds before it: `["building\\n", (0.5, "done\\n")]`. `ports` are what listens: `{8000: "hello"}`,
         `{8000: [{"path": "/health", "json": {"ok": True}}]}`, `{5432: "echo tcp"}`.
         """
+        __tracebackhide__ = True
         told = {
             "exit_code": exit_code or None,
             "signal": signal,
@@ -179,6 +180,7 @@ class Stubs:
 
     def require_known(self) -> None:
         """Raise AssertionError where a command was unknown, in a world that is strict."""
+        __tracebackhide__ = True
         if self._strict and (unknown := self.unknown):
             count = "a command has" if len(unknown) == 1 else f"{len(unknown)} commands have"
             told = [f'  {one}\n    chaser.stubs.add({one.command!r}, output="")' for one in unknown]
@@ -194,6 +196,7 @@ class Stubs:
         return True
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        __tracebackhide__ = True
         return self._door.ask(method, path, body, world=self._world)
 
     def _add_function(

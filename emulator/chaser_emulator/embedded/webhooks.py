@@ -77,6 +77,7 @@ class Webhooks:
         not come in two real seconds is brought about by moving the clock on, as far as it takes and no farther. Raises
         AssertionError, which tells what has come.
         """
+        __tracebackhide__ = True
         seconds = seconds_of(within)
         wanted = {"event": event, "name": name, "where": where, "verified": verified}
         body = {key: value for key, value in wanted.items() if value is not None}
@@ -104,6 +105,7 @@ class Webhooks:
 
     def expect_none(self, event: str = "*", *, name: str | None = None) -> None:
         """That no such event has come. Raises AssertionError with those that have."""
+        __tracebackhide__ = True
         if found := self.all(event, name=name):
             raise AssertionError(f"no {event} was expected, but there came\n{_listed(found)}")
 
@@ -127,6 +129,7 @@ class Webhooks:
         self._ask("DELETE", "/webhooks/sink", name=name)
 
     def _first(self, body: Mapping[str, Any], within: float) -> Received:
+        __tracebackhide__ = True
         return _received(self._ask("POST", "/webhooks/sink/expect", {**body, "within": within}))
 
     def _settle(self) -> None:
@@ -134,6 +137,7 @@ class Webhooks:
         self._clock.run_until_idle(0)
 
     def _ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        __tracebackhide__ = True
         return self._door.ask(method, path, body, world=self._world, **query)
 
 
