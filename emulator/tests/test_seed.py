@@ -280,12 +280,12 @@ REFERENCES = {
         "organizations: [{name: acme}]\nworkspaces: [{name: demo, account: acme, session_type: sandbox}]\n"
         "sessions: [{workspace: demo}]",
         "3:13: sessions[0].workspace: there is no workspace 'demo' in this account in the seed or the world; "
-        "nothing is accepted here",
+        "there are none",
     ),
     "the source of a copy": (
         "workspaces: [{name: copy, clone_from: none}]",
         "1:27: workspaces[0].clone_from: there is no workspace 'none' in this account in the seed or the world; "
-        "nothing is accepted here",
+        "there are none",
     ),
     "two users": (
         "users: [{email: a@b.c}, {email: A@B.C}]",

@@ -145,11 +145,15 @@ def near(name: str, known: list[str]) -> str:
     """What was meant by a name that nobody knows, or else what there is."""
     if (meant := _MEANT.get(name)) in known:
         return f"did you mean {meant}?"
-    close = difflib.get_close_matches(name.lower().replace("-", "_"), known, 1, 0.6)
-    if close:
-        return f"did you mean {close[0]}?"
+    if (close := close_to(name.lower().replace("-", "_"), known)) is not None:
+        return f"did you mean {close}?"
     shown = ", ".join(known[:30]) + (" and others" if len(known) > 30 else "")
     return f"{shown} {'is' if len(known) == 1 else 'are'} accepted" if known else "nothing is accepted here"
+
+
+def close_to(name: str, known: list[str]) -> str | None:
+    """The one of these names that is most like it, if any is."""
+    return next(iter(difflib.get_close_matches(name, known, 1, 0.6)), None)
 
 
 def _around(error: jsonschema_rs.ValidationError) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from chaser_emulator.paths import in_sandbox
 from chaser_emulator.sandbox import WORKSPACE_ROOT
-from chaser_emulator.seeding.checking import near
+from chaser_emulator.seeding.checking import close_to
 from chaser_emulator.seeding.problems import MOST, Path, SeedError, SeedProblem
 from chaser_emulator.seeding.text import SeedText
 from chaser_emulator.store import Reader, identity
@@ -138,14 +138,14 @@ class _References:
             self._known.owners[name] = belong
 
     def _nobody(self, email: str) -> str:
-        return f"there is no user {email} in the seed or the world; {near(email, sorted(self._known.users))}"
+        return f"there is no user {email} in the seed or the world; {_meant(email, self._known.users)}"
 
     def _owned(self, item: Mapping[str, Any], path: Path, by: str) -> Iterator[SeedProblem]:
         account, user = item.get("account"), item.get(by)
         name = account_of(item)
         if account is not None and name not in self._known.owners:
-            known = sorted(self._known.organizations | self._known.users)
-            message = f"there is no organization or user {account!r} in the seed or the world; {near(name, known)}"
+            meant = _meant(name, self._known.organizations | self._known.users)
+            message = f"there is no organization or user {account!r} in the seed or the world; {meant}"
             yield self._problem((*path, "account"), message)
         elif user is not None and user.lower() not in self._known.users:
             yield self._problem((*path, by), self._nobody(user.lower()))
@@ -229,7 +229,7 @@ class _References:
     def _no_workspace(self, name: str, item: Mapping[str, Any], there: set[str]) -> str:
         account = item.get("account")
         whose = f"in the account {account}" if account else "in this account"
-        meant = near(name.lower(), sorted(there - {""}))
+        meant = _meant(name.lower(), there - {""})
         return f"there is no workspace {name!r} {whose} in the seed or the world; {meant}"
 
 
@@ -288,6 +288,15 @@ def _sets_of(workspace: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, M
     for number, snapshot in enumerate(workspace.get("snapshots", [])):
         if isinstance(snapshot, dict) and "files" in snapshot:
             yield (*path, "snapshots", number, "files"), snapshot["files"]
+
+
+def _meant(name: str, there: set[str]) -> str:
+    """What may have been meant by a name that means nothing, or else what there is."""
+    known = sorted(there)
+    if (close := close_to(name, known)) is not None:
+        return f"did you mean {close}?"
+    shown = ", ".join(known[:20]) + (" and others" if len(known) > 20 else "")
+    return f"there {'is' if len(known) == 1 else 'are'} {shown or 'none'}"
 
 
 def _is_id(selector: str) -> bool:
