@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from chaser_emulator.embedded.direct import Conversation, Host, scope_of
+from chaser_emulator.embedded.direct import Conversation, Ended, Host, Stopped, scope_of
 
 if TYPE_CHECKING:
     import httpx
@@ -84,7 +85,7 @@ class Door:
         self, method: str, path: str, body: Any = None, *, world: str | None = None, content: bytes | None = None,
         headers: Mapping[str, str] | None = None, **query: Any,
     ) -> Any:  # fmt: skip
-        """The JSON that an operation under /_emulator answers, or its bytes. Raises Refused."""
+        """The JSON that an operation under /_emulator answers, or its bytes. Raises Refused and ConnectionError."""
         __tracebackhide__ = True
         sent = {"Authorization": f"Bearer {self.api_key}"}
         if world is not None:
@@ -97,7 +98,10 @@ class Door:
         said = urlencode({name: _said(value) for name, value in query.items() if value is not None})
         address = f"{self.url}/_emulator{path}{f'?{said}' if said else ''}"
         send = self._by_socket if self.own_host is None else self._directly
-        answer = send(method, address, {**sent, **(headers or {})}, content or b"")
+        try:
+            answer = send(method, address, {**sent, **(headers or {})}, content or b"")
+        except (Ended, Stopped, CancelledError, TimeoutError, ConnectionError) as error:
+            raise ConnectionError(f"no emulator answers at {self.url}: {error}") from None
         if answer.status >= 400:
             raise _refused(answer)
         return json.loads(answer.content) if answer.media_type == "application/json" else answer.content or None
@@ -117,8 +121,11 @@ class Door:
     def _by_socket(self, method: str, address: str, headers: Mapping[str, str], content: bytes) -> Answer:
         import httpx
 
-        with httpx.Client(transport=self.sockets.transport, timeout=_PATIENCE) as client:
-            response = client.request(method, address, content=content, headers=dict(headers))
+        try:
+            with httpx.Client(transport=self.sockets.transport, timeout=_PATIENCE) as client:
+                response = client.request(method, address, content=content, headers=dict(headers))
+        except httpx.TransportError as error:
+            raise ConnectionError(str(error)) from None
         media_type = response.headers.get("content-type", "").partition(";")[0]
         return Answer(response.status_code, media_type, response.content)
 

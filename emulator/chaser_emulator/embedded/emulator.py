@@ -54,14 +54,17 @@ class Emulator:
 
     @classmethod
     def at(cls, url: str, api_key: str | None = None) -> Emulator:
-        """The emulator that runs at an address, where `stop` lets go of it and no more. `api_key` is its own key."""
+        """The emulator that runs at an address, where `stop` lets go of it and no more.
+
+        `api_key` is its own key, which this machine may ask for. Raises ConnectionError, and Refused for a wrong key.
+        """
         found = cls()
-        key = api_key or DEFAULT_API_KEY
         sockets = Sockets(url)
         found._stack.callback(sockets.close)
-        door = Door(url.rstrip("/"), key, sockets)
-        told = door.ask("GET", "/worlds/default")
-        found._chaser = Chaser(door, world_of(door, {**told, "api_key": key}))
+        asking = Door(url.rstrip("/"), api_key or DEFAULT_API_KEY, sockets)
+        told = asking.ask("GET", "/worlds/default")
+        door = replace(asking, api_key=api_key or told["api_key"])
+        found._chaser = Chaser(door, world_of(door, {**told, "api_key": door.api_key}))
         found._stack.callback(found._chaser.close)
         return found
 
