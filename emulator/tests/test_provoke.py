@@ -269,6 +269,29 @@ def test_it_comes_where_requests_are_not_counted() -> None:
         assert provoked["response"]["headers"]["x-ratelimit-remaining"] == "0"
 
 
+def test_an_account_that_does_not_allow_it_is_told_so_and_no_request_with_something_wrong_needs_it() -> None:
+    with emulator_on("scripted", plan="free") as one, http_of(one) as client:
+
+        def arrange(operation: str, code: str) -> httpx.Response:
+            wish = {"operation": operation, "code": code, "send": False}
+            return client.post("/_emulator/provoke", json=wish)
+
+        error = refused(arrange("delete-workspace", "workspace_active"), 409, "invalid_state")
+        assert "create-workspace was refused itself (plan_limit_exceeded" in error["message"]
+        for operation, code in (
+            ("create-workspace", "plan_limit_exceeded"),
+            ("restore-workspace-snapshot", "rate_limited"),
+            ("pause-assistant", "internal_error"),
+            ("update-assistant", "invalid_json"),
+        ):
+            request = ok(arrange(operation, code))["request"]
+            body = request.get("body")
+            content = {"content": body} if "encoding" in request else {"json": body}
+            answer = client.request(request["method"], request["url"], headers=request["headers"], **content)
+            assert answer.json()["code"] == code
+        assert len(ok(client.delete("/_emulator/provoke"))["undone"]) == 4
+
+
 def test_the_journal_and_the_audit_log_show_it(control: httpx.Client, client: httpx.Client) -> None:
     session = ok(client.post("/v1/sessions", json={"ephemeral": True}))["id"]
     provoked = provoke(control, "terminate-session", "session_leased", path={"id": session})

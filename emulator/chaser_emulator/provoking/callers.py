@@ -9,7 +9,7 @@ from chaser_emulator.provoking import resources
 from chaser_emulator.provoking.arrangements import arranges
 from chaser_emulator.provoking.requests import ApiRequest
 from chaser_emulator.provoking.stage import Stage, unknown_id
-from chaser_emulator.provoking.valid import request_for
+from chaser_emulator.provoking.valid import request_at_all, request_for
 
 _HARMLESS = "audit.read", "billing.read"
 """Scopes of keys that are to lack another one."""
@@ -106,7 +106,7 @@ async def from_a_foreign_page(stage: Stage) -> ApiRequest:
 
 @arranges("rate_limited", by="state")
 async def too_often(stage: Stage) -> ApiRequest:
-    request = await request_for(stage)
+    request = await request_at_all(stage)
     surface, world = stage.operation.rate, stage.world
     assert surface is not None  # noqa: S101 - the document declares the code for no other operation
     now = world.clock.now().timestamp()

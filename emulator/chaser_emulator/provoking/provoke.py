@@ -113,35 +113,62 @@ class Provoking:
         """
         pair = self.pair(operation_id, code)
         operation = self.spec.operations[pair.operation]
-        arrangement = arrangement_of(operation, code)
-        if pair.reason is not None or arrangement is None:
+        if pair.by is None:
             raise ApiError("cannot_be_provoked", f"{pair.operation} with {code}: {pair.reason}")
         given = _given(operation, path or {})
         if not sent and not given and (known := _standing(world, pair, account)) is not None:
             return known
         name = f"provoked-{new_hex(12)}"
+        own = not sent or bool(given) or account is not None
+        try:
+            stage, request = await self._arranged(
+                world, pair, own=own, name=name, sent=sent, given=given, account=account
+            )
+        except ApiError as error:
+            if error.code != "invalid_state" or pair.by != "request" or sent or given or account is not None:
+                raise
+            # The account of the user's client is in no state for it, and such a request is refused in any.
+            stage, request = await self._arranged(world, pair, own=False, name=name, sent=sent)
+        if not sent:
+            world.planned.standing[name] = Standing(pair, stage, request, account)
+            return Provoked(name, pair, stage.arranged, request, None, None)
+        try:
+            answer = await send(self.app, request, base_url=world.lifecycle.base_url, request_id=name)
+        finally:
+            await stage.strike()
+        _require(pair, stage, answer)
+        return Provoked(name, pair, stage.arranged, request, answer, name)
+
+    async def _arranged(
+        self,
+        world: World,
+        pair: Pair,
+        *,
+        own: bool,
+        name: str,
+        sent: bool,
+        given: Mapping[str, str] | None = None,
+        account: str | None = None,
+    ) -> tuple[Stage, ApiRequest]:
+        """A stage on which all is arranged, and the request that is refused; nothing is left where that fails."""
+        operation = self.spec.operations[pair.operation]
+        arrangement = arrangement_of(operation, pair.code)
+        assert arrangement is not None  # noqa: S101 - the caller looked
         stage = await open_stage(
             world,
             self.spec,
             self._validator,
             operation,
-            own=not sent or bool(given) or account is not None,
+            own=own,
             request_id=name if sent else None,
-            given=given,
+            given=given or {},
             account=account,
         )
         try:
-            request = self._named(world, await arrangement.arrange(stage))
-            answer = await send(self.app, request, base_url=world.lifecycle.base_url, request_id=name) if sent else None
+            return stage, self._named(world, await arrangement.arrange(stage))
         except BaseException:
             await stage.strike()
             raise
-        if answer is None:
-            world.planned.standing[name] = Standing(pair, stage, request, account)
-            return Provoked(name, pair, stage.arranged, request, None, None)
-        await stage.strike()
-        _require(pair, stage, answer)
-        return Provoked(name, pair, stage.arranged, request, answer, name)
 
     @staticmethod
     def _named(world: World, request: ApiRequest) -> ApiRequest:

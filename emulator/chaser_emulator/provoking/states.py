@@ -8,7 +8,7 @@ from chaser_emulator.provoking import resources
 from chaser_emulator.provoking.arrangements import arranges
 from chaser_emulator.provoking.requests import ApiRequest
 from chaser_emulator.provoking.stage import Stage
-from chaser_emulator.provoking.valid import request_for
+from chaser_emulator.provoking.valid import request_at_all, request_for
 
 
 @arranges("already_exists")
@@ -131,7 +131,7 @@ async def under_a_used_key(stage: Stage) -> ApiRequest:
 
 @arranges("internal_error", by="state")
 async def by_a_failing_handler(stage: Stage) -> ApiRequest:
-    request = await request_for(stage)
+    request = await request_at_all(stage)
     stage.hold(stage.world.planned.of_handler(stage.concerned))
     stage.say("what answers the operation fails")
     return request
