@@ -198,7 +198,8 @@ class Jobs:
 
     async def _refusal(self, row: Row, reason: str) -> ApiError:
         now = await rows.get_in(self._store, row["account_id"], row["id"]) or row
-        return ApiError("invalid_state", f"job {row['id']} is {now['status']}; {reason}")
+        state = {"job": row["id"], "status": now["status"]}
+        return ApiError("invalid_state", f"job {row['id']} is {now['status']}; {reason}", state=state)
 
     # The start and the end of the emulator
 

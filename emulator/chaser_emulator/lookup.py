@@ -50,7 +50,11 @@ async def sandbox(call: Call, session_id: str) -> Row:
         row = await call.world.lifecycle.settled(row["id"], START_PATIENCE) or row
     if row["status"] != sessions.RUNNING:
         reason = f": {row['failure']}" if row["failure"] else ""
-        raise ApiError("not_running", f"session {row['id']} is {row['status']}, not running{reason}")
+        raise ApiError(
+            "not_running",
+            f"session {row['id']} is {row['status']}, not running{reason}",
+            state={"session": row["id"], "status": row["status"]},
+        )
     call.world.lifecycle.touch(row["id"])
     return row
 

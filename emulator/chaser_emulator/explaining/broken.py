@@ -30,7 +30,7 @@ def broken_rules(spec: Spec, operation: Operation | None, error: ApiError, was: 
     rule = error.rule
     if parameter is not None or rule is None:
         bare = ApiError(error.code, error.message, details=error.details, headers=error.headers)
-        # A name that leads nowhere breaks what its parameter says; one that leads to something in a wrong state does not.
+        # A name that leads nowhere breaks what its parameter says; one of something in a wrong state does not.
         rule = rule_of(spec, operation, bare, parameter if error.code in _OF_NAMES else None)
     if location == "body" and operation is not None and error.code != "invalid_json":
         found = field_pointer(spec, operation, pointer)

@@ -58,7 +58,7 @@ async def insufficient_scope(case: Case) -> Remedy:
     """A key with the scope, made by somebody who may."""
     required = (case.error.details or {}).get("required", "full")
     held = await case.one("SELECT scopes, account_id FROM keys WHERE id = ?", case.exchange.key_id or "")
-    case.state.update({"required": required, "scopes": held["scopes"] if held is not None else "[]"})
+    case.note({"required": required, "scopes": held["scopes"] if held is not None else "[]"})
     maker = await _member(case, ("owner", "admin", "member"))
     if maker is None:
         return Remedy(why_not="no person belongs to the account who could make a wider key")
@@ -118,7 +118,7 @@ async def rate_limited(case: Case) -> Remedy:
     """The same, later: on a clock that stands still somebody has to move it."""
     wait = int(case.error.headers.get("Retry-After") or case.exchange.response_headers.get("retry-after") or 1)
     headers = case.exchange.response_headers
-    case.state.update(
+    case.note(
         {
             "surface": case.operation.rate if case.operation is not None else None,
             "limit": int(headers.get("x-ratelimit-limit", 0)) or None,

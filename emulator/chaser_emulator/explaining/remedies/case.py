@@ -75,6 +75,11 @@ class Case:
         """The first of such rows."""
         return await self.world.store.one(sql, *values)
 
+    def note(self, facts: Mapping[str, Any]) -> None:
+        """Add what is found out now; what was known at the refusal itself is nearer to the truth."""
+        for name, value in facts.items():
+            self.state.setdefault(name, value)
+
     def beside(self, method: str, path: str, body: Any = None, **takes: str) -> Ask:
         """Another request of the same caller in the same account. `takes`: see `Ask`."""
         kept = {

@@ -175,7 +175,7 @@ async def _without_a_field(case: Case) -> Remedy:
 async def payload_too_large(case: Case) -> Remedy:
     """Less of it; of what, only who sends it can say."""
     limit = (case.error.details or {}).get("limit")
-    case.state.update({"limit": limit, "bytes": case.exchange.request_headers.get("content-length")})
+    case.note({"limit": limit, "bytes": case.exchange.request_headers.get("content-length")})
     if limit is None:
         return Remedy(why_not="less has to be sent")
     shown = f"{limit // 2**20} MiB" if limit % 2**20 == 0 else f"{limit} bytes"

@@ -18,7 +18,7 @@ async def payment_required(case: Case) -> Remedy:
     """A payment first."""
     row = await case.one("SELECT plan, wallet_micros_usd FROM accounts WHERE id = ?", case.account_id)
     if row is not None:
-        case.state.update({"plan": row["plan"], "wallet_balance_micros_usd": row["wallet_micros_usd"]})
+        case.note({"plan": row["plan"], "wallet_balance_micros_usd": row["wallet_micros_usd"]})
     checkout = case.beside("POST", "/v1/billing/checkout", {"mode": "topup"}, CHASER_CHECKOUT_ID="/checkout_session_id")
     paid = case.control("/checkout/$CHASER_CHECKOUT_ID/complete", {"outcome": "paid"})
     return Remedy(case.ask, (checkout, paid))
@@ -29,7 +29,7 @@ async def plan_limit_exceeded(case: Case) -> Remedy:
     row = await case.one("SELECT plan FROM accounts WHERE id = ?", case.account_id)
     plan = PLANS[str(row["plan"])] if row is not None else PLANS[FREE]
     limit, message = (case.error.details or {}).get("limit"), case.error.message
-    case.state.update({"plan": plan.code, "limit": limit})
+    case.note({"plan": plan.code, "limit": limit})
     if "snapshots" in message:
         return await _a_snapshot_less(case)
     if "live sessions" in message:
@@ -99,7 +99,7 @@ def _snapshot(case: Case, workspace: str, name: str) -> Ask:
 async def storage_limit_exceeded(case: Case) -> Remedy:
     """The workspace that holds the most, deleted, unless it is the one at hand."""
     details = case.error.details or {}
-    case.state.update({name: details[name] for name in ("limit", "used") if name in details})
+    case.note({name: details[name] for name in ("limit", "used") if name in details})
     body = case.ask.body if isinstance(case.ask.body, dict) else {}
     named = {str(body.get(name)) for name in ("workspace", "clone_from")} | {case.asked.parameters.get("ws", "")}
     best = None

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 
+from chaser_emulator.errors import ApiError
 from chaser_emulator.explaining.asking import Ask, path_of
 from chaser_emulator.explaining.documents import examples_of, methods_of
 from chaser_emulator.explaining.places import drop, put
@@ -72,10 +73,32 @@ async def _elsewhere(case: Case) -> Remedy:
             return Remedy(case.ask, (*found.first, bound))
         case "download-session-file":
             return Remedy(case.ask, (uploaded(case, case.ask, case.asked.parameters),), note="upload the file first")
+    if case.operation.id == "import-workspace":
+        return await _repository(case)
     for field in ("github_repo", "image"):
         if field in body:
             return Remedy(case.ask.with_body(drop(body, [field])))
     return Remedy(why_not="what is named lies outside the account, and nothing in it can take its place")
+
+
+async def _repository(case: Case) -> Remedy:
+    """The repository that was meant, of those that this emulator can read."""
+    body = case.ask.body if isinstance(case.ask.body, dict) else {}
+    field = next((name for name in ("github_repo", "repo") if name in body), "github_repo")
+    try:
+        known = [one.repository for one in await case.world.repositories.listed()]
+    except ApiError:
+        known = []
+    wanted, _, ref = str(body.get(field, "")).partition("@")
+    near = nearest(wanted, known) if wanted not in known else wanted
+    if near is None:
+        near = known[0] if known else None
+    if near is None:
+        return Remedy(why_not="no repository can be read here: --github-url takes a folder of them")
+    case.state["repositories"] = known[:10]
+    # A branch that is not there is what is left to be wrong.
+    kept = near if near == wanted or not ref else f"{near}@{ref}"
+    return Remedy(case.ask.with_body({**body, field: kept}))
 
 
 def uploaded(case: Case, download: Ask, path: Mapping[str, str]) -> Ask:

@@ -67,7 +67,7 @@ async def already_exists(case: Case) -> Remedy:
             return Remedy(case.beside("GET", "/v1/ssh-keys"), note="the key is there already: look at it, or delete it")
         case "add-assistant-channel":
             held = case.error.details or {}
-            case.state.update(held)
+            case.note(held)
             path = f"/v1/assistants/{held.get('assistant_id')}/channels/{held.get('binding_id')}"
             return Remedy(case.ask, (case.beside("DELETE", path),))
         case "register":
@@ -104,7 +104,7 @@ async def idempotency_conflict(case: Case) -> Remedy:
     row = await case.one("SELECT kind, input FROM jobs WHERE id = ?", str(job_id))
     if row is not None:
         before = {"kind": row["kind"], "input": case.exchange.hidden(json.loads(row["input"]))}
-        case.state.update({"job": job_id, "first_request": before})
+        case.note({"job": job_id, "first_request": before})
     rows = await case.rows("SELECT idempotency_key FROM jobs WHERE account_id = ?", case.account_id)
     known = [str(one["idempotency_key"]) for one in rows if one["idempotency_key"]]
     key = str(body.get("idempotency_key", "again"))

@@ -18,7 +18,7 @@ _FINAL = ("completed", "failed", "canceled")
 async def session_leased(case: Case) -> Remedy:
     """By force."""
     session_id = case.asked.parameters.get("id", "")
-    case.state.update({"leases": (case.error.details or {}).get("active_connection_leases"), "session": session_id})
+    case.note({"leases": (case.error.details or {}).get("active_connection_leases"), "session": session_id})
     return Remedy(case.ask.with_query("force", "true"))
 
 
@@ -53,7 +53,7 @@ async def not_running(case: Case) -> Remedy:
     if "cid" in path:
         row = await case.one("SELECT status, exit_code FROM commands WHERE id = ?", path["cid"].lower())
         live = await case.one("SELECT status FROM sessions WHERE id = ?", path["id"].lower())
-        case.state.update({"command": path["cid"], "status": row["status"] if row is not None else None})
+        case.note({"command": path["cid"], "status": row["status"] if row is not None else None})
         first: tuple[Ask, ...] = ()
         session_id = path["id"]
         if live is None or live["status"] != "running":
@@ -64,8 +64,8 @@ async def not_running(case: Case) -> Remedy:
     session_id = path.get("id", "").lower()
     row = await case.one("SELECT status, failure, expires_at FROM sessions WHERE id = ?", session_id)
     if row is not None:
-        case.state.update({"session": session_id, "status": row["status"], "expires_at": row["expires_at"]})
-        case.state.update({"failure": row["failure"]} if row["failure"] else {})
+        case.note({"session": session_id, "status": row["status"], "expires_at": row["expires_at"]})
+        case.note({"failure": row["failure"]} if row["failure"] else {})
     if not session_id:
         return Remedy(case.ask, note="the session ended while this came; the same again starts another one")
     found = await things.session(case, things.wanted_kind(case), but=session_id)
@@ -116,7 +116,7 @@ async def _job(case: Case) -> Remedy:
     operation, job_id = case.operation, case.asked.parameters["id"].lower()
     assert operation is not None  # noqa: S101 - the caller has named it
     row = await case.one("SELECT * FROM jobs WHERE id = ?", job_id)
-    case.state.update({"job": job_id, "status": row["status"] if row is not None else None})
+    case.note({"job": job_id, "status": row["status"] if row is not None else None})
     retry = operation.id == "retry-job"
     if retry and row is not None and row["status"] not in _FINAL:
         return Remedy(case.ask, (case.beside("POST", f"/v1/jobs/{job_id}/cancel"),))
@@ -143,7 +143,7 @@ async def _delivery(case: Case) -> Remedy:
         wanted,
     )
     if row is not None:
-        case.state.update({"delivery": wanted, "status": row["status"], "webhook_deleted_at": row["deleted_at"]})
+        case.note({"delivery": wanted, "status": row["status"], "webhook_deleted_at": row["deleted_at"]})
     replay = operation.id == "replay-webhook-delivery"
     if replay and row is not None and row["status"] == "pending" and row["deleted_at"] is None:
         return Remedy(case.ask, (case.beside("POST", f"/v1/webhooks/deliveries/{wanted}/discard"),))
@@ -165,7 +165,7 @@ async def _change(case: Case) -> Remedy:
     operation, path = case.operation, dict(case.asked.parameters)
     assert operation is not None  # noqa: S101 - the caller has named it
     row = await case.one("SELECT status FROM assistant_config_changes WHERE id = ?", path["rid"].lower())
-    case.state.update({"config_change_request": path["rid"], "status": row["status"] if row is not None else None})
+    case.note({"config_change_request": path["rid"], "status": row["status"] if row is not None else None})
     other = await case.one(
         "SELECT id FROM assistant_config_changes WHERE assistant_id = ? AND status = 'pending' LIMIT 1",
         path["id"].lower(),
@@ -196,13 +196,13 @@ async def unavailable(case: Case) -> Remedy:
     body, operation = case.ask.body, case.operation
     if isinstance(body, dict):
         for name in ("image", "github_repo"):
-            if name in body:
+            if name in body and (operation is None or operation.id != "import-workspace"):
                 return Remedy(case.ask.with_body(drop(body, [name])), note=_LATER)
     session_id = case.asked.parameters.get("id")
     if session_id is not None and operation is not None and operation.path.startswith("/v1/sessions/{id}"):
         row = await case.one("SELECT status, failure FROM sessions WHERE id = ?", session_id.lower())
         if row is not None:
-            case.state.update({"session": session_id, "status": row["status"], "failure": row["failure"]})
+            case.note({"session": session_id, "status": row["status"], "failure": row["failure"]})
         if row is not None and row["status"] == "running":
             return Remedy(case.ask, note=_LATER)
         found = await things.session(case, things.wanted_kind(case), but=session_id.lower())
