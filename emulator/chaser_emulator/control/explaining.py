@@ -6,7 +6,6 @@ from typing import Any
 
 from chaser_emulator.control.operations import ControlCall, control
 from chaser_emulator.errors import ApiError
-from chaser_emulator.explaining import explain, told
 from chaser_emulator.journal import Exchange
 from chaser_emulator.operations import Reply
 
@@ -17,6 +16,9 @@ _TEXT = "text/plain"
 @control("explain-request")
 async def explain_request(call: ControlCall) -> Reply | dict[str, Any]:
     """The last refusal, or any request of the journal; a text for people who ask for one."""
+    # Imported on use: most who come to the control plane ask for no explanation.
+    from chaser_emulator.explaining import explain, told
+
     explained = await explain(call.world, _found(call), call.api, call.base_url)
     text = told(explained)
     if _TEXT in call.request.headers.get("accept", ""):

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chaser_emulator import uploads
 from chaser_emulator.control.operations import ControlCall, control
 from chaser_emulator.errors import ApiError
-from chaser_emulator.seeding import checking, ready
-from chaser_emulator.seeding.filling import Sources
-from chaser_emulator.seeding.problems import SeedError
-from chaser_emulator.seeding.sowing import sow
-from chaser_emulator.seeding.text import LARGEST
+
+# What reads seeds is imported on use: most who come to the control plane bring none.
+if TYPE_CHECKING:
+    from chaser_emulator.seeding.filling import Sources
 
 
 @control("apply-seed")
 async def apply_seed(call: ControlCall) -> dict[str, Any]:
     """Apply the seed that is sent."""
+    from chaser_emulator.seeding.text import LARGEST
+
     if call.body is not None:
         # JSON that has been read by now: where a mistake stands is said by the field alone.
         text = json.dumps(call.body, indent=2).encode()
@@ -29,6 +30,8 @@ async def apply_seed(call: ControlCall) -> dict[str, Any]:
 @control("apply-ready-seed")
 async def apply_ready_seed(call: ControlCall) -> dict[str, Any]:
     """Apply one that comes with the emulator."""
+    from chaser_emulator.seeding import ready
+
     name = call.path["name"]
     try:
         found = ready.find_ready(name)
@@ -41,16 +44,23 @@ async def apply_ready_seed(call: ControlCall) -> dict[str, Any]:
 @control("list-ready-seeds")
 async def list_ready_seeds(_call: ControlCall) -> dict[str, Any]:
     """Those that come with the emulator."""
+    from chaser_emulator.seeding import ready
+
     return {"seeds": [{"name": name, "description": ready.about(name)} for name in ready.names()]}
 
 
 @control("get-seed-schema")
 async def get_seed_schema(_call: ControlCall) -> dict[str, Any]:
     """What a seed may hold."""
+    from chaser_emulator.seeding import checking
+
     return checking.schema()
 
 
 async def _applied(call: ControlCall, text: bytes, name: str, sources: Sources | None) -> dict[str, Any]:
+    from chaser_emulator.seeding.problems import SeedError
+    from chaser_emulator.seeding.sowing import sow
+
     try:
         drawn = call.query["api_keys"] == "drawn"
         return await sow(call.world, call.worlds, call.api, text, name, sources, draw_keys=drawn)

@@ -11,9 +11,6 @@ from chaser_emulator.clock import Mode
 from chaser_emulator.control.clock import moment_of
 from chaser_emulator.control.operations import ControlCall, control
 from chaser_emulator.errors import invalid_field
-from chaser_emulator.seeding import ready
-from chaser_emulator.seeding.problems import SeedError
-from chaser_emulator.seeding.sowing import sow
 from chaser_emulator.world import World
 
 
@@ -47,6 +44,11 @@ async def create_world(call: ControlCall) -> dict[str, Any]:
 
 async def _seed(call: ControlCall, world: World, seed: str | dict[str, Any]) -> dict[str, Any]:
     """Put a seed into a world that has nothing yet. Raises ApiError."""
+    # Imported on use: most worlds begin with nothing.
+    from chaser_emulator.seeding import ready
+    from chaser_emulator.seeding.problems import SeedError
+    from chaser_emulator.seeding.sowing import sow
+
     text, name, sources = json.dumps(seed, indent=2).encode(), "seed", None
     if isinstance(seed, str):
         try:
