@@ -112,8 +112,7 @@ def test_the_requests_that_are_to_be_refused_would_succeed() -> None:
                 await stage.strike()
         return failed
 
-    # The browser that stands in loads no extensions.
-    assert list(asyncio.run(all_of_them())) == ["upload-browser-extension"]
+    assert asyncio.run(all_of_them()) == {}
 
 
 def test_what_is_arranged_meets_the_users_own_client_until_it_is_undone(

@@ -6,11 +6,8 @@ It can be told to be silent, to have gone, or to be out of reach, which real one
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import hashlib
 import json
-import re
 import socket
 from collections.abc import AsyncIterator
 from typing import Any, Literal
@@ -31,8 +28,8 @@ _PATIENCE = 0.05
 """Seconds that a silent one is waited for, where it is known to stay silent."""
 
 _PORT = 9222
-_KEY = re.compile(rb"(?i)sec-websocket-key: *(\S+)")
-_MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_EXTENSION = "p" * 32
+"""The id of whatever extension is loaded."""
 
 
 class StandIn:
@@ -77,13 +74,8 @@ class StandIn:
                 await asyncio.Event().wait()
             head = await reader.readuntil(b"\r\n\r\n")
             path = head.split(b" ")[1].decode("ascii", "replace").partition("?")[0]
-            if (key := _KEY.search(head)) and path.rpartition("/")[2] in (self.guid, self.page):
-                accept = base64.b64encode(hashlib.sha1(key[1] + _MAGIC, usedforsecurity=False).digest())
-                writer.write(
-                    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                    b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
-                )
-                await reader.read(1)  # it says nothing, and leaves at the first word
+            if b"websocket" in head.lower() and path.rpartition("/")[2] in (self.guid, self.page):
+                await _converse(head, reader, writer)
             else:
                 status, body = self._answer(path)
                 writer.write(
@@ -108,6 +100,27 @@ class StandIn:
             return 200, json.dumps(answers[path]).encode()
         known = {f"/json/activate/{self.page}": b"Target activated", f"/json/close/{self.page}": b"Target is closing"}
         return (200, known[path]) if path in known else (404, b"No such target")
+
+
+async def _converse(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Talk on a WebSocket whose first lines are read: every command is done, and any extension has the same id."""
+    # On use, as everything here is that few need.
+    from websockets.frames import Frame, Opcode
+    from websockets.http11 import Request
+    from websockets.server import ServerProtocol
+
+    protocol, data = ServerProtocol(), head
+    while data:
+        protocol.receive_data(data)
+        for event in protocol.events_received():
+            if isinstance(event, Request):
+                protocol.send_response(protocol.accept(event))
+            elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
+                answer = {"id": json.loads(bytes(event.data))["id"], "result": {"id": _EXTENSION}}
+                protocol.send_text(json.dumps(answer).encode())
+        writer.writelines(protocol.data_to_send())
+        await writer.drain()
+        data = b"" if protocol.close_expected() else await reader.read(2**16)
 
 
 class _Done:
