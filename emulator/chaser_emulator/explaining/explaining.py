@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from chaser_emulator.errors import ApiError
-from chaser_emulator.explaining import samples, sdk
+from chaser_emulator.explaining import sdk
 from chaser_emulator.explaining.asking import Ask, Asked, asked, differences
 from chaser_emulator.explaining.broken import broken_rules
 from chaser_emulator.explaining.explanation import Explanation, Line, Step
 from chaser_emulator.explaining.mending import Menders
-from chaser_emulator.explaining.places import Path
 from chaser_emulator.explaining.remedies import bodies, things
 from chaser_emulator.explaining.remedies.case import Case, Remedy
 from chaser_emulator.explaining.remedies.choosing import remedy
 from chaser_emulator.explaining.remedies.missing import parameters_of, uploaded
 from chaser_emulator.explaining.repairing import NoWay
-from chaser_emulator.explaining.texts import nearest
+from chaser_emulator.explaining.unread import what_nobody_reads
 from chaser_emulator.faults import effects
 from chaser_emulator.journal import Exchange
-from chaser_emulator.rules import join
 from chaser_emulator.spec import Operation, Spec
 from chaser_emulator.store import identity
 from chaser_emulator.validation import Validator
@@ -51,8 +49,6 @@ _STEPS: Mapping[str, Step] = {
 _BEFORE_THE_STATE = ("routing", "authentication", "account", "rate limit", "scope", "validation")
 _SELECTOR = "x-chaser-account"
 _OF_ORGANIZATIONS = ("/v1/accounts/current/members", "/v1/accounts/current/service-accounts")
-_DEEPEST = 8
-_MOST = 20
 
 
 @functools.lru_cache(4)
@@ -70,7 +66,7 @@ async def explain(world: World, exchange: Exchange, spec: Spec, base_url: str | 
     was = asked(exchange, spec, own_key)
     error = exchange.error or _answered_error(exchange, spec)
     target = exchange.path + (f"?{exchange.query}" if exchange.query else "")
-    unread = _unread(spec, operation, was, exchange)
+    unread = what_nobody_reads(spec, operation, was, exchange)
     plain = Explanation(
         number=exchange.number,
         request_id=exchange.request_id,
@@ -304,47 +300,3 @@ class _Teller:
         known = parameters_of(self._spec, ask)
         call = sdk.line(known[0].id, ask, known[1]) if known is not None else None
         return Line(ask, ask.curl(self._base_url), call)
-
-
-# What nobody reads
-
-
-def _unread(spec: Spec, operation: Operation | None, was: Asked, exchange: Exchange) -> list[tuple[str, str | None]]:
-    """Parameters and fields that were sent and that the document does not know, with the ones that were meant."""
-    if operation is None:
-        return []
-    query = {p.name for p in operation.parameters if p.location == "query"}
-    left = [name for name in query if name not in dict(was.ask.query)]
-    strangers = dict.fromkeys(name for name, _value in was.ask.query if name not in query)
-    found = [(f"query {name}", _meant(name, left, "query ")) for name in strangers]
-    known = {name for name, _near in found}
-    found += [(one, None) for one in exchange.ignored if one not in known]
-    media_type = was.ask.media_type or ""
-    if operation.body is not None and media_type in operation.body.content and was.broken is None:
-        schema = operation.body.content[media_type]
-        found += list(_fields(spec, schema, was.ask.body, ()))
-    return found[:_MOST]
-
-
-def _fields(spec: Spec, schema: Any, value: Any, path: Path) -> Iterator[tuple[str, str | None]]:
-    if len(path) > _DEEPEST:
-        return
-    if isinstance(value, list):
-        for index, part in enumerate(value[:_MOST]):
-            yield from _fields(spec, schema, part, (*path, index))
-    if not isinstance(value, Mapping):
-        return
-    open_to_all = samples.takes_any_field(spec, schema, path)
-    known = samples.fields(spec, schema, path)
-    for name, part in value.items():
-        if name in known or open_to_all:
-            yield from _fields(spec, schema, part, (*path, name))
-        else:
-            pointer = join("", [*path, name])
-            left = [one for one in known if one not in value]
-            yield f"body {pointer}", _meant(str(name), left, f"body {join('', path)}/")
-
-
-def _meant(name: str, known: Sequence[str], prefix: str) -> str | None:
-    near = nearest(name, known)
-    return f"{prefix}{near}" if near is not None else None

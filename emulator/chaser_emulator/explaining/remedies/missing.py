@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from chaser_emulator.errors import ApiError
 from chaser_emulator.explaining.asking import Ask, path_of
 from chaser_emulator.explaining.documents import examples_of, methods_of
 from chaser_emulator.explaining.places import drop, put
@@ -85,10 +84,7 @@ async def _repository(case: Case) -> Remedy:
     """The repository that was meant, of those that this emulator can read."""
     body = case.ask.body if isinstance(case.ask.body, dict) else {}
     field = next((name for name in ("github_repo", "repo") if name in body), "github_repo")
-    try:
-        known = [one.repository for one in await case.world.repositories.listed()]
-    except ApiError:
-        known = []
+    known = await things.repositories(case)
     wanted, _, ref = str(body.get(field, "")).partition("@")
     near = nearest(wanted, known) if wanted not in known else wanted
     if near is None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chaser_emulator.errors import ApiError
 from chaser_emulator.explaining.asking import Ask
 from chaser_emulator.explaining.documents import examples_of
 from chaser_emulator.explaining.remedies.case import Case
@@ -290,6 +291,14 @@ async def exists(case: Case, word: str, name: str) -> bool:
     sql = _EXISTS[word]
     values = [case.account_id, name if word in _BY_NAME else name.lower(), case.exchange.principal_id or ""]
     return await case.one(sql, *values[: 3 if "?3" in sql else 2]) is not None
+
+
+async def repositories(case: Case) -> list[str]:
+    """The repositories that this emulator can read."""
+    try:
+        return [one.repository for one in await case.world.repositories.listed()]
+    except ApiError:
+        return []
 
 
 async def settled(case: Case, path: Mapping[str, str]) -> tuple[dict[str, str], tuple[Ask, ...]]:
