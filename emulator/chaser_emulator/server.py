@@ -8,6 +8,7 @@ import logging
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -23,6 +24,9 @@ from chaser_emulator.sandbox import Engine
 from chaser_emulator.settings import Settings
 from chaser_emulator.world import World
 from chaser_emulator.worlds import Worlds
+
+THREAD = "chaser-emulator"
+"""What the names of the threads begin with that an emulator in a thread has."""
 
 _GRACE = 1
 """Seconds that open requests get when the server stops."""
@@ -178,6 +182,8 @@ def running(settings: Settings, engine: Engine | None = None) -> Iterator[Runnin
     loop = new_event_loop()
 
     async def main() -> None:
+        # All of its threads can be told from those of who runs it.
+        loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix=THREAD))
         async with serve(settings, engine) as one:
             found.append(one)
             ready.set()
@@ -192,7 +198,7 @@ def running(settings: Settings, engine: Engine | None = None) -> Iterator[Runnin
         finally:
             ready.set()
 
-    thread = threading.Thread(target=work, name="chaser-emulator", daemon=True)
+    thread = threading.Thread(target=work, name=THREAD, daemon=True)
     thread.start()
     ready.wait()
     try:
