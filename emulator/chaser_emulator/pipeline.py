@@ -309,6 +309,7 @@ class Pipeline:
         body = call.operation.body
         assert body is not None  # noqa: S101 - the caller looked
         if media_type != _FORM:
+            await uploads.let_pass(call.request)
             raise ApiError(
                 "unsupported_media_type", f"the body must be {_FORM}, not {media_type or 'of no declared type'}"
             )

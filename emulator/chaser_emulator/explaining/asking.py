@@ -174,7 +174,7 @@ def asked(exchange: Exchange, spec: Spec, own_key: str | None) -> Asked:
     if not raw:
         return Asked(ask.with_header("content-type", None), parameters)
     if media_type == FORM:
-        return Asked(replace(ask, body=_form(declared, raw), media_type=FORM), parameters)
+        return Asked(ask.with_form(_form(declared, raw)), parameters)
     broken = None
     try:
         body = parse_json(raw)

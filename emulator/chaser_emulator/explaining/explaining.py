@@ -9,10 +9,11 @@ from typing import Any
 
 from chaser_emulator.errors import ApiError
 from chaser_emulator.explaining import sdk
-from chaser_emulator.explaining.asking import Ask, Asked, asked, differences
+from chaser_emulator.explaining.asking import FORM, Ask, Asked, asked, differences
 from chaser_emulator.explaining.broken import broken_rules
 from chaser_emulator.explaining.explanation import Explanation, Line, Step
 from chaser_emulator.explaining.mending import Menders
+from chaser_emulator.explaining.places import Change
 from chaser_emulator.explaining.remedies import bodies, things
 from chaser_emulator.explaining.remedies.case import Case, Remedy
 from chaser_emulator.explaining.remedies.choosing import remedy
@@ -21,6 +22,7 @@ from chaser_emulator.explaining.repairing import NoWay
 from chaser_emulator.explaining.unread import what_nobody_reads
 from chaser_emulator.faults import effects
 from chaser_emulator.journal import Exchange
+from chaser_emulator.redaction import HIDDEN
 from chaser_emulator.spec import Operation, Spec
 from chaser_emulator.store import identity
 from chaser_emulator.validation import Validator
@@ -217,6 +219,10 @@ async def _completed(case: Case, step: Step, found: Remedy) -> Remedy:
         ask = case.menders.request(operation, ask, parameters)
     except NoWay:
         return replace(found, passes=None, why_not="its form is wrong as well, and nothing near it was found")
+    redirect = dict(ask.query).get("redirect_uri")
+    if redirect is not None and redirect != dict(case.ask.query).get("redirect_uri"):
+        # An address of this machine is always on the list.
+        ask = ask.with_query("redirect_uri", "http://localhost:3000/callback")
     ask, more = await bodies.settled(inner, case.ask.body, ask)
     return replace(found, passes=ask, first=(*found.first, *organization, *first, *more))
 
@@ -226,7 +232,8 @@ def _with_file(case: Case, found: Remedy) -> Remedy:
     known = parameters_of(case.spec, found.passes) if found.passes is not None else None
     if known is None or found.passes is None or known[0].id != "download-session-file":
         return found
-    if known[1] == dict(case.asked.parameters):
+    same = known[1] == dict(case.asked.parameters) and found.passes.query == case.ask.query
+    if same or any(ask.path.endswith("/upload") for ask in found.first):
         return found
     return replace(found, first=(*found.first, uploaded(case, found.passes, known[1])))
 
@@ -281,11 +288,25 @@ class _Teller:
             explained,
             first=[self.line(ask) for ask in found.first],
             passes=self.line(found.passes),
-            changes=differences(self.shown(was.ask), self.shown(found.passes), rewritten=was.broken is not None),
+            changes=self.changes(explained, was, found.passes),
             note=found.note,
             wait_seconds=found.wait_seconds,
             acts_as=found.acts_as,
         )
+
+    def changes(self, explained: Explanation, was: Asked, passes: Ask) -> list[Change]:
+        """What is different; of secrets only that they are."""
+        broken = was.broken is not None
+        told = differences(self.shown(was.ask), self.shown(passes), rewritten=broken)
+        known = {(change.location, change.place) for change in told}
+        if not broken:
+            for change in differences(was.ask, passes):
+                if change.location == "body" and ("body", change.place) not in known and change.place:
+                    told.append(replace(change, before=HIDDEN, after=HIDDEN))
+        if not told and explained.step == "validation" and passes.media_type is not None:
+            kind = "a form with each part once" if passes.media_type == FORM else "JSON"
+            told.append(Change("body", "", kind, self.shown(passes).body, "rewritten"))
+        return told
 
     def shown(self, ask: Ask) -> Ask:
         """A request as it may be told."""

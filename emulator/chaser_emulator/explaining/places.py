@@ -33,7 +33,7 @@ class Change:
             case "removed":
                 return f"{where}: left out"
             case "rewritten":
-                return f"{where}: written as JSON, {brief(self.after)}"
+                return f"{where}: written as {self.before or 'JSON'}, {brief(self.after)}"
             case "renamed":
                 return f"{where} -> {self.after}"
             case _:

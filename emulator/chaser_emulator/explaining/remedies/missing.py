@@ -16,6 +16,8 @@ from chaser_emulator.paths import decode_segment
 from chaser_emulator.spec import Operation, Spec
 
 _SELECTOR = "x-chaser-account"
+_LIKE = 0.5
+"""How like a path has to be to one of the document's, from 0 to 1, to be taken for it."""
 
 
 async def not_found(case: Case) -> Remedy:
@@ -117,6 +119,8 @@ def _route(case: Case) -> Remedy:
 
     paths = [path for path in case.spec.document["paths"] if path.startswith(("/v1", "/auth", "/api-docs", "/swagger"))]
     best = max(paths, key=alike)
+    if alike(best) < _LIKE:
+        return Remedy(why_not="no path of the document is like it; /api-docs/openapi.json lists them all")
     methods = methods_of(case.spec, best)
     method = case.ask.method if case.ask.method in methods else methods[0]
     operation = next(o for o in case.spec.operations.values() if (o.path, o.method) == (best, method))
