@@ -233,3 +233,30 @@ def test_the_command_prints_the_text(emulator: Running) -> None:
 
 def test_every_code_of_the_document_has_a_remedy() -> None:
     assert set(SPEC.error_status) - set(BY_CODE) == {"internal_error"}
+
+
+def test_a_body_that_nobody_came_to_read_is_told_all_the_same(emulator: Running, client: httpx.Client) -> None:
+    answer = httpx.post(f"{emulator.url}/v1/sessions", json={"ephemeral": "yes"})
+    told = explained(client, answer)
+    assert (told["code"], told["passes"]["body"]) == ("unauthorized", {"ephemeral": True})
+
+
+def test_a_secret_that_has_to_be_another_is_named_and_not_told(client: httpx.Client) -> None:
+    told = explained(client, client.post("/auth/register", json={"email": "eve@example.com", "password": "tiny"}))
+    assert told["changes"] == ['body /password: "[hidden]" -> "[hidden]"']
+    assert "tiny" not in str(told)
+
+
+def test_a_path_that_is_like_none_is_not_bent_into_one(client: httpx.Client) -> None:
+    told = explained(client, client.get("/favicon.ico"))
+    assert ("passes" in told, told["why_not"]) == (
+        False,
+        "no path of the document is like it; /api-docs/openapi.json lists them all",
+    )
+
+
+def test_a_form_is_told_with_its_files_by_name(alone: httpx.Client) -> None:
+    session = sandbox(alone)
+    told = explained(alone, alone.post(f"/v1/sessions/{session}/upload", json={"path": "/workspace/a.txt"}))
+    assert told["passes"]["body"] == {"path": "/workspace/a.txt", "file": "@file"}
+    assert "-F path=/workspace/a.txt -F file=@file" in told["passes"]["curl"]
