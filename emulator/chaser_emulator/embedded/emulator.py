@@ -15,6 +15,7 @@ from chaser_emulator.clock import new_secret_key
 from chaser_emulator.embedded.asking import Door, Sockets
 from chaser_emulator.embedded.chaser import Chaser, clock_of, made
 from chaser_emulator.embedded.direct import Host
+from chaser_emulator.embedded.loading import without_collections
 from chaser_emulator.embedded.seeds import Seed
 from chaser_emulator.embedded.world import World, world_of
 from chaser_emulator.settings import DEFAULT_API_KEY, SandboxChoice, Settings
@@ -72,10 +73,10 @@ class Emulator:
         """Serve, and answer the Chaser of the default world. Raises SandboxUnavailable and PortTakenError."""
         if self._chaser is not None:
             return self._chaser
-        # Imported on use: `Emulator.at` needs none of it.
-        from chaser_emulator.server import running
+        with ExitStack() as stack, without_collections():
+            # Imported on use: `Emulator.at` needs none of it.
+            from chaser_emulator.server import running
 
-        with ExitStack() as stack:
             one = stack.enter_context(running(self._settings))
             host = Host(one.app, one.loop, urlsplit(one.url).netloc, one.worlds)
             sockets = Sockets(one.url)
@@ -83,6 +84,8 @@ class Emulator:
             door = Door(one.url, one.api_key, sockets, host)
             chaser = Chaser(door, World(door, "default", one.api_key, one.world.account_id, self._settings.strict))
             stack.callback(chaser.close)
+            # The control plane reads its document when it is asked first.
+            door.ask("GET", "/health")
             if self._seed is not None:
                 chaser.seed(self._seed)
             if (clock := clock_of(self._clock)) is not None:
