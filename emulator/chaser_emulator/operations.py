@@ -21,7 +21,7 @@ from chaser_emulator.spec import Operation, Spec
 from chaser_emulator.store import Store, Transaction
 
 if TYPE_CHECKING:
-    from chaser_emulator.faults import Plan
+    from chaser_emulator.faults.acting import Plan
     from chaser_emulator.world import World
 
 

@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket
 from chaser_emulator.admission import unauthorized
 from chaser_emulator.errors import ApiError
 from chaser_emulator.faults import effects
+from chaser_emulator.faults.answered import Answered
 from chaser_emulator.faults.connections import Dripping, Late, NoAnswer, Truncated, give_up
 from chaser_emulator.faults.sockets import Dropping
 from chaser_emulator.journal import exchange_of
@@ -24,14 +25,6 @@ if TYPE_CHECKING:
     from chaser_emulator.operations import Call
 
 Render = Callable[[ApiError], Response]
-
-
-class Answered(Exception):
-    """The call is answered, without anything of it having been done."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__("answered as planned")
-        self.response = response
 
 
 class PlannedFailure(Exception):

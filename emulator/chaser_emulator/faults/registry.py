@@ -10,18 +10,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from chaser_emulator.errors import ApiError, invalid_field
-from chaser_emulator.faults import effects
-from chaser_emulator.faults.acting import Plan
-from chaser_emulator.faults.rule import Fault
 from chaser_emulator.journal import exchange_of
 from chaser_emulator.paths import decode_segment
-from chaser_emulator.sandbox.failing import Attempt, Failure
 from chaser_emulator.spec import Spec
 from chaser_emulator.store import Row, Store
-from chaser_emulator.webhooks.misbehaving import DeliveryFault
 
 if TYPE_CHECKING:
+    from chaser_emulator.faults import effects
+    from chaser_emulator.faults.acting import Plan
+    from chaser_emulator.faults.rule import Fault
     from chaser_emulator.operations import Call
+    from chaser_emulator.sandbox.failing import Attempt, Failure
+    from chaser_emulator.webhooks.misbehaving import DeliveryFault
 
 _calling: ContextVar[tuple[Call, ...]] = ContextVar("chaser_calling", default=())
 """The calls for which the running task works, the outermost first; what they start in the background knows them too."""
@@ -178,6 +178,9 @@ class Faults:
         """What is planned for a call, as far as it has been read: who calls is known, where they are let in."""
         if not self._layers:
             return None
+        from chaser_emulator.faults import effects
+        from chaser_emulator.faults.acting import Plan
+
         _calling.set((*_calling.get(), call))
         chosen = _first_due(
             planned
@@ -196,6 +199,8 @@ class Faults:
         """What is planned for an attempt of the engine: the plan of a FailingEngine."""
         if "engine" not in self._layers:
             return None
+        from chaser_emulator.faults import effects
+
         calls = [call for call in _calling.get() if call.world.faults is self]
         chosen = _first_due(
             planned for planned in self._layers.get("engine", ()) if _is_about_attempt(planned.fault, attempt, calls)
@@ -213,6 +218,8 @@ class Faults:
         """What is planned for an attempt to deliver an event."""
         if "webhook" not in self._layers:
             return None
+        from chaser_emulator.faults import effects
+
         chosen = _first_due(
             planned
             for planned in self._layers.get("webhook", ())
@@ -258,6 +265,8 @@ def _has(call: Call, wanted: Mapping[str, str]) -> bool:
 
 
 def _is_about_attempt(fault: Fault, attempt: Attempt, calls: Sequence[Call]) -> bool:
+    from chaser_emulator.faults import effects
+
     effect = fault.effect
     if not isinstance(effect, effects.Engine) or attempt.operation not in effect.on:
         return False
