@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -128,6 +129,7 @@ async def _noted(settings: Settings, ready_file: Path | None) -> AsyncIterator[R
                 whereabouts.write(note, _note(running))
             except OSError as error:
                 raise NoteError(f"{note} cannot be written: {error.strerror}") from error
+        gc.enable()
         yield running
 
 
