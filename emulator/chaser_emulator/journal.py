@@ -250,6 +250,9 @@ class Journal:
         """Note that it is over; `began` is the event loop's time of its beginning."""
         exchange.duration = asyncio.get_running_loop().time() - began
         exchange.done = True
+        if (error := exchange.error) is not None:
+            # Its frames have all that the request was about, whole bodies and files.
+            error.__traceback__ = error.__context__ = error.__cause__ = None
         self._bytes += exchange.kept
         while self._bytes > KEPT_BYTES and len(self._ring) > 1:
             self._forget_oldest()

@@ -132,6 +132,14 @@ def test_it_keeps_no_more_bytes_than_it_says(emulator: Running, client: httpx.Cl
     assert newest.request_body.startswith("[application/json, 1200")
 
 
+def test_a_refusal_keeps_nothing_of_its_request_alive(emulator: Running, client: httpx.Client) -> None:
+    refused(client.get("/v1/sessions", headers={"X-Chaser-Account": "nobody's"}), 404, "not_found")
+    newest = emulator.world.journal.last()
+    assert newest is not None
+    assert newest.error is not None
+    assert (newest.error.__traceback__, newest.error.__context__, newest.error.__cause__) == (None, None, None)
+
+
 def test_a_body_that_is_no_json_is_not_shown(client: httpx.Client) -> None:
     secret = uuid.uuid4().hex
     refused(

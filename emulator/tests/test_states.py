@@ -377,6 +377,9 @@ def test_members_must_be_those_of_the_manifest(client: httpx.Client, whole: byte
         (forged(whole, members=7), "cannot be read"),
         (forged(whole, clock="later"), "says what it cannot say"),
         (forged(whole, secrets=[1]), "says what it cannot say"),
+        (forged(whole, document=None), "says what it cannot say"),
+        (forged(whole, disks="yes"), "says what it cannot say"),
+        (forged(whole, format=True), "says what it cannot say"),
         (forged(whole, secrets={"salt": "!", "sealed": "x"}), "no secrets"),
     ):
         assert_refused(client, file, said)

@@ -14,7 +14,7 @@ from chaser_emulator import differences
 from chaser_emulator.control.operations import ControlCall, control
 from chaser_emulator.errors import ApiError
 from chaser_emulator.operations import Reply
-from chaser_emulator.sandbox import files
+from chaser_emulator.sandbox import DiskFull, files
 from chaser_emulator.states import KEPT, SealedError, StateError, load, manifest_of, read, save
 from chaser_emulator.states.contents import newest_form
 
@@ -71,13 +71,15 @@ async def _received(call: ControlCall) -> AsyncIterator[Path]:
 
 @contextmanager
 def _room() -> Iterator[None]:
-    """The block writes a file, for which there may be no room."""
+    """The block writes a file or a disk, for which there may be no room."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise ApiError("payload_too_large", "no space is left for the state's file") from error
+    except DiskFull as error:
+        raise ApiError("payload_too_large", f"no space is left for the state's disks: {error}") from error
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def opened(image: bytes, form: int) -> Iterator[sqlite3.Connection]:
             if broken := database.execute("PRAGMA foreign_key_check").fetchone():
                 raise StateError(f"it is damaged: a row of {broken[0]} belongs to one of {broken[2]} that is not there")
             yield database
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise StateError(f"it is damaged: its database cannot be read: {error}") from error
 
 

@@ -33,6 +33,7 @@ _SEAL = b"chaser state sha256:"
 _SEALED = len(_SEAL) + 64
 _CHUNK = 2**20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_TEXTS = ("emulator", "document", "engine", "world", "created_at")
 
 
 class StateError(Exception):
@@ -235,13 +236,12 @@ def _manifest(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]) 
         known = {name: said[name] for name in Manifest.__dataclass_fields__ if name in said}
         manifest = Manifest(**known)
         whole = (
-            all(isinstance(number, int) for number in (manifest.format, manifest.form))
+            all(type(number) is int for number in (manifest.format, manifest.form))
+            and isinstance(manifest.disks, bool)
             and isinstance(manifest.clock, dict)
-            and all(
-                isinstance(one["bytes"], int) and _SHA256.fullmatch(one["sha256"]) for one in manifest.members.values()
-            )
+            and all(type(one["bytes"]) is int and _SHA256.fullmatch(one["sha256"]) for one in manifest.members.values())
             and (manifest.secrets is None or isinstance(manifest.secrets, dict))
-            and all(isinstance(getattr(manifest, name), str) for name in ("emulator", "engine", "world", "created_at"))
+            and all(isinstance(getattr(manifest, name), str) for name in _TEXTS)
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise StateError(f"it is damaged: {_MANIFEST} cannot be read: {error}") from error
