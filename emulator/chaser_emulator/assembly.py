@@ -143,6 +143,19 @@ def resolve(document: Node, node: Node) -> Node:
     return node
 
 
+def components_of(document: Node, node: Any) -> Node:
+    """The components of a document that a part of it refers to, with all that those refer to."""
+    found: Node = {}
+    left = list(_references(node))
+    while left:
+        _, _, section, name, *_ = left.pop()
+        known = found.setdefault(section, {})
+        if name not in known:
+            known[name] = document["components"][section][name]
+            left += _references(known[name])
+    return found
+
+
 def served_from(document: Node, url: str) -> Node:
     """The document as a server at `url` gives it: its own address first."""
     others = [server for server in document["servers"] if server["url"] != url]

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 import jsonschema_rs
 
 from chaser_emulator import rules
+from chaser_emulator.assembly import components_of
 from chaser_emulator.errors import ApiError, Problem, Rule, invalid
 from chaser_emulator.schema_words import accepted, explain, pointer_of
 from chaser_emulator.spec import Location, Operation, Parameter, Spec
@@ -136,12 +137,12 @@ class Validator:
 
 
 class _Compiled:
-    """One schema with the document's components beside it, so that its references resolve."""
+    """One schema with the components beside it that it refers to; the library copies whatever stands there."""
 
     def __init__(self, spec: Spec, schema: Mapping[str, Any]) -> None:
         # The node itself is kept: its id is the key it is found by.
         self.schema = schema
-        self.root = {"allOf": [schema], "components": spec.document["components"]}
+        self.root = {"allOf": [schema], "components": components_of(spec.document, schema)}
         self.validator = jsonschema_rs.Draft202012Validator(self.root, validate_formats=True)
 
     def errors(self, value: Any) -> Iterable[jsonschema_rs.ValidationError]:

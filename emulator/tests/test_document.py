@@ -375,3 +375,11 @@ def test_rate_limits_are_on_the_surfaces_that_have_them(document: Node) -> None:
         if operation.get("x-rate") != expected:
             wrong.append(f"{operation['operationId']}: {operation.get('x-rate')}, not {expected}")
     assert wrong == []
+
+
+def test_a_part_comes_with_what_it_refers_to_and_nothing_else(document: Node) -> None:
+    # A copy of all components for each compiled schema would take a gigabyte in the end.
+    needed = assembly.components_of(document, {"$ref": "#/components/schemas/Error"})
+    assert needed == {
+        "schemas": {name: document["components"]["schemas"][name] for name in ("Error", "InputProblem")},
+    }
