@@ -201,6 +201,51 @@ def test_an_archive_that_would_leave_its_folder_is_refused(fill: Callable[[tarfi
         archives.check(io.BytesIO(archive(fill)))
 
 
+def with_headers(name: str, **headers: str) -> Callable[[tarfile.TarFile], None]:
+    """A file whose entry says more of it; `GNU_sparse_` stands for what has dots there."""
+
+    def fill(tar: tarfile.TarFile) -> None:
+        info = tarfile.TarInfo(name)
+        info.size = 512
+        info.pax_headers = {key.replace("GNU_sparse_", "GNU.sparse."): value for key, value in headers.items()}
+        content = f"{headers.get('parts', '')}".encode()
+        tar.fileobj.write(info.tobuf(tarfile.PAX_FORMAT) + content + bytes(512 - len(content)))
+
+    return fill
+
+
+def with_parts(size: int, parts: str) -> Callable[[tarfile.TarFile], None]:
+    """A file with holes: its size, and the map of what is there, as GNU tar writes it."""
+    return with_headers(
+        "sparse", GNU_sparse_major="1", GNU_sparse_minor="0", GNU_sparse_name="disk/file",
+        GNU_sparse_realsize=str(size), parts=parts,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("at", ["nan", "inf", "-inf", "1e30"])
+def test_a_time_that_no_file_has_is_refused(at: str) -> None:
+    with pytest.raises(archives.ArchiveError, match="no time"):
+        archives.check(io.BytesIO(archive(with_headers("disk/file", mtime=at))))
+
+
+@pytest.mark.parametrize(
+    ("size", "parts"),
+    [(100, "1\n-5\n3\n"), (100, "1\n0\n1000\n"), (100, "2\n0\n3\n1\n3\n"), (100, f"1\n{2**62}\n3\n"), (-1, "0\n")],
+    ids=["before", "longer", "over", "behind", "negative"],
+)
+def test_parts_of_a_file_with_holes_stay_in_it(size: int, parts: str) -> None:
+    with pytest.raises(archives.ArchiveError, match="no place for them"):
+        archives.check(io.BytesIO(archive(with_parts(size, parts))))
+
+
+def test_holes_are_counted_and_the_archive_can_be_read_again() -> None:
+    file = io.BytesIO(archive(with_parts(2**40, f"1\n{2**40}\n0\n")))
+    archives.check(file)
+    file.seek(0)
+    assert archives.holes(file) == 2**40
+    assert file.tell() == 0
+
+
 @pytest.mark.parametrize("content", [b"", b"x" * 1024, bytes(1024)], ids=["nothing", "letters", "zeros"])
 def test_what_is_no_archive_is_refused(content: bytes) -> None:
     with pytest.raises(archives.ArchiveError):

@@ -27,6 +27,8 @@ END = bytes(2 * _BLOCK)
 """What an archive ends with."""
 
 _SPARSE = "GNU.sparse."
+_END_OF_TIME = 2**62
+"""Seconds since 1970 beyond which no system sets the time of a file."""
 
 
 class ArchiveError(Exception):
@@ -171,11 +173,38 @@ def check(archive: BinaryIO) -> None:
                 raise ArchiveError(f"{said} is no folder")
             if info.islnk() and kinds.get(info.linkname) not in (tarfile.REGTYPE, tarfile.AREGTYPE):
                 raise ArchiveError(f"{said} is another name of what is no file of the disk")
+            if not abs(info.mtime) < _END_OF_TIME:
+                raise ArchiveError(f"{said} is of no time that there is")
+            if not _fits(info):
+                raise ArchiveError(f"{said} has parts where it has no place for them")
             if "\0" in name or "\0" in info.linkname or (info.issym() and not info.linkname):
                 raise ArchiveError(f"{said} is no name")
             kinds[name] = info.type
     if not kinds:
         raise ArchiveError("it is empty")
+
+
+def _fits(info: tarfile.TarInfo) -> bool:
+    """Whether the parts of a file with holes follow one another, up to its end."""
+    end = 0
+    for start, length in _map_of(info) or ():
+        if start < end or length < 0:
+            return False
+        end = start + length
+    return end <= info.size
+
+
+def _map_of(info: tarfile.TarInfo) -> Sequence[tuple[int, int]] | None:
+    return cast("Sequence[tuple[int, int]] | None", info.sparse)
+
+
+def holes(archive: BinaryIO) -> int:
+    """How many bytes of an archive's files are in none of their parts; it can be read again afterwards."""
+    at = archive.tell()
+    with reading(archive) as tar:
+        found = sum(info.size - sum(length for _, length in _map_of(info) or ()) for info in tar if info.issparse())
+    archive.seek(at)
+    return found
 
 
 def unpack(archive: BinaryIO, folder: Path, *, owners: bool) -> None:
@@ -210,7 +239,7 @@ def unpack(archive: BinaryIO, folder: Path, *, owners: bool) -> None:
 def _unpack_file(tar: tarfile.TarFile, info: tarfile.TarInfo, path: Path) -> None:
     content = tar.extractfile(info)
     with open(path, "xb") as file:
-        parts = cast("Sequence[tuple[int, int]] | None", info.sparse)
+        parts = _map_of(info)
         for start, length in [(0, info.size)] if parts is None else parts:
             if content is None or length == 0:
                 continue

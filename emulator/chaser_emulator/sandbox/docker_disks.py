@@ -17,7 +17,7 @@ from typing import BinaryIO, Final
 from docker.errors import APIError, NotFound
 from docker.types import LogConfig, Mount
 
-from . import DiskFull, SandboxUnavailable, archives
+from . import DiskFull, SandboxUnavailable, archives, files
 from .docker_image import Image
 from .docker_labelled import DISK, INSTANCE
 from .docker_line import SLOW, Line
@@ -26,6 +26,8 @@ _COPYING: Final = 600
 """Seconds for the copy of a whole disk."""
 _CHUNK: Final = 256 * 1024
 _BLOCK: Final = 512
+_MOST_FILLED: Final = 16 * 2**30
+"""Bytes of holes that are written out as zeros, since the engine knows no archives of files with holes."""
 
 # A file that vanishes meanwhile is no failure. busybox fills holes: what it has copied of a file that has any is copied
 # once more, without each MiB of zeros; a file of several names stays as it is.
@@ -167,6 +169,8 @@ class Volumes:
     async def import_(self, target_id: str, archive: BinaryIO, *, owners: bool) -> None:
         """Make a volume of an archive, its files the image's user's unless the `owners` in it are to stay."""
         image = await self._image()
+        if (filled := await files.in_thread(archives.holes, archive)) > _MOST_FILLED:
+            raise DiskFull(f"The container engine fills the holes of files, and {filled} bytes of them are too many.")
         given_up = threading.Event()
 
         def work(ref: str) -> None:

@@ -6,7 +6,8 @@ import asyncio
 import functools
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -121,8 +122,15 @@ def _loading(state: StateFile, api_keys: Sequence[str], *, without_secrets: bool
 
 
 def _check(disk_id: str, archive: BinaryIO) -> None:
-    try:
+    with _sound(disk_id):
         archives.check(archive)
+
+
+@contextmanager
+def _sound(disk_id: str) -> Iterator[None]:
+    """The block reads the archive of a disk, which may be none. Raises StateError."""
+    try:
+        yield
     except archives.ArchiveError as error:
         raise StateError(f"the disk {disk_id} in it is damaged: {error}") from error
 
@@ -135,7 +143,7 @@ async def _fill(engine: Engine, state: StateFile, loading: _Loading) -> None:
         for disk_id in state.disks():
             if disk_id in loading.disks:
                 made.append(loading.disks[disk_id])
-                with state.disk(disk_id) as archive:
+                with state.disk(disk_id) as archive, _sound(disk_id):
                     await engine.import_disk(made[-1], archive, owners=owners)
     except BaseException:
         for disk_id in made:
