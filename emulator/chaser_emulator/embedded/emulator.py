@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
 from chaser_emulator.clock import new_secret_key
@@ -18,6 +18,7 @@ from chaser_emulator.embedded.direct import Host
 from chaser_emulator.embedded.loading import without_collections
 from chaser_emulator.embedded.seeds import Seed
 from chaser_emulator.embedded.world import World, world_of
+from chaser_emulator.plans import PLANS
 from chaser_emulator.settings import DEFAULT_API_KEY, SandboxChoice, Settings
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Emulator:
         port: int = 0,
         settings: Settings | None = None,
     ) -> None:
+        _check(engine, plan)
         base = settings if settings is not None else Settings(api_key=new_secret_key(), rate_limit=_no_limit())
         self._settings = replace(base, sandbox=engine, plan=plan, strict=strict, port=port, data_dir=None)
         self._seed = seed
@@ -197,3 +199,10 @@ def _no_limit() -> Any:
     from chaser_emulator.meter import Limits
 
     return Limits(enabled=False)
+
+
+def _check(engine: str, plan: str) -> None:
+    """Raise ValueError for what there is not: nobody else looks at what a program says itself."""
+    for what, given, known in (("engine", engine, get_args(SandboxChoice)), ("plan", plan, tuple(PLANS))):
+        if given not in known:
+            raise ValueError(f"there is no {what} {given!r}; there are: {', '.join(known)}")

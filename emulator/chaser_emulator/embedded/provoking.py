@@ -54,6 +54,9 @@ class Provoked:
             if error.code != "not_found":
                 raise
 
+    remove = undo
+    """As faults and stubs are taken away."""
+
     def __enter__(self) -> Provoked:
         return self
 

@@ -60,7 +60,7 @@ M = TypeVar("M", bound=Removable)
 
 
 class Placed(Generic[M]):
-    """A fault or a stub about to be put in place: awaited it stays, in `async with` it goes with the block."""
+    """A fault, stub or refusal about to be put in place: awaited it stays, in `async with` it goes with the block."""
 
     def __init__(self, put: Callable[[], M]) -> None:
         self._put = put
@@ -233,7 +233,7 @@ class AsyncChaser:
         )
 
     seed = awaited(Chaser.seed)
-    provoke = awaited(Chaser.provoke)
+    provoke = placed(Chaser.provoke)
     explain = awaited(Chaser.explain)
     diff = awaited(Chaser.diff)
     save = awaited(Chaser.save)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from chaser_emulator.embedded.asking import Door, Refused
 from chaser_emulator.embedded.clocks import Clock, moment
@@ -82,6 +84,7 @@ class Webhooks:
         wanted = {"event": event, "name": name, "where": where, "verified": verified}
         body = {key: value for key, value in wanted.items() if value is not None}
         if name is None:
+            _known(event)
             self.listen()
             body["name"] = _ALL
         try:
@@ -112,6 +115,7 @@ class Webhooks:
     def all(self, event: str = "*", *, name: str | None = None) -> list[Received]:
         """Those that have come, oldest first, once what is on its way has arrived."""
         if name is None:
+            _known(event)
             self.listen()
         self._settle()
         found = self._ask("GET", "/webhooks/sink", event=event, name=name or _ALL)
@@ -139,6 +143,18 @@ class Webhooks:
     def _ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         __tracebackhide__ = True
         return self._door.ask(method, path, body, world=self._world, **query)
+
+
+def _known(event: str) -> None:
+    """Raise ValueError for a type that the API never sends, which would be waited for, or be absent, in vain."""
+    # Read on use, as there are many shapes.
+    from chaser_emulator.shapes import WebhookEventType
+
+    types = get_args(WebhookEventType)
+    if not fnmatch.filter(types, event):
+        near = difflib.get_close_matches(event, types, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(types)}"
+        raise ValueError(f"the API has no event {event!r}; {hint}")
 
 
 def _missing(event: str, where: Mapping[str, Any] | None, within: Duration, error: Refused) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chaser_emulator.errors import ApiError
-from chaser_emulator.webhooks.sink import Received, Sink
+from chaser_emulator.webhooks.sink import Received, Sink, fits
 
 if TYPE_CHECKING:
     from chaser_emulator.world import World
@@ -21,6 +21,9 @@ _GRACE = 1.0
 """Real seconds that are left, on a clock that stands still, to what happens in real time: commands in sandboxes."""
 
 _TOLD = 20
+
+_SHOWN = 80
+"""Characters of a value that is told."""
 
 
 @dataclass(frozen=True)
@@ -126,5 +129,21 @@ def _why(one: Received, expected: Expected, sink: Sink) -> str:
     if one.number not in alike:
         return "is another event"
     if one not in sink.found(event=expected.event, where=expected.where):
-        return "holds something else"
+        return f"holds something else: {_other(one.json, expected.where)}"
     return expected.flaw(one, sink) or "fits"
+
+
+def _other(value: Any, where: Mapping[str, Any]) -> str:
+    """What stands in the places that were named, of those that do not fit."""
+    return ", ".join(f"{name} is {_at(value, name)}" for name, want in where.items() if not fits(value, {name: want}))
+
+
+def _at(value: Any, name: str) -> str:
+    """The value at a place as `fits` reads it, shortened."""
+    while isinstance(value, Mapping) and name:
+        if name in value:
+            value, name = value[name], ""
+        else:
+            first, _, name = name.partition(".")
+            value = value.get(first)
+    return "not there" if name or value is None else repr(value)[:_SHOWN]
