@@ -182,9 +182,6 @@ def _parameter(document: Node, where: str, pointer: str, node: Node) -> Paramete
     if node["in"] not in ("path", "query", "header"):
         raise DocumentError(f"{where}: parameters in {node['in']} are not read")
     schema, schema_pointer = _followed(document, node["schema"], f"{pointer}/schema")
-    if beside := {name: value for name, value in node["schema"].items() if name != "$ref"}:
-        # What stands beside a reference holds as well.
-        schema = {**schema, **beside}
     return Parameter(node["name"], node["in"], node.get("required", False), schema, pointer, schema_pointer)
 
 

@@ -159,7 +159,8 @@ def test_one_resource_is_told_of_in_order_and_nothing_overtakes_a_retry(client: 
         other = workspace(client)
         # Another resource is not held up.
         until(lambda: receiver.got[-1].event["resource_id"] == other)
-        assert [one["status"] for one in hook.deliveries()] == ["pending", "pending", "pending", "delivered"]
+        expected = ["pending", "pending", "pending", "delivered"]
+        until(lambda: [one["status"] for one in hook.deliveries()] == expected)
         assert len(receiver.got) == 2
         later(client)
         done = hook.settled(4)
