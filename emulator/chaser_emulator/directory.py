@@ -50,6 +50,17 @@ class Directory:
                     await self._ask(next(iter(self._stale)))
         return self._worlds.get(identity.hash_of(secret), [])
 
+    def knows(self, secret: str) -> bool:
+        """Whether a world is known to have a key; one that nobody has asked yet may have it all the same."""
+        return identity.hash_of(secret) in self._worlds
+
+    async def hashes_of(self, world: World) -> frozenset[str]:
+        """The hashes of the keys that a world has."""
+        async with self._asking:
+            if world in self._stale:
+                await self._ask(world)
+        return self._known.get(world, frozenset())
+
     async def _ask(self, world: World) -> None:
         self._stale.discard(world)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from chaser_emulator.errors import ApiError
 from chaser_emulator.gateway import places
 from chaser_emulator.settings import Settings
 from chaser_emulator.tokens import world_of
-from chaser_emulator.world import World
+from chaser_emulator.world import DEFAULT, World
 from chaser_emulator.worlds import Worlds
 
 HEADER = "X-Chaser-World"
@@ -62,13 +63,18 @@ class Selection:
         """
         while True:
             await self._settled(scope)
-            world = await self._pick(scope)
+            try:
+                world = await self._pick(scope)
+            except ApiError:
+                if self._change(scope) is None:
+                    raise
+                continue
             # Meanwhile it may have become another.
-            if self._worlds.replacing(self._named(scope)) is None:
+            if self._change(scope) is None:
                 return world
 
     async def _pick(self, scope: Scope) -> World:
-        if len(self._worlds) == 1:
+        if len(self._worlds) == 1 and DEFAULT in self._worlds:
             named = self._named(scope)
             return self._worlds.get(named) if named is not None else self._worlds.default
         named = self._named(scope)
@@ -83,12 +89,23 @@ class Selection:
             return chosen if not known or chosen in known or token is not None else known[0]
         if known:
             return known[0]
-        return self._by_session(scope) or self._worlds.default
+        return self._by_session(scope) or self._worlds.get(DEFAULT)
 
     async def _settled(self, scope: Scope) -> None:
         """Wait while a world is replaced that the request may be for: until then its key is nobody's."""
-        while change := self._worlds.replacing(self._named(scope)):
-            await change.wait()
+        while self._change(scope) is not None:
+            if secret := _secret(scope):
+                # It may be that of a world which nobody has asked yet.
+                await self._worlds.of_key(secret)
+            if change := self._change(scope):
+                await change.wait()
+
+    def _change(self, scope: Scope) -> asyncio.Event | None:
+        """The end of a change by which the world of a request becomes another; None: it does not, or not now."""
+        if not self._worlds.replaces:
+            return None
+        named, secret = self._named(scope), _secret(scope)
+        return self._worlds.replacing(named or (world_of(secret) if secret else None), secret)
 
     def _named(self, scope: Scope) -> str | None:
         named = Headers(scope=scope).get(HEADER.lower())

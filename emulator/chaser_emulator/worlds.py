@@ -73,8 +73,9 @@ class Worlds:
         self._closing: dict[str, AsyncExitStack] = {}
         self._changing: dict[str, asyncio.Event] = {}
         self._directory = Directory()
-        self._replaced: set[str] = set()
-        """Those that are closed and not yet open again; others that change are not yet, or no longer, to be found."""
+        self._replaced: dict[str, frozenset[str]] = {}
+        """Those that are closed and not yet open again, with the hashes of their keys; others that change are not yet,
+        or no longer, to be found."""
         self._visits = _Visits()
         self._lasting = ExitStack()
         self._begun: set[str] = set()
@@ -84,6 +85,11 @@ class Worlds:
     @property
     def default(self) -> World:
         return self._worlds[DEFAULT]
+
+    @property
+    def api_key(self) -> str:
+        """The key of the default world, also while that is being replaced."""
+        return self._settings.api_key
 
     @cached_property
     def folder(self) -> Path:
@@ -242,7 +248,7 @@ class Worlds:
             instance = await identity.fact(world.store, "instance")
             before = dataclasses.replace(await world.copy(), instance=instance)
             start = None if beginning is None else dataclasses.replace(beginning, instance=instance)
-            self._replaced.add(world.id)
+            self._replaced[world.id] = await self._directory.hashes_of(world)
             try:
                 await self._close(world.id)
                 fresh = await self._open(world.id, world.settings, beginning=start)
@@ -250,7 +256,7 @@ class Worlds:
                 await asyncio.shield(self._open(world.id, world.settings, beginning=before))
                 raise
             finally:
-                self._replaced.discard(world.id)
+                del self._replaced[world.id]
             if beginning is world.beginning:
                 fresh.keys.update({name: key for name, key in keys.items() if await _put_back(fresh, key)})
             return fresh
@@ -331,9 +337,26 @@ class Worlds:
         """Let a world not end while the block lasts, unless that takes long."""
         return self._visits.one(world)
 
-    def replacing(self, world_id: str | None) -> asyncio.Event | None:
-        """The end of a change by which this world, or any where none is named, becomes another; None: there is none."""
-        return next((self._changing[one] for one in self._replaced if world_id in (None, one)), None)
+    @property
+    def replaces(self) -> bool:
+        """Whether any world is being replaced."""
+        return bool(self._replaced)
+
+    def replacing(self, named: str | None, secret: str | None) -> asyncio.Event | None:
+        """The end of a change by which the world becomes another that is named, or has a key; None: there is none.
+
+        Where neither says which world is meant it may be any. A key that a world has which does not change is that
+        one's, unless one that does has it as well.
+        """
+        if named in self._replaced:
+            return self._changing[named]
+        if named in self._worlds:
+            return None
+        known = secret is not None and self._directory.knows(secret)
+        for world_id, hashes in self._replaced.items():
+            if not known or (secret is not None and identity.hash_of(secret) in hashes):
+                return self._changing[world_id]
+        return None
 
 
 def _is_as_it_began(world: World, beginning: Beginning) -> bool:

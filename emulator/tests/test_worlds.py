@@ -12,7 +12,7 @@ import uuid
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 import httpx
@@ -256,6 +256,32 @@ def test_requests_during_a_reset_wait_for_it(emulator: Running) -> None:
     delete(emulator, other)
 
 
+def test_a_reset_lets_nobody_wait_who_asks_another_world(emulator: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = create(emulator)
+    reached, go_on = threading.Event(), threading.Event()
+    opening = emulator.worlds._open
+
+    async def slowly(world_id: str, *args: Any, **more: Any) -> World:
+        reached.set()
+        await asyncio.to_thread(go_on.wait, 30)
+        return await opening(world_id, *args, **more)
+
+    monkeypatch.setattr(emulator.worlds, "_open", slowly)
+    reset = threading.Thread(target=there, args=(emulator, lambda: emulator.worlds.reset(other)))
+    reset.start()
+    try:
+        assert reached.wait(30)
+        with client_of(emulator, emulator.world) as client:
+            assert client.get("/v1/workspaces").status_code == 200
+            key = ok(client.post("/v1/keys", json={"name": "new"}))["key"]
+            assert client.get("/v1/keys", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+            assert client.get("/_emulator/clock", headers={"X-Chaser-World": "default"}).status_code == 200
+    finally:
+        go_on.set()
+        reset.join()
+    delete(emulator, other)
+
+
 @pytest.mark.parametrize("world_id", ["", "Upper", "-", "a-", "a b", "a" * 64, "../up", "ü"])
 def test_an_odd_id_is_refused(emulator: Running, world_id: str) -> None:
     with pytest.raises(ApiError, match="/id"):
@@ -287,9 +313,12 @@ def test_thousands_come_and_go_and_leave_nothing(emulator: Running, world: World
         return [weakref.ref(one) for one in made]
 
     crowd(5)
-    before = (process.num_threads(), process.num_fds(), sorted(os.listdir(world.data_dir.parent)))
+    threads, descriptors, folders = process.num_threads(), process.num_fds(), sorted(os.listdir(world.data_dir.parent))
     left = crowd(int(os.environ.get("CHASER_TEST_WORLDS", "200")))
-    assert (process.num_threads(), process.num_fds(), sorted(os.listdir(world.data_dir.parent))) == before
+    assert process.num_threads() <= threads
+    # Connections of earlier tests may have been closed meanwhile.
+    assert process.num_fds() <= descriptors
+    assert sorted(os.listdir(world.data_dir.parent)) == folders
 
     async def tasks() -> int:
         gc.collect()
