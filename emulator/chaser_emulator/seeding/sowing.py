@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from chaser_emulator.sandbox.files import in_thread
 from chaser_emulator.seeding import checking, references
 from chaser_emulator.seeding.applying import Applying
 from chaser_emulator.seeding.filling import Sources
@@ -33,8 +34,9 @@ async def sow(
     key is one world's alone, which it selects, and a seed may be for many worlds. Nothing else ought to happen in the
     world meanwhile. Raises SeedError, and has changed nothing then.
     """
-    seed = read(text, name)
-    value = checking.check(seed)
+    # Which takes a second or two for the largest, and others are to be answered meanwhile.
+    seed = await in_thread(read, text, name)
+    value = await in_thread(checking.check, seed)
     kept = _read_all(seed, value, sources)
 
     async def knows(key: str) -> str | None:
