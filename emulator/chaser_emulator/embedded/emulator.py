@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
 from chaser_emulator.clock import new_secret_key
-from chaser_emulator.embedded.asking import Door, Sockets
+from chaser_emulator.embedded.asking import Door, Refused, Sockets
 from chaser_emulator.embedded.chaser import Chaser, clock_of, made
 from chaser_emulator.embedded.direct import Host
 from chaser_emulator.embedded.loading import without_collections
@@ -66,7 +66,11 @@ class Emulator:
         found._stack.callback(sockets.close)
         asking = Door(url.rstrip("/"), api_key or DEFAULT_API_KEY, sockets)
         told = asking.ask("GET", "/worlds/default")
-        door = replace(asking, api_key=api_key or told["api_key"])
+        if api_key is not None and told["api_key"] != api_key:
+            # The machine's own programs need no key to ask, so that nobody else would notice.
+            sockets.close()
+            raise Refused(401, "unauthorized", f"the key is not that of the default world of {url}")
+        door = replace(asking, api_key=told["api_key"])
         found._chaser = Chaser(door, world_of(door, {**told, "api_key": door.api_key}))
         found._stack.callback(found._chaser.close)
         return found

@@ -232,6 +232,11 @@ class _Question:
         for one in (self.operation, self.after, self.before):
             if isinstance(one, str):
                 _known(one)
+        # What can never be so would make each `assert_not_called` hold.
+        if not isinstance(self.status, (int, range, type(None))):
+            raise TypeError(f"status={self.status!r} must be a number, or a range of them")
+        if self.where is not None and not callable(self.where):
+            raise TypeError(f"where={self.where!r} must be a function of an exchange; body= is what its request holds")
 
     def of(self, every: Sequence[Exchange]) -> list[Exchange]:
         low = self._bound(every, self.after, default=0)

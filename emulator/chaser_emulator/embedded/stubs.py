@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -241,7 +241,11 @@ def _match(command: Any, output: Any) -> Callable[[CommandSpec], engine_stubs.An
         if asyncio.iscoroutine(found):
             found.close()
             raise TypeError("a stub's function answers at once; it cannot be async")
-        return output(spec) if callable(output) and found is True else found
+        said = output(spec) if callable(output) and found is True else found
+        if isinstance(said, (int, float, list, tuple, dict)) and not isinstance(said, bool):
+            # What else is true, such as a match, says that it fits.
+            raise TypeError(f"a stub's function answers text, bytes, an Answer, True or False, and not {said!r}")
+        return said
 
     answer.__qualname__ = getattr(output if callable(output) else command, "__qualname__", "function")
     return answer
@@ -267,6 +271,8 @@ def _text(content: Text) -> Any:
 def _output(output: Output) -> Any:
     if isinstance(output, str):
         return output
+    if not isinstance(output, Iterable):
+        raise TypeError(f"output={output!r} must be text, bytes, or pieces of them with the seconds before each")
     pieces = [output] if isinstance(output, bytes) else output
     return [_piece(*piece) if isinstance(piece, tuple) else _piece(0, piece) for piece in pieces]
 

@@ -135,7 +135,17 @@ def _why(one: Received, expected: Expected, sink: Sink) -> str:
 
 def _other(value: Any, where: Mapping[str, Any]) -> str:
     """What stands in the places that were named, of those that do not fit."""
-    return ", ".join(f"{name} is {_at(value, name)}" for name, want in where.items() if not fits(value, {name: want}))
+    wanted = _flat(where)
+    return ", ".join(f"{name} is {_at(value, name)}" for name, want in wanted.items() if not fits(value, {name: want}))
+
+
+def _flat(where: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, with a name of its own for each place."""
+    found: dict[str, Any] = {}
+    for name, want in where.items():
+        inner = _flat(want) if isinstance(want, Mapping) and want else {}
+        found |= {f"{name}.{rest}": one for rest, one in inner.items()} if inner else {name: want}
+    return found
 
 
 def _at(value: Any, name: str) -> str:
