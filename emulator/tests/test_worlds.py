@@ -282,6 +282,35 @@ def test_a_reset_lets_nobody_wait_who_asks_another_world(emulator: Running, monk
     delete(emulator, other)
 
 
+def test_what_is_under_way_in_the_control_plane_ends_with_its_world(
+    emulator: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = create(emulator)
+    reached, go_on = threading.Event(), asyncio.Event()
+    advance = other.agenda.advance
+
+    async def late(*args: Any, **more: Any) -> Any:
+        reached.set()
+        await go_on.wait()
+        return await advance(*args, **more)
+
+    monkeypatch.setattr(other.agenda, "advance", late)
+    answers: list[httpx.Response] = []
+
+    def ask() -> None:
+        with client_of(emulator, other) as client:
+            answers.append(client.post("/_emulator/clock/advance", json={"seconds": 60}))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert reached.wait(30)
+    delete(emulator, other)
+    emulator.loop.call_soon_threadsafe(go_on.set)
+    asking.join()
+    refused(answers[0], 404, "not_found")
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("world_id", ["", "Upper", "-", "a-", "a b", "a" * 64, "../up", "ü"])
 def test_an_odd_id_is_refused(emulator: Running, world_id: str) -> None:
     with pytest.raises(ApiError, match="/id"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import pkgutil
+import sqlite3
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -81,7 +82,10 @@ class Plane:
             return self._refuse(operation, request, error)
         except sandbox.SandboxError as error:
             return self._refuse(operation, request, of_sandbox(error))
-        except Exception:
+        except Exception as error:
+            if isinstance(error, sqlite3.ProgrammingError) and _is_over(request):
+                text = "the world was deleted or put back while this was under way"
+                return self._refuse(operation, request, ApiError("not_found", text))
             _log.exception("%s failed (%s)", operation.id, request.state.request_id)
             return self._refuse(operation, request, _internal_error())
 
@@ -219,6 +223,11 @@ def _meant(request: Request, worlds: Worlds, named: str | None, *, trusted: bool
         raise ApiError("forbidden", f"the key is that of world {world.id!r}, and {named[:80]!r} is meant")
     world = request.state.world = worlds.get(named)
     return world
+
+
+def _is_over(request: Request) -> bool:
+    """Whether the world that a request was about is there no longer, so that its database is closed."""
+    return world_at(request) not in request.state.worlds.all()
 
 
 def _internal_error() -> ApiError:
