@@ -306,6 +306,7 @@ async def open_world(
         agenda.add(world.jobs)
         # First of all at the end, so that nothing waits for its sake.
         stack.callback(faults.close)
+        stack.callback(world.sink.close)
         stack.push_async_callback(planned.close)
         yield world
 

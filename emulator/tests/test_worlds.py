@@ -311,6 +311,29 @@ def test_what_is_under_way_in_the_control_plane_ends_with_its_world(
     assert not caplog.records
 
 
+@pytest.mark.parametrize("ends", ["delete", "reset"])
+def test_whoever_waits_for_an_event_waits_no_longer_than_the_world_is_there(emulator: Running, ends: str) -> None:
+    other = create(emulator)
+    answers: list[httpx.Response] = []
+
+    def ask() -> None:
+        with client_of(emulator, other) as client:
+            answers.append(client.post("/_emulator/webhooks/sink/expect", json={"event": "job.*", "within": 50}))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while not other.sink._listeners:
+        there(emulator, lambda: asyncio.sleep(0))
+    if ends == "reset":
+        there(emulator, lambda: emulator.worlds.reset(other))
+    else:
+        delete(emulator, other)
+    asking.join(20)
+    refused(answers[0], 404, "not_received")
+    if ends == "reset":
+        delete(emulator, other)
+
+
 @pytest.mark.parametrize("world_id", ["", "Upper", "-", "a-", "a b", "a" * 64, "../up", "ü"])
 def test_an_odd_id_is_refused(emulator: Running, world_id: str) -> None:
     with pytest.raises(ApiError, match="/id"):

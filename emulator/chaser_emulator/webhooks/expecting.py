@@ -79,7 +79,7 @@ async def expect(world: World, expected: Expected, *, within: float) -> Received
 async def _waited(sink: Sink, expected: Expected, came: asyncio.Event, seconds: float) -> Received | None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            while (found := expected.first(sink)) is None:
+            while (found := expected.first(sink)) is None and not sink.closed:
                 came.clear()
                 await came.wait()
             return found

@@ -107,6 +107,13 @@ class Sink:
         self._listeners: set[asyncio.Event] = set()
         self.taken: set[int] = set()
         """The numbers of what an expectation was answered with."""
+        self.closed = False
+
+    def close(self) -> None:
+        """Nothing comes any more: its world ends, and nobody is to wait for it."""
+        self.closed = True
+        for event in self._listeners:
+            event.set()
 
     @property
     def last_number(self) -> int:
