@@ -30,6 +30,7 @@ from chaser_emulator.spec import Operation, Spec
 from chaser_emulator.streams import Stream
 from chaser_emulator.urls import base_url
 from chaser_emulator.validation import Validator, parse_json
+from chaser_emulator.worlds import Worlds
 
 _log = logging.getLogger(__name__)
 
@@ -114,8 +115,11 @@ class Pipeline:
         except sandbox.SandboxError as error:
             response = await self._refuse(call, of_sandbox(error))
         except Exception:
-            _log.exception("%s %s failed (%s)", request.method, request.url.path, call.request_id)
-            response = await self._refuse(call, _internal_error())
+            if _is_over(request):
+                response = self.refusal(_ended(), request)
+            else:
+                _log.exception("%s %s failed (%s)", request.method, request.url.path, call.request_id)
+                response = await self._refuse(call, _internal_error())
         finally:
             if form:
                 with anyio.CancelScope(shield=True):
@@ -386,7 +390,8 @@ class Pipeline:
         if broken is not None:
             _log.error("%s: the refusal %r breaks the document: %s", operation.id, error.code, broken)
             error = _internal_error()
-        await self._tell(call, error)
+        if not _is_over(call.request):
+            await self._tell(call, error)
         return self.refusal(error, call.request)
 
     async def _tell(self, call: Call, error: ApiError) -> None:
@@ -429,6 +434,16 @@ def _tell_who(exchange: Exchange, principal: admission.Principal, account: admis
 def _text(value: Any) -> str:
     """A value as a query has it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _is_over(request: HTTPConnection) -> bool:
+    """Whether the world of a request is there no longer, so that its database is closed."""
+    worlds: Worlds = request.state.worlds
+    return not worlds.holds(world_at(request))
+
+
+def _ended() -> ApiError:
+    return ApiError("internal_error", "the world was deleted or put back while this was under way")
 
 
 def _internal_error() -> ApiError:

@@ -333,6 +333,10 @@ class Worlds:
     def __contains__(self, world_id: str) -> bool:
         return world_id in self._worlds
 
+    def holds(self, world: World) -> bool:
+        """Whether a world is there still; one that was put back is another since."""
+        return self._worlds.get(world.id) is world
+
     def visit(self, world: World) -> AbstractContextManager[None]:
         """Let a world not end while the block lasts, unless that takes long."""
         return self._visits.one(world)

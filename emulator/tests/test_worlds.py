@@ -311,6 +311,38 @@ def test_what_is_under_way_in_the_control_plane_ends_with_its_world(
     assert not caplog.records
 
 
+def test_a_request_that_comes_slowly_outlives_its_world_in_order(
+    emulator: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = create(emulator)
+    go_on = threading.Event()
+    begun = threading.Event()
+
+    def body() -> Iterator[bytes]:
+        yield b'{"name": '
+        begun.set()
+        go_on.wait(30)
+        yield b'"slow"}'
+
+    answers: list[httpx.Response] = []
+
+    def ask() -> None:
+        with client_of(emulator, other) as client:
+            answers.append(client.post("/v1/keys", content=body(), headers={"Content-Type": "application/json"}))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert begun.wait(30)
+    while not other.journal.find(operation="create-key"):
+        there(emulator, lambda: asyncio.sleep(0))
+    delete(emulator, other)
+    go_on.set()
+    asking.join()
+    refused(answers[0], 500, "internal_error")
+    assert "put back" in answers[0].json()["message"]
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("ends", ["delete", "reset"])
 def test_whoever_waits_for_an_event_waits_no_longer_than_the_world_is_there(emulator: Running, ends: str) -> None:
     other = create(emulator)

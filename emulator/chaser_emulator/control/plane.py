@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import logging
 import pkgutil
-import sqlite3
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -82,8 +81,8 @@ class Plane:
             return self._refuse(operation, request, error)
         except sandbox.SandboxError as error:
             return self._refuse(operation, request, of_sandbox(error))
-        except Exception as error:
-            if isinstance(error, sqlite3.ProgrammingError) and _is_over(request):
+        except Exception:
+            if _is_over(request):
                 text = "the world was deleted or put back while this was under way"
                 return self._refuse(operation, request, ApiError("not_found", text))
             _log.exception("%s failed (%s)", operation.id, request.state.request_id)
@@ -227,7 +226,8 @@ def _meant(request: Request, worlds: Worlds, named: str | None, *, trusted: bool
 
 def _is_over(request: Request) -> bool:
     """Whether the world that a request was about is there no longer, so that its database is closed."""
-    return world_at(request) not in request.state.worlds.all()
+    worlds: Worlds = request.state.worlds
+    return not worlds.holds(world_at(request))
 
 
 def _internal_error() -> ApiError:
