@@ -211,9 +211,12 @@ class Worlds:
 
     async def delete(self, world_id: str) -> None:
         """End all that runs in a world, and forget it. Raises ApiError `not_found`, `conflict` for the default one."""
-        world = self.get(world_id)
         if world_id == DEFAULT:
             raise ApiError("conflict", "the default world lasts as long as the emulator; reset it instead")
+        while change := self._changing.get(world_id):
+            # One that is put back just now would come back.
+            await change.wait()
+        world = self.get(world_id)
         with self._change(world.id):
             await self._close(world_id)
 

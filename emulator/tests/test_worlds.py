@@ -343,6 +343,16 @@ def test_a_request_that_comes_slowly_outlives_its_world_in_order(
     assert not caplog.records
 
 
+def test_a_world_that_is_deleted_while_it_is_put_back_does_not_come_back(emulator: Running) -> None:
+    other = create(emulator)
+
+    async def both() -> None:
+        await asyncio.gather(emulator.worlds.reset(other), emulator.worlds.delete(other.id))
+
+    there(emulator, both)
+    assert other.id not in emulator.worlds
+
+
 @pytest.mark.parametrize("ends", ["delete", "reset"])
 def test_whoever_waits_for_an_event_waits_no_longer_than_the_world_is_there(emulator: Running, ends: str) -> None:
     other = create(emulator)
