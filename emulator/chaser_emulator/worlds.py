@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager
 from datetime import datetime
 from functools import cached_property
@@ -80,7 +80,6 @@ class Worlds:
         self._lasting = ExitStack()
         self._begun: set[str] = set()
         """Those whose beginning is not what they were opened with, but what was put into them."""
-        self._listeners: list[Callable[[str, World], None]] = []
 
     @property
     def default(self) -> World:
@@ -115,10 +114,6 @@ class Worlds:
     async def of_key(self, secret: str) -> list[World]:
         """The worlds that know a key, the eldest first."""
         return await self._directory.of(secret)
-
-    def listen(self, listener: Callable[[str, World], None]) -> None:
-        """Tell `listener` of each world that is there from now on (`opened`) or is there no longer (`closed`)."""
-        self._listeners.append(listener)
 
     # Worlds come and go
 
@@ -182,7 +177,9 @@ class Worlds:
         )
         from chaser_emulator.states import copying
 
-        fork = await self._new(world_id, settings, await copying.copy(source), clock, keys=source.keys)
+        # The old texts select the world that they came from.
+        keys = {name: KnownKey(key.id, new_secret_key()) for name, key in source.keys.items()}
+        fork = await self._new(world_id, settings, await copying.copy(source), clock, keys)
         await source.faults.copy_to(fork.faults)
         return fork
 
@@ -207,7 +204,7 @@ class Worlds:
         if await self._directory.of(settings.api_key):
             raise ApiError("conflict", "the API key is another world's; a key belongs to one world, which it selects")
         with self._change(world_id):
-            return await self._open(world_id, settings, beginning=beginning, clock=clock, keys=keys or {})
+            return await self._open(world_id, settings, beginning=beginning, clock=clock, keys=keys)
 
     async def delete(self, world_id: str) -> None:
         """End all that runs in a world, and forget it. Raises ApiError `not_found`, `conflict` for the default one."""
@@ -245,7 +242,7 @@ class Worlds:
             raise ApiError("conflict", f"world {world.id!r} is being changed by another request")
         # Whoever asks may have known it before it was replaced the last time.
         world = self.get(world.id)
-        keys = dict(world.keys)
+        keys = world.keys if beginning is world.beginning else None
         with self._change(world.id):
             # What it has had in its engine is still its own, to be cleared away.
             instance = await identity.fact(world.store, "instance")
@@ -254,15 +251,12 @@ class Worlds:
             self._replaced[world.id] = await self._directory.hashes_of(world)
             try:
                 await self._close(world.id)
-                fresh = await self._open(world.id, world.settings, beginning=start)
+                return await self._open(world.id, world.settings, beginning=start, keys=keys)
             except BaseException:
-                await asyncio.shield(self._open(world.id, world.settings, beginning=before))
+                await asyncio.shield(self._open(world.id, world.settings, beginning=before, keys=world.keys))
                 raise
             finally:
                 del self._replaced[world.id]
-            if beginning is world.beginning:
-                fresh.keys.update({name: key for name, key in keys.items() if await _put_back(fresh, key)})
-            return fresh
 
     async def begin_here(self, world: World) -> None:
         """Let this be what a world began with, to which a reset leads back and from which a diff counts."""
@@ -303,8 +297,7 @@ class Worlds:
             world.perform = self._perform
             if clock is not None:
                 await world.set_clock(*clock)
-            for name, key in (keys or {}).items():
-                world.keys[name] = await _renewed(world, key)
+            world.keys = await _known_keys(world, keys or {})
             await stack.enter_async_context(world.agenda.at_work())
             if beginning is not None and clock is None and _is_as_it_began(world, beginning):
                 # Forks of a world that does not change share all that they begin with.
@@ -315,8 +308,6 @@ class Worlds:
             self._closing[world_id] = stack.pop_all()
         self._worlds[world_id] = world
         self._directory.add(world)
-        for listener in self._listeners:
-            listener("opened", world)
         return world
 
     async def _close(self, world_id: str) -> None:
@@ -325,11 +316,7 @@ class Worlds:
         # Those that hang as planned would not.
         world.faults.close()
         await self._visits.over(world)
-        try:
-            await self._closing.pop(world_id).aclose()
-        finally:
-            for listener in self._listeners:
-                listener("closed", world)
+        await self._closing.pop(world_id).aclose()
 
     # What requests ask
 
@@ -371,15 +358,9 @@ def _is_as_it_began(world: World, beginning: Beginning) -> bool:
     return beginning.engine is not None and world.store.written <= _ONE_S_OWN
 
 
-async def _put_back(world: World, key: KnownKey) -> bool:
-    """Let a key have the text again that it had before a reset; answers whether it is there."""
+async def _known_keys(world: World, keys: Mapping[str, KnownKey]) -> dict[str, KnownKey]:
+    """Give keys of a world that was just opened these texts; answers those that are there."""
+    if not keys:
+        return {}
     async with world.store.transaction() as tx:
-        return await identity.renew_key(tx, key.id, key.text)
-
-
-async def _renewed(world: World, key: KnownKey) -> KnownKey:
-    """Give a key of a fork a text of its own, as the old one selects the world that it came from."""
-    text = new_secret_key()
-    async with world.store.transaction() as tx:
-        await identity.renew_key(tx, key.id, text)
-    return KnownKey(key.id, text)
+        return {name: key for name, key in keys.items() if await identity.renew_key(tx, key.id, key.text)}
