@@ -64,7 +64,7 @@ class Directory:
     async def _ask(self, world: World) -> None:
         self._stale.discard(world)
         try:
-            rows = await world.store.all("SELECT secret_hash FROM keys")
+            now = await identity.key_hashes(world.store)
         except BaseException as error:
             if world in self._known:
                 # Whoever asked has left; others will ask.
@@ -76,7 +76,7 @@ class Directory:
             raise
         if world not in self._known:
             return
-        now, before = frozenset(str(row["secret_hash"]) for row in rows), self._known[world]
+        before = self._known[world]
         self._forget(world, before - now)
         for hashed in now - before:
             self._worlds.setdefault(hashed, []).append(world)

@@ -53,6 +53,10 @@ class _Bytes:
     def kept(self) -> int:
         return self.size if self.size <= BODY_LIMIT else 0
 
+    def has(self, word: str) -> bool:
+        """Whether a word of ASCII stands in it."""
+        return word.encode() in b"".join(self.chunks)
+
     def read(self) -> Any:
         """A JSON value, a text, None for nothing, or a note in brackets of what is not shown."""
         if not self.size:
@@ -141,6 +145,9 @@ class Exchange:
         """Whether it is about a resource: its path, query or body names it, or its answer is it."""
         if resource_id in self.path or resource_id in self.query:
             return True
+        if not (self._sent.has(resource_id) or self._answered.has(resource_id)):
+            # Which takes a thousandth of the time that reading a body does.
+            return False
         bodies = (self.request_body, self.response_body)
         return any(isinstance(body, Mapping) and resource_id in map(str, body.values()) for body in bodies)
 

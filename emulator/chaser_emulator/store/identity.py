@@ -93,6 +93,11 @@ async def add_key(
     return row
 
 
+async def key_hashes(reader: Reader) -> frozenset[str]:
+    """What is kept of the secrets of all keys, of revoked ones as well."""
+    return frozenset(str(row["secret_hash"]) for row in await reader.all("SELECT secret_hash FROM keys"))
+
+
 async def renew_key(tx: Transaction, key_id: str, secret: str) -> bool:
     """Give a key another secret; answers whether there is such a key."""
     statement = "UPDATE keys SET secret_hash = ?, key_prefix = ? WHERE id = ?"
