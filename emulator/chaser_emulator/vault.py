@@ -19,10 +19,14 @@ KEY = "vault.key"
 
 
 class Vault:
-    """The secrets of one data directory. Its key is made at first need, and is its owner's alone to read."""
+    """The secrets of one world. Its key is made at first need, and is its owner's alone to read.
 
-    def __init__(self, data_dir: Path) -> None:
-        self._path = data_dir / KEY
+    Without a data directory it is in memory, as the database is whose secrets it seals.
+    """
+
+    def __init__(self, data_dir: Path | None) -> None:
+        self._path = None if data_dir is None else data_dir / KEY
+        self._held: bytes | None = None
 
     def seal(self, secret: str) -> str:
         """What may lie in the database in place of a secret."""
@@ -35,7 +39,8 @@ class Vault:
         try:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken:
-            raise VaultError(f"a secret was sealed with another key than the one in {self._path}") from None
+            where = f" in {self._path}" if self._path is not None else ""
+            raise VaultError(f"a secret was sealed with another key than the one{where}") from None
 
     def derived(self, purpose: str) -> bytes:
         """32 bytes for one purpose, which tell nothing of the key or of another purpose's."""
@@ -43,6 +48,8 @@ class Vault:
 
     def exported(self) -> bytes | None:
         """The key itself, for a copy of all that it has sealed; None where it was never needed."""
+        if self._path is None:
+            return self._held
         try:
             return self._path.read_bytes()
         except FileNotFoundError:
@@ -50,9 +57,12 @@ class Vault:
 
     def replace(self, key: bytes | None) -> None:
         """Take another vault's key for its own, in place of whatever was there; None: a new one at first need."""
+        if self._path is None:
+            self._held = key
+            return
         self._path.unlink(missing_ok=True)
         if key is not None:
-            self._put(key)
+            _put(self._path, key)
 
     @functools.cached_property
     def _fernet(self) -> Fernet:
@@ -63,25 +73,28 @@ class Vault:
 
     @functools.cached_property
     def _key(self) -> bytes:
+        if self._path is None:
+            self._held = self._held or new_vault_key()
+            return self._held
         if not self._path.exists():
             with suppress(FileExistsError):
-                self._put(new_vault_key())
+                _put(self._path, new_vault_key())
         return self._path.read_bytes()
 
-    def _put(self, key: bytes) -> None:
-        """Write the key where there is none. Raises FileExistsError."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Written beside and linked into place: a key that was cut short would be lost for good.
-        fresh = self._path.with_suffix(f".{os.getpid()}")
-        fresh.unlink(missing_ok=True)
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(key)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(fresh, self._path)
-        finally:
-            fresh.unlink()
+
+def _put(path: Path, key: bytes) -> None:
+    """Write a key where there is none. Raises FileExistsError."""
+    # Written beside and linked into place: a key that was cut short would be lost for good.
+    fresh = path.with_suffix(f".{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(fresh, path)
+    finally:
+        fresh.unlink()
 
 
 class VaultError(Exception):

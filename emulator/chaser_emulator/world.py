@@ -205,7 +205,7 @@ async def open_world(
             image=None if beginning is None else beginning.image,
         )
         stack.push_async_callback(store.close)
-        vault = Vault(data_dir)
+        vault = Vault(None if in_memory else data_dir)
         if beginning is not None:
             vault.replace(beginning.vault_key)
         clock = Clock()
