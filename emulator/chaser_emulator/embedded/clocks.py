@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, overload
 
+from chaser_emulator.durations import Duration, seconds_of
 from chaser_emulator.embedded.asking import Door
-from chaser_emulator.embedded.durations import Duration, seconds_of
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any, TypedDict, Unpack
 
+from chaser_emulator.durations import Duration, seconds_of
 from chaser_emulator.embedded.asking import Door
 from chaser_emulator.embedded.clocks import moment
-from chaser_emulator.embedded.durations import Duration, seconds_of
 
 _SHOWN = 40
 """Lines of the journal in a message."""

@@ -8,8 +8,8 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Literal
 
+from chaser_emulator.durations import Duration, seconds_of
 from chaser_emulator.embedded.asking import Door, Refused, segment
-from chaser_emulator.embedded.durations import Duration, seconds_of
 
 
 class Fault:

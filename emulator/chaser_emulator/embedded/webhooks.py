@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, get_args
 
+from chaser_emulator.durations import Duration, seconds_of
 from chaser_emulator.embedded.asking import Door, Refused
 from chaser_emulator.embedded.clocks import Clock, moment
-from chaser_emulator.embedded.durations import Duration, seconds_of
 
 _ALL = "all"
 """The name of the sink to which all events of all accounts come."""
