@@ -59,6 +59,7 @@ _KEYWORDS = frozenset(
         "x-summaries",
         "x-argument",
         "x-option",
+        "x-duration",
         "x-secret",
     ]
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from chaser_emulator import durations
 from chaser_emulator.assembly import Node, resolve
 
 JSON = "application/json"
@@ -56,6 +57,18 @@ class Structured(_ParamType):
             self.fail(f"{value[1:]} cannot be read: {error.strerror}", param, ctx)
         except (yaml.YAMLError, ValueError) as error:
             self.fail(" ".join(str(error).split()), param, ctx)
+
+
+class Duration(_ParamType):
+    """Seconds, which people may write as `5m` or `1h30m`, too."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return durations.seconds_of(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +200,8 @@ def _kind(schema: Node) -> click.ParamType[Any]:
     values = schema.get("enum")
     if values and all(isinstance(value, str) for value in values):
         return click.Choice(values)
+    if schema.get("x-duration"):
+        return Duration()
     plain = _plain(schema)
     if plain == "boolean":
         return click.BOOL

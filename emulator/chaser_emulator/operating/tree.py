@@ -116,9 +116,6 @@ def _command(one: Named) -> click.Command:
     if "x-confirm" in operation:
         params.append(click.Option(["yes", "--yes"], is_flag=True, help="Do not ask."))
     params.append(click.Option(["as_json", "--json"], is_flag=True, help="Print JSON."))
-    for name, decorate in PLACE.items():
-        if name != "world" or operation.get("x-world") != "none":
-            params.append(_declared(decorate))
 
     def run(**values: Any) -> None:
         _run(one, taken, values)
@@ -129,24 +126,17 @@ def _command(one: Named) -> click.Command:
         about.append(f"FILE: what is sent, of type {' or '.join(sent)}; - is standard input.")
     elif answered:
         about.append("FILE: where the answer is written; - is standard output.")
-    return click.Command(
+    command = click.Command(
         one.words[-1],
         callback=run,
         params=params,
         help="\n\n".join([text, *about]),
         short_help=operation["summary"] + ".",
     )
-
-
-def _declared(decorate: Any) -> click.Parameter:
-    """The parameter that a decorator of click adds."""
-
-    def holder() -> None: ...
-
-    decorate(holder)
-    [parameter] = holder.__click_params__  # type: ignore[attr-defined]
-    found: click.Parameter = parameter
-    return found
+    for name, add in PLACE.items():
+        if name != "world" or operation.get("x-world") != "none":
+            add(command)
+    return command
 
 
 def _run(one: Named, taken: list[Input], values: dict[str, Any]) -> None:
@@ -157,7 +147,7 @@ def _run(one: Named, taken: list[Input], values: dict[str, Any]) -> None:
     place = place_of(ctx, values)
     if "x-confirm" in one.operation and not values["yes"]:
         click.confirm(one.operation["x-confirm"], abort=True)
-    given = {each: values[each.key] for each in taken if _is_given(ctx, each, values[each.key])}
+    given = {each: value for each in taken if (value := values[each.key]) is not None and not (each.many and not value)}
     path = filled(one.path, {each.name: str(value) for each, value in given.items() if each.origin == "path"})
     query = [
         (each.name, _text(part))
@@ -180,10 +170,6 @@ def _run(one: Named, taken: list[Input], values: dict[str, Any]) -> None:
         answer = stack.enter_context(ask(place, asked))
         text = one.operation.get("x-output") == "text"
         showing.show(answer, as_json=values["as_json"], as_text=text, target=values.get("target"))
-
-
-def _is_given(ctx: click.Context, each: Input, value: Any) -> bool:
-    return value is not None and not (each.many and not value)
 
 
 def _text(value: Any) -> str:
