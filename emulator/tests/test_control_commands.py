@@ -99,7 +99,8 @@ def test_the_clock_is_shown_set_and_moved(run: Run, client: httpx.Client) -> Non
     moved = run("clock", "advance", "--to", "2026-03-02T12:00:01Z").json
     assert [(one["what"], one["id"]) for one in moved["fired"]] == [("session.expired", session["id"])]
     assert run("clock", "show").json["now"].startswith("2026-03-02T12:00:01")
-    assert run("clock", "run-until-idle", "60").json["idle"] is True
+    assert run("clock", "advance", "1h30m").json["now"].startswith("2026-03-02T13:30:01")
+    assert run("clock", "run-until-idle", "1 minute").json["idle"] is True
     assert run("clock", "set", "real").json["mode"] == "real"
 
 
@@ -156,6 +157,7 @@ def test_bodies_come_as_fields_as_json_and_from_a_file(run: Run, tmp_path: Path)
         (["clock", "advance", "--to", "2001-01-01T00:00:00Z"], 1, "/to"),
         (["clock", "advance"], 1, "/seconds is required"),
         (["clock", "advance", "soon"], 2, "soon"),
+        (["state", "keep", "a/b"], 1, "1 to 64 letters"),
         (["clock", "set", "slow"], 2, "slow"),
         (["clock", "set", "frozen", "--at", "noon"], 1, "/at"),
         (["worlds", "create", "--id", "A B", "--new-key", "sk"], 1, "/id"),

@@ -97,19 +97,18 @@ class Plane:
         path = [(name, decode_segment(value)) for name, value in request.path_params.items()]
         names = {p.name.lower(): p.name for p in operation.parameters if p.location == "header"}
         sent = [(names[key], value) for key, value in request.headers.items() if key in names]
-        in_path, problems, _ = self._validator.parameters(operation, "path", path)
+        in_path, in_vain, _ = self._validator.parameters(operation, "path", path)
         query, found, unknown = self._validator.parameters(operation, "query", request.query_params.multi_items())
-        problems += found
+        problems = [*in_vain, *found]
         headers, found, _ = self._validator.parameters(operation, "header", sent)
         problems += found
         if unknown and not operation.marks.get("x-open-query"):
             known = ", ".join(p.name for p in operation.parameters if p.location == "query") or "no parameter"
             problems += [Problem("query", name[:100], f"is not known; {known} is accepted") for name in unknown]
         world = _meant(request, worlds, headers.get(HEADER) or query.get("world"), trusted=trusted)
-        if any(problem.location == "path" for problem in problems):
-            # What cannot be the name of anything names nothing.
-            first = next(problem for problem in problems if problem.location == "path")
-            raise ApiError("not_found", f"there is nothing here: {first.pointer} {first.message}")
+        if in_vain and operation.method != "PUT":
+            # What cannot be the name of anything names nothing; a PUT may make what it names.
+            raise ApiError("not_found", f"there is nothing here: {in_vain[0].pointer} {in_vain[0].message}")
         if problems:
             raise invalid(problems)
         call = ControlCall(
