@@ -453,11 +453,21 @@ def test_a_disk_that_would_leave_its_folder_is_refused(client: httpx.Client, who
     assert_refused(client, forged(whole, change), "in no folder of the disk")
 
 
-def test_a_disk_that_cannot_be_made_leaves_the_world_as_it_was(whole: bytes, tmp_path: Path) -> None:
+def test_a_disk_with_a_name_that_no_file_can_have_is_refused(client: httpx.Client, whole: bytes) -> None:
     def change(members: dict[str, bytes]) -> None:
         disk = next(name for name in members if name.startswith("disks/"))
         too_long = archives.head(f"{archives.ROOT}/{'x' * 300}", tarfile.REGTYPE, 0o644)
         members[disk] = archives.head(archives.ROOT, tarfile.DIRTYPE, 0o755) + too_long + archives.END
+
+    assert_refused(client, forged(whole, change), "is a longer name than a file can have")
+
+
+def test_a_disk_that_cannot_be_made_leaves_the_world_as_it_was(whole: bytes, tmp_path: Path) -> None:
+    def change(members: dict[str, bytes]) -> None:
+        disk = next(name for name in members if name.startswith("disks/"))
+        # As deep as it can be by itself, so that with the way to where disks are it is too deep.
+        deep = ["/".join([archives.ROOT, *["x" * 250] * depth]) for depth in range(17)]
+        members[disk] = b"".join(archives.head(name, tarfile.DIRTYPE, 0o755) for name in deep) + archives.END
 
     with emulator_on("local", data_dir=tmp_path) as emulator, http_of(emulator) as client:
         workspace = ok(client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "mine"}))["id"]

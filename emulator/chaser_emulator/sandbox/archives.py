@@ -27,6 +27,9 @@ END = bytes(2 * _BLOCK)
 """What an archive ends with."""
 
 _SPARSE = "GNU.sparse."
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095
+"""Bytes that Linux takes."""
+
 _END_OF_TIME = 2**62
 """Seconds since 1970 beyond which no system sets the time of a file."""
 
@@ -179,6 +182,8 @@ def check(archive: BinaryIO) -> None:
                 raise ArchiveError(f"{said} has parts where it has no place for them")
             if "\0" in name or "\0" in info.linkname or (info.issym() and not info.linkname):
                 raise ArchiveError(f"{said} is no name")
+            if len(os.fsencode(name)) > _LONGEST_PATH or len(os.fsencode(last)) > _LONGEST_NAME:
+                raise ArchiveError(f"{said} is a longer name than a file can have")
             kinds[name] = info.type
     if not kinds:
         raise ArchiveError("it is empty")
