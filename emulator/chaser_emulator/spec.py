@@ -97,6 +97,15 @@ class Operation:
         return 101 in self.responses
 
     @functools.cached_property
+    def codes(self) -> Mapping[str, int]:
+        """The codes that it refuses with, and the status of each."""
+        found: dict[str, int] = {}
+        for status, response in self.responses.items():
+            schema = response.content.get("application/json") or {}
+            found |= dict.fromkeys(schema.get("properties", {}).get("code", {}).get("enum", []), status)
+        return found
+
+    @functools.cached_property
     def success(self) -> int:
         """The lowest status below 400 (101 for an upgrade)."""
         return next(status for status in self.responses if status < 400)

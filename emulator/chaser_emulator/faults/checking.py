@@ -7,7 +7,6 @@ import fnmatch
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from chaser_emulator.errors import invalid_field
 from chaser_emulator.faults import effects
@@ -199,8 +198,8 @@ def _needs_of_effect(effect: effects.Effect, spec: Spec) -> list[_Needs]:
                 raise invalid_field("/error", f"{code!r} is no code of the document; {hint}")
             return [
                 _Needs(
-                    lambda each: code in codes(each),
-                    lambda each: f"the document declares no {code} for {each.id}, only {', '.join(codes(each))}",
+                    lambda each: code in each.codes,
+                    lambda each: f"the document declares no {code} for {each.id}, only {', '.join(each.codes)}",
                 )
             ]
         case effects.Truncate(events=None) | effects.Slow():
@@ -228,16 +227,6 @@ def _reaches_not(operation: Operation, on: frozenset[str]) -> str:
         return f"{operation.id} never reaches the engine"
     done = ", ".join(sorted(REACHED[operation.id]))
     return f"{operation.id} has the engine do {done}, not {', '.join(sorted(on))}"
-
-
-def codes(operation: Operation) -> list[str]:
-    """The codes that the document declares for an operation."""
-    found: list[str] = []
-    for status, response in operation.responses.items():
-        if status >= 400:
-            schema: Mapping[str, Any] = response.content.get("application/json") or {}
-            found += schema.get("properties", {}).get("code", {}).get("enum", [])
-    return found
 
 
 def _has_body(operation: Operation) -> bool:

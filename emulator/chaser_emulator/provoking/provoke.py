@@ -46,7 +46,7 @@ class Pair:
 class Provoked:
     """A refusal that came about, or that comes about once the user's client sends the request (`answer` is None).
 
-    `arranged` says in words what was done for it.
+    `arranged` says in words what was done for it; `id` is also the request id of what was sent.
     """
 
     id: str
@@ -54,7 +54,6 @@ class Provoked:
     arranged: list[str]
     request: ApiRequest
     answer: Answer | None
-    request_id: str | None
 
     def info(self) -> dict[str, Any]:
         pair = self.pair
@@ -67,7 +66,7 @@ class Provoked:
             "headers": {name: value for name, value in self.answer.headers.items() if name != "content-length"},
             "body": self.answer.json(),
         }
-        return shown | {"request_id": self.request_id, "response": answer}
+        return shown | {"request_id": self.id, "response": answer}
 
 
 @dataclass
@@ -84,7 +83,7 @@ class Provoking:
     def pair(self, operation_id: str, code: str) -> Pair:
         """A refusal of the document. Raises ApiError `invalid_request` for one that it does not have."""
         operation = operation_of(self.spec, operation_id)
-        codes = codes_of(operation)
+        codes = operation.codes
         if code not in codes:
             listed = ", ".join(sorted(codes)) or "nothing"
             raise invalid_field("/code", f"is no refusal of {operation.id}, which refuses with {listed}")
@@ -131,13 +130,13 @@ class Provoking:
             stage, request = await self._arranged(world, pair, own=False, name=name, sent=sent)
         if not sent:
             world.planned.standing[name] = Standing(pair, stage, request, account)
-            return Provoked(name, pair, stage.arranged, request, None, None)
+            return Provoked(name, pair, stage.arranged, request, None)
         try:
             answer = await send(self.app, request, base_url=world.lifecycle.base_url, request_id=name)
         finally:
             await stage.strike()
         _require(pair, stage, answer)
-        return Provoked(name, pair, stage.arranged, request, answer, name)
+        return Provoked(name, pair, stage.arranged, request, answer)
 
     async def _arranged(
         self,
@@ -198,7 +197,7 @@ def _standing(world: World, pair: Pair, account: str | None) -> Provoked | None:
         if not isinstance(standing, Standing) or pair.by != "state":
             continue
         if (standing.pair, standing.account) == (pair, account):
-            return Provoked(name, pair, standing.stage.arranged, standing.request, None, None)
+            return Provoked(name, pair, standing.stage.arranged, standing.request, None)
     return None
 
 
@@ -214,17 +213,7 @@ def pairs(spec: Spec) -> list[Pair]:
     """Every refusal of every operation of the document."""
     found = []
     for operation in spec.operations.values():
-        found += [_pair(operation, code, status) for code, status in codes_of(operation).items()]
-    return found
-
-
-def codes_of(operation: Operation) -> dict[str, int]:
-    """The codes that an operation refuses with, and the status of each."""
-    found = {}
-    for status, response in operation.responses.items():
-        schema = response.content.get("application/json") or {}
-        for code in schema.get("properties", {}).get("code", {}).get("enum", []):
-            found[code] = status
+        found += [_pair(operation, code, status) for code, status in operation.codes.items()]
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,16 +56,9 @@ class Case:
         return (self.exchange.account_id or "") if self.acting_in is None else self.acting_in
 
     @property
-    def declared(self) -> frozenset[str]:
+    def declared(self) -> Collection[str]:
         """The codes that the operation may refuse with."""
-        if self.operation is None:
-            return frozenset()
-        node = self.spec.document["paths"][self.operation.path][self.operation.method.lower()]
-        found: set[str] = set()
-        for response in node["responses"].values():
-            for media in response.get("content", {}).values():
-                found.update(media.get("schema", {}).get("properties", {}).get("code", {}).get("enum", []))
-        return frozenset(found)
+        return self.operation.codes if self.operation is not None else ()
 
     async def rows(self, sql: str, *values: Any) -> list[Row]:
         """Rows of the world's store."""

@@ -22,7 +22,6 @@ class Found:
 
     name: str
     first: tuple[Ask, ...] = ()
-    near: bool = False
 
 
 Finding = Callable[[Case, Mapping[str, str], str], Awaitable[Found | None]]
@@ -49,7 +48,9 @@ def wanted_kind(case: Case) -> str | None:
 
 
 async def _session(case: Case, _path: Mapping[str, str], wanted: str) -> Found:
-    return await session(case, wanted_kind(case), running=bool({"not_running", "session_leased"} & case.declared))
+    return await session(
+        case, wanted_kind(case), running=not {"not_running", "session_leased"}.isdisjoint(case.declared)
+    )
 
 
 async def workspace(case: Case, wanted: str, kind: str | None = None) -> Found:
@@ -62,7 +63,7 @@ async def workspace(case: Case, wanted: str, kind: str | None = None) -> Found:
     known = [str(row["name"] or row["id"]) for row in rows]
     near = nearest(wanted, known)
     if near is not None:
-        return Found(near, near=True)
+        return Found(near)
     case.state["workspaces"] = known[:10]
     body: dict[str, Any] = {"session_type": kind or _SANDBOX, "name": wanted}
     create = case.spec.operations["create-workspace"]
@@ -89,7 +90,7 @@ async def _snapshot(case: Case, path: Mapping[str, str], wanted: str) -> Found:
     known = [str(row["name"]) for row in rows]
     near = nearest(wanted, known)
     if near is not None:
-        return Found(near, near=True)
+        return Found(near)
     case.state["snapshots"] = known[:10]
     create = case.spec.operations["create-workspace-snapshot"]
     schema = create.body.content["application/json"] if create.body is not None else {}
