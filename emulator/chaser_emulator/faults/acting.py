@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket
 from chaser_emulator.admission import unauthorized
 from chaser_emulator.errors import ApiError
 from chaser_emulator.faults import effects
-from chaser_emulator.faults.answered import Answered
+from chaser_emulator.faults.answered import Answered, PlannedFailure
 from chaser_emulator.faults.connections import Dripping, Late, NoAnswer, Truncated, give_up
 from chaser_emulator.faults.sockets import Dropping
 from chaser_emulator.journal import exchange_of
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from chaser_emulator.operations import Call
 
 Render = Callable[[ApiError], Response]
-
-
-class PlannedFailure(Exception):
-    """The handler fails, as planned."""
 
 
 class Plan:

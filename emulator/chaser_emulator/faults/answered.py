@@ -1,4 +1,4 @@
-"""How a plan stops a call whose answer it has."""
+"""How a plan stops a call: with an answer of its own, or with a failure of what was to answer."""
 
 from __future__ import annotations
 
@@ -11,3 +11,7 @@ class Answered(Exception):
     def __init__(self, response: Response) -> None:
         super().__init__("answered as planned")
         self.response = response
+
+
+class PlannedFailure(Exception):
+    """What answers the call fails, as planned."""

@@ -8,16 +8,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from chaser_emulator.faults.answered import PlannedFailure
 from chaser_emulator.operations import Call, Handler
 from chaser_emulator.sandbox.failing import Attempt, Failure
 from chaser_emulator.sandbox.failing import Operation as EngineOperation
 
 _answered: ContextVar[Call | None] = ContextVar("answered", default=None)
 """The call that is being answered, also for what its handler starts in the background."""
-
-
-class PlannedFailure(Exception):
-    """A handler fails, because that was asked for."""
 
 
 @dataclass(frozen=True)
