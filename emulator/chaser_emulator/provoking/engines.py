@@ -9,6 +9,7 @@ from dataclasses import replace
 from chaser_emulator.errors import ApiError
 from chaser_emulator.provoking import repositories, resources, stand_in_browser
 from chaser_emulator.provoking.arrangements import arranges
+from chaser_emulator.provoking.needs_of_sandboxes import ASK_BROWSER
 from chaser_emulator.provoking.requests import ApiRequest
 from chaser_emulator.provoking.stage import Stage
 from chaser_emulator.provoking.stand_in_browser import Mood
@@ -18,12 +19,6 @@ from chaser_emulator.sandbox.failing import Failure
 from chaser_emulator.sandbox.failing import Operation as EngineOperation
 
 _SILENT = Failure("unavailable")
-
-_BROWSER = (
-    "get-browser-version", "list-browser-targets", "list-browser-targets-shortly", "get-browser-protocol",
-    "open-browser-target-by-get", "open-browser-target", "activate-browser-target", "close-browser-target",
-    "connect-browser", "connect-browser-target", "upload-browser-extension",
-)  # fmt: skip
 
 # Of the wrong type
 
@@ -222,9 +217,9 @@ def _in_mood(code: str, mood: Mood, why: str, *operation_ids: str) -> None:
         return request
 
 
-_in_mood("bad_gateway", "gone", "it does not listen any more", *_BROWSER)
-_in_mood("gateway_timeout", "silent", "it takes connections, and never answers", *_BROWSER)
-_in_mood("sandbox_unavailable", "unreachable", "the engine does not lead to it any more", *_BROWSER)
+_in_mood("bad_gateway", "gone", "it does not listen any more", *ASK_BROWSER)
+_in_mood("gateway_timeout", "silent", "it takes connections, and never answers", *ASK_BROWSER)
+_in_mood("sandbox_unavailable", "unreachable", "the engine does not lead to it any more", *ASK_BROWSER)
 _in_mood("storage_limit_exceeded", "full", "no space is left on its disk", "upload-browser-extension")
 
 

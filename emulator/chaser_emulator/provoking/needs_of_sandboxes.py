@@ -9,6 +9,13 @@ from chaser_emulator.provoking.stage import Stage
 FILE = "/workspace/provoked.txt"
 """What is uploaded, and there to be downloaded."""
 
+ASK_BROWSER = (
+    "get-browser-version", "list-browser-targets", "list-browser-targets-shortly", "get-browser-protocol",
+    "open-browser-target-by-get", "open-browser-target", "activate-browser-target", "close-browser-target",
+    "connect-browser", "connect-browser-target", "upload-browser-extension",
+)  # fmt: skip
+"""The operations that a browser answers."""
+
 _MANIFEST = b'{"manifest_version": 3, "name": "provoked", "version": "1.0"}'
 
 
@@ -81,11 +88,7 @@ async def _download(stage: Stage) -> Needs:
 # Browsers
 
 
-@request_of(
-    "get-browser-version", "list-browser-targets", "list-browser-targets-shortly", "get-browser-protocol",
-    "open-browser-target-by-get", "open-browser-target", "activate-browser-target", "close-browser-target",
-    "connect-browser", "connect-browser-target", "upload-browser-extension",
-)  # fmt: skip
+@request_of(*ASK_BROWSER)
 async def _browser(stage: Stage) -> Needs:
     session_id, stand_in = await stand_in_browser.browser(stage)
     stage.browser = stand_in

@@ -42,7 +42,7 @@ async def workspace(stage: Stage, **fields: Any) -> str:
     """An empty workspace, by its id."""
     made = await stage.perform("create-workspace", {"session_type": "sandbox", "name": stage.name(), **fields})
     stage.say(f"a workspace, {made['name']}")
-    delete_own(stage, "delete-workspace", {"ws": made["id"]}, query={"force": True})
+    delete_own_workspace(stage, made["id"])
     return str(made["id"])
 
 
@@ -53,6 +53,11 @@ def delete_own(stage: Stage, operation_id: str, path: dict[str, str], query: dic
         await stage.perform_at(operation_id, path, query=query)
 
     stage.undo_own(delete)
+
+
+def delete_own_workspace(stage: Stage, workspace_id: str) -> None:
+    """The same for a workspace, whatever works on it then."""
+    delete_own(stage, "delete-workspace", {"ws": workspace_id}, query={"force": True})
 
 
 async def snapshot(stage: Stage, workspace_id: str) -> str:
@@ -149,7 +154,7 @@ async def assistant(stage: Stage) -> str:
     made = await stage.perform("create-assistant", {"name": stage.name()})
     stage.say(f"an assistant, {made['assistant']['name']}")
     # It cannot be deleted itself; its home is a workspace, of which the plan allows only so many.
-    delete_own(stage, "delete-workspace", {"ws": made["assistant"]["workspace_id"]}, query={"force": True})
+    delete_own_workspace(stage, made["assistant"]["workspace_id"])
     return str(made["assistant"]["id"])
 
 

@@ -18,7 +18,7 @@ async def a_second_time(stage: Stage) -> ApiRequest:
     made = await stage.perform_at(stage.operation.id, request.path, request.body)
     stage.say("the very same was done a moment before")
     if stage.operation.id == "create-workspace":
-        resources.delete_own(stage, "delete-workspace", {"ws": made["id"]}, query={"force": True})
+        resources.delete_own_workspace(stage, made["id"])
     elif stage.operation.id == "create-ssh-key":
         resources.delete_own(stage, "delete-ssh-key", {"id": made["key"]["id"]})
     elif "ws" in stage.given:
