@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from types import TracebackType
 from typing import Any, Literal
 
 from chaser_emulator.durations import Duration, seconds_of
-from chaser_emulator.embedded.asking import Door, Refused, segment
+from chaser_emulator.embedded.asking import Door, segment
+from chaser_emulator.embedded.placed import InPlace, unless_gone
 
 
-class Fault:
+class Fault(InPlace):
     """A rule that is in force until it is removed, or the block ends that it is entered in."""
 
     def __init__(self, faults: Faults, told: Mapping[str, Any]) -> None:
@@ -23,7 +22,7 @@ class Fault:
     @property
     def info(self) -> dict[str, Any]:
         """The rule as it was understood, and how often it has matched and acted; as it was when it was removed."""
-        with contextlib.suppress(Refused):
+        with unless_gone():
             self._told = self._faults.get(self.id)
         return dict(self._told)
 
@@ -40,19 +39,8 @@ class Fault:
     def remove(self) -> None:
         """Let it end; one that has been removed already is fine."""
         self._told = self.info
-        try:
+        with unless_gone():
             self._faults.remove(self.id)
-        except Refused as error:
-            if error.code != "not_found":
-                raise
-
-    def __enter__(self) -> Fault:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.remove()
 
     def __repr__(self) -> str:
         return f"Fault({self._told!r})"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from chaser_emulator.embedded.asking import Door, Refused, segment
+from chaser_emulator.embedded.asking import Door, segment
+from chaser_emulator.embedded.placed import InPlace, unless_gone
 
 if TYPE_CHECKING:
     import httpx
 
 
 @dataclass(frozen=True)
-class Provoked:
+class Provoked(InPlace):
     """A refusal that is arranged, until it is undone or the block ends that it is entered in.
 
     `by` is `state` where the next such request of the client is refused, whatever it asks for, `resource` where one
@@ -48,22 +48,11 @@ class Provoked:
 
     def undo(self) -> None:
         """Put limits and engines back, and end what was started for it."""
-        try:
+        with unless_gone():
             self.door.ask("DELETE", f"/provoke/{segment(self.id)}", world=self.world)
-        except Refused as error:
-            if error.code != "not_found":
-                raise
 
     remove = undo
     """As faults and stubs are taken away."""
-
-    def __enter__(self) -> Provoked:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.undo()
 
 
 def provoke(

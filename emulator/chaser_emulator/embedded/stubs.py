@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from chaser_emulator.embedded.asking import Door, Refused, segment
+from chaser_emulator.embedded.placed import InPlace, unless_gone
 
 if TYPE_CHECKING:
     from chaser_emulator.sandbox import CommandSpec
@@ -42,7 +42,7 @@ class UnknownCommand:
         return f"{self.command!r} in session {self.session_id}{near}"
 
 
-class Stub:
+class Stub(InPlace):
     """A stub that is in place until it is removed, or the block ends that it is entered in."""
 
     def __init__(self, stubs: Stubs, stub_id: str) -> None:
@@ -59,19 +59,8 @@ class Stub:
 
     def remove(self) -> None:
         """Take it away; one that is gone already is fine."""
-        try:
+        with unless_gone():
             self._stubs.remove(self.id)
-        except Refused as error:
-            if error.code != "not_found":
-                raise
-
-    def __enter__(self) -> Stub:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.remove()
 
     def __repr__(self) -> str:
         return f"<Stub {self.id}>"
