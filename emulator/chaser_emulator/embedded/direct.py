@@ -94,7 +94,6 @@ class Conversation:
         self._over = asyncio.Event()
         self._head: asyncio.Future[Head] | None = None
         self._whole = False
-        self._reset = False
         self._bodiless = scope["method"] == "HEAD"
         self._task: asyncio.Task[None] | None = None
 
@@ -136,7 +135,6 @@ class Conversation:
 
     def _cut(self, reset: bool) -> None:
         """What the application calls that ends the connection; see `cutting`."""
-        self._reset = reset
         self._over.set()
         if reset and self._head is not None:
             if self._head.done():

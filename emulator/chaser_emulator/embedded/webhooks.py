@@ -166,7 +166,7 @@ def _missing(event: str, where: Mapping[str, Any] | None, within: Duration, erro
 
 
 def _listed(found: list[Received]) -> str:
-    return "\n".join(f"  {one.type} {one.wrong or ''}  {one.body}"[:300] for one in found) or "  nothing"
+    return "\n".join(f"  {one.type} {one.wrong or ''}  {one.body}"[:300] for one in found)
 
 
 def _received(told: Mapping[str, Any]) -> Received:
