@@ -9,12 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from chaser_emulator.embedded.asking import Door, Refused, segment
+from chaser_emulator.embedded.asking import Door, segment
 from chaser_emulator.embedded.clocks import Clock
 from chaser_emulator.embedded.exchanges import Exchange, Requests
 from chaser_emulator.embedded.explanations import Explanation, explain
 from chaser_emulator.embedded.faults import Faults
 from chaser_emulator.embedded.leaks import NoLeaks
+from chaser_emulator.embedded.placed import unless_gone
 from chaser_emulator.embedded.provoking import Provoked, provoke
 from chaser_emulator.embedded.seeds import Seed, Seeded, sow
 from chaser_emulator.embedded.states import Difference, difference_of
@@ -110,10 +111,15 @@ class Chaser:
         # Imported on use: it takes longer than the rest of a first test.
         import httpx
 
+        headers = self.headers_as(api_key, account=account)
+        return httpx.Client(base_url=self.url, headers=headers, transport=self.sockets, timeout=60)
+
+    def headers_as(self, api_key: str | None, *, account: str | None = None) -> dict[str, str]:
+        """What a client of this world sends along: a key, or with none the world's id."""
         headers = {"Authorization": f"Bearer {api_key}"} if api_key is not None else {"X-Chaser-World": self.world.id}
         if account is not None:
             headers["X-Chaser-Account"] = account
-        return httpx.Client(base_url=self.url, headers=headers, transport=self.sockets, timeout=60)
+        return headers
 
     @cached_property
     def transport(self) -> ChaserTransport | ForwardingTransport:
@@ -226,11 +232,8 @@ class Chaser:
         """End the world; one that has ended already is fine."""
         self.close()
         self._ended = True
-        try:
+        with unless_gone():
             self.world.delete()
-        except Refused as error:
-            if error.code != "not_found":
-                raise
 
     def __enter__(self) -> Chaser:
         return self

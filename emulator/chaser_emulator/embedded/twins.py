@@ -8,15 +8,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 import httpx
 
 from chaser_emulator.embedded.chaser import Chaser
 from chaser_emulator.embedded.clocks import Clock
-from chaser_emulator.embedded.exchanges import Requests
+from chaser_emulator.embedded.exchanges import Exchange, Requests
 from chaser_emulator.embedded.faults import Faults
-from chaser_emulator.embedded.stubs import Stubs
+from chaser_emulator.embedded.placed import InPlace
+from chaser_emulator.embedded.stubs import Stubs, UnknownCommand
 from chaser_emulator.embedded.transport import ChaserTransport
 from chaser_emulator.embedded.waiting import in_thread
 from chaser_emulator.embedded.webhooks import Webhooks
@@ -30,33 +31,24 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
-S_co = TypeVar("S_co", covariant=True)
+M = TypeVar("M", bound=InPlace)
 
 
-class _Twin(Protocol[S_co]):
-    """What has a handle of its own that does not await."""
+class Twin(Generic[S]):
+    """What awaits, around the handle that does not."""
 
-    @property
-    def blocking(self) -> S_co: ...
+    def __init__(self, blocking: S) -> None:
+        self.blocking = blocking
 
 
-def awaited(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[_Twin[S], P], Awaitable[R]]:
+def awaited(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[Twin[S], P], Awaitable[R]]:
     """The method of the handle within, called in a thread."""
 
-    async def call(self: _Twin[S], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def call(self: Twin[S], /, *args: P.args, **kwargs: P.kwargs) -> R:
         return await in_thread(method, self.blocking, *args, **kwargs)
 
     functools.update_wrapper(call, method)
     return call
-
-
-class Removable(Protocol):
-    """What is in place until it is removed."""
-
-    def remove(self) -> None: ...
-
-
-M = TypeVar("M", bound=Removable)
 
 
 class Placed(Generic[M]):
@@ -80,21 +72,18 @@ class Placed(Generic[M]):
             await in_thread(self._placed.remove)
 
 
-def placed(method: Callable[Concatenate[S, P], M]) -> Callable[Concatenate[_Twin[S], P], Placed[M]]:
+def placed(method: Callable[Concatenate[S, P], M]) -> Callable[Concatenate[Twin[S], P], Placed[M]]:
     """The method of the handle within, for `await` or `async with`."""
 
-    def call(self: _Twin[S], /, *args: P.args, **kwargs: P.kwargs) -> Placed[M]:
+    def call(self: Twin[S], /, *args: P.args, **kwargs: P.kwargs) -> Placed[M]:
         return Placed(functools.partial(method, self.blocking, *args, **kwargs))
 
     functools.update_wrapper(call, method)
     return call
 
 
-class AsyncClock:
+class AsyncClock(Twin[Clock]):
     """As Clock; `now` and `mode` are methods."""
-
-    def __init__(self, blocking: Clock) -> None:
-        self.blocking = blocking
 
     async def now(self) -> datetime:
         """The world's time, in UTC."""
@@ -110,11 +99,8 @@ class AsyncClock:
     run_until_idle = awaited(Clock.run_until_idle)
 
 
-class AsyncFaults:
+class AsyncFaults(Twin[Faults]):
     """As Faults: `await faults.add(...)`, or `async with faults.add(...):`."""
-
-    def __init__(self, blocking: Faults) -> None:
-        self.blocking = blocking
 
     add = placed(Faults.add)
     add_rule = placed(Faults.add_rule)
@@ -124,11 +110,12 @@ class AsyncFaults:
     clear = awaited(Faults.clear)
 
 
-class AsyncStubs:
-    """As Stubs: `await stubs.add(...)`, or `async with stubs.add(...):`."""
+class AsyncStubs(Twin[Stubs]):
+    """As Stubs: `await stubs.add(...)`, or `async with stubs.add(...):`; `unknown` is a method."""
 
-    def __init__(self, blocking: Stubs) -> None:
-        self.blocking = blocking
+    async def unknown(self) -> list[UnknownCommand]:
+        """The commands that neither a stub answered nor the engine."""
+        return await in_thread(lambda: self.blocking.unknown)
 
     add = placed(Stubs.add)
     load = awaited(Stubs.load)
@@ -139,11 +126,12 @@ class AsyncStubs:
     clear = awaited(Stubs.clear)
 
 
-class AsyncRequests:
-    """As Requests."""
+class AsyncRequests(Twin[Requests]):
+    """As Requests; `last` is a method."""
 
-    def __init__(self, blocking: Requests) -> None:
-        self.blocking = blocking
+    async def last(self) -> Exchange:
+        """The newest. Raises AssertionError where there is none."""
+        return await in_thread(lambda: self.blocking.last)
 
     all = awaited(Requests.all)
     clear = awaited(Requests.clear)
@@ -157,32 +145,31 @@ class AsyncRequests:
     assert_no_errors = awaited(Requests.assert_no_errors)
 
 
-class AsyncWebhooks:
+class AsyncWebhooks(Twin[Webhooks]):
     """As Webhooks."""
 
-    def __init__(self, blocking: Webhooks) -> None:
-        self.blocking = blocking
+    def url(self, name: str) -> str:
+        """Where a webhook leads that is to be received under a name of one's own."""
+        return self.blocking.url(name)
 
+    listen = awaited(Webhooks.listen)
+    behave = awaited(Webhooks.behave)
     expect = awaited(Webhooks.expect)
     expect_none = awaited(Webhooks.expect_none)
     all = awaited(Webhooks.all)
     clear = awaited(Webhooks.clear)
 
 
-class AsyncChaser:
+class AsyncChaser(Twin[Chaser]):
     """As Chaser, whose words are the same; `blocking` is that one, and `http` an httpx client that awaits."""
 
     def __init__(self, blocking: Chaser) -> None:
-        self.blocking = blocking
+        super().__init__(blocking)
         self.clock = AsyncClock(blocking.clock)
         self.faults = AsyncFaults(blocking.faults)
         self.stubs = AsyncStubs(blocking.stubs)
         self.requests = AsyncRequests(blocking.requests)
-
-    @cached_property
-    def webhooks(self) -> AsyncWebhooks:
-        """What the world's webhooks send."""
-        return AsyncWebhooks(self.blocking.webhooks)
+        self.webhooks = AsyncWebhooks(blocking.webhooks)
 
     @property
     def url(self) -> str:
@@ -219,6 +206,10 @@ class AsyncChaser:
         """The official SDK's client, which blocks: `await asyncio.to_thread(chaser.client.sessions.list)`."""
         return self.blocking.client
 
+    def client_as(self, api_key: str, *, account: str | None = None) -> ChaserClient:
+        """The official client, which blocks, with another key or in another account."""
+        return self.blocking.client_as(api_key, account=account)
+
     @property
     def transport(self) -> ChaserTransport | ForwardingTransport:
         """A transport without a socket, for `httpx.AsyncClient` as well."""
@@ -227,7 +218,11 @@ class AsyncChaser:
     @cached_property
     def http(self) -> httpx.AsyncClient:
         """An httpx client with the key. It is bound to no loop, and need not be closed."""
-        headers = {"Authorization": f"Bearer {self.api_key}"}
+        return self.http_as(self.api_key)
+
+    def http_as(self, api_key: str | None, *, account: str | None = None) -> httpx.AsyncClient:
+        """An httpx client with another key, or none."""
+        headers = self.blocking.headers_as(api_key, account=account)
         return httpx.AsyncClient(
             base_url=self.url, headers=headers, transport=InThread(self.blocking.sockets), timeout=60
         )
@@ -238,6 +233,7 @@ class AsyncChaser:
     diff = awaited(Chaser.diff)
     save = awaited(Chaser.save)
     load = awaited(Chaser.load)
+    reset = awaited(Chaser.reset)
     check = awaited(Chaser.check)
     delete = awaited(Chaser.delete)
 
