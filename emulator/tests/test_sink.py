@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from seeded import fresh_world
 from standardwebhooks import Webhook
 from test_exec import until
 
+T = TypeVar("T")
 SINK = "/_emulator/webhooks/sink"
 
 
@@ -105,12 +107,32 @@ def test_it_is_found_by_its_type_its_name_and_its_number(world: httpx.Client, ho
         assert received(world) == []
 
 
-def test_a_look_may_wait_until_something_comes(world: httpx.Client, hook: Hook) -> None:
+@contextmanager
+def while_somebody_waits(emulator: Running, client: httpx.Client, wait: Callable[[], T]) -> Iterator[Future[T]]:
+    """What `wait` answers, which waits at the sink of the client's world while the block begins."""
+    key = client.headers["Authorization"].removeprefix("Bearer ")
+    [sink] = [world.sink for world in emulator.worlds.all() if world.api_key == key]
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(wait)
+        until(lambda: bool(sink._listeners))
+        yield waiting
+
+
+def test_a_look_may_wait_until_something_comes(emulator: Running, world: httpx.Client, hook: Hook) -> None:
     assert received(world, wait=0.05) == []
-    late = threading.Timer(0.2, workspace, [world])
-    late.start()
-    assert [one["event_type"] for one in received(world, wait=30)] == ["workspace.created"]
-    late.join()
+    with while_somebody_waits(emulator, world, lambda: received(world, wait=30)) as look:
+        workspace(world)
+        assert [one["event_type"] for one in look.result()] == ["workspace.created"]
+
+
+def test_who_looks_waits_for_no_world_that_has_ended(emulator: Running) -> None:
+    with (
+        fresh_world(emulator) as client,
+        while_somebody_waits(emulator, client, lambda: received(client, wait=60)) as look,
+    ):
+        [world] = [one for one in emulator.worlds.all() if f"Bearer {one.api_key}" == client.headers["Authorization"]]
+        assert httpx.delete(f"{emulator.url}/_emulator/worlds/{world.id}").status_code == 204
+        assert look.result(20) == []
 
 
 def test_what_strangers_send_is_kept_and_is_not_verified(emulator: Running, world: httpx.Client) -> None:
@@ -252,11 +274,13 @@ def test_the_clock_is_moved_to_the_moment_and_no_further(world: httpx.Client, ho
 
 
 def test_a_clock_that_goes_is_waited_for(emulator: Running) -> None:
-    with fresh_world(emulator) as client, hooked(client, address(client, "ci")):
-        late = threading.Timer(0.2, workspace, [client])
-        late.start()
-        assert expect(client, "workspace.created", within=30)["verified"]
-        late.join()
+    with (
+        fresh_world(emulator) as client,
+        hooked(client, address(client, "ci")),
+        while_somebody_waits(emulator, client, lambda: expect(client, "workspace.created", within=30)) as wish,
+    ):
+        workspace(client)
+        assert wish.result()["verified"]
 
 
 def test_it_works_after_a_restart_at_another_port(tmp_path: Any) -> None:

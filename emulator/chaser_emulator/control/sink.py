@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -21,13 +19,7 @@ _LONGEST = 600.0
 async def list_received(call: ControlCall) -> dict[str, Any]:
     """What fits, at once or once there is something."""
     sink, query = call.world.sink, call.query
-    async with sink.listening() as came:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(query["wait"]):
-                while not (found := _found(sink, query)) and query["wait"]:
-                    came.clear()
-                    await came.wait()
-        found = _found(sink, query)
+    found = await sink.wait_for(lambda: _found(sink, query), query["wait"])
     shown = [one.info() for one in found[-query["limit"] :]]
     return {"received": shown, "count": len(found), "url": sink.address("", call.base_url)}
 

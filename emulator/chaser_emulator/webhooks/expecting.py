@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -63,27 +61,16 @@ async def expect(world: World, expected: Expected, *, within: float) -> Received
     come instead.
     """
     sink = world.sink
-    async with sink.listening() as came:
-        found = expected.first(sink)
-        if found is None and world.clock.mode == "frozen":
-            found = await _moved(world, expected, within)
-            within = min(within, _GRACE)
-        if found is None:
-            found = await _waited(sink, expected, came, within)
+    found = expected.first(sink)
+    if found is None and world.clock.mode == "frozen":
+        found = await _moved(world, expected, within)
+        within = min(within, _GRACE)
+    if found is None:
+        found = await sink.wait_for(lambda: expected.first(sink), within)
     if found is None:
         raise _in_vain(sink, expected, world.clock.timestamp())
     sink.taken.add(found.number)
     return found
-
-
-async def _waited(sink: Sink, expected: Expected, came: asyncio.Event, seconds: float) -> Received | None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            while (found := expected.first(sink)) is None and not sink.closed:
-                came.clear()
-                await came.wait()
-            return found
-    return None
 
 
 async def _moved(world: World, expected: Expected, within: float) -> Received | None:

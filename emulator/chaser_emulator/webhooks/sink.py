@@ -7,16 +7,17 @@ import fnmatch
 import json
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from chaser_emulator.clock import Clock, timestamp
 from chaser_emulator.webhooks import signing
 from chaser_emulator.webhooks.connecting import Place, is_localhost, place_of
 from chaser_emulator.webhooks.sending import Outcome, failure_of, whole
+
+T = TypeVar("T")
 
 PATH = "/_emulator/webhooks/sink/"
 """What the path of every address of the sink begins with; a name of the webhook's choosing follows."""
@@ -114,11 +115,6 @@ class Sink:
         self.closed = True
         for event in self._listeners:
             event.set()
-
-    @property
-    def last_number(self) -> int:
-        """The number of the newest that has come, 0 before that."""
-        return self._number
 
     def address(self, name: str, base_url: str | None = None) -> str:
         """Where a webhook leads that is to reach the sink under this name."""
@@ -242,15 +238,20 @@ class Sink:
         self.taken -= {one.number for one in gone}
         return len(gone)
 
-    @asynccontextmanager
-    async def listening(self) -> AsyncIterator[asyncio.Event]:
-        """An event that is set each time that something comes; whoever waits clears it."""
-        event = asyncio.Event()
-        self._listeners.add(event)
+    async def wait_for(self, look: Callable[[], T], seconds: float) -> T:
+        """What `look` finds, as soon as that is something; else what it finds when the time or the world is over."""
+        came = asyncio.Event()
+        self._listeners.add(came)
         try:
-            yield event
+            async with asyncio.timeout(seconds):
+                while not look() and not self.closed:
+                    came.clear()
+                    await came.wait()
+        except TimeoutError:
+            pass
         finally:
-            self._listeners.discard(event)
+            self._listeners.discard(came)
+        return look()
 
 
 @dataclass(frozen=True)
