@@ -88,18 +88,19 @@ class Happenings:
         self._wake()
 
     async def _begin(self) -> None:
-        if self._begun:
-            return
-        self._begun = True
-        # What came before anybody watched: exchanges are all that is still known.
-        for exchange in self._journal.find():
-            if exchange.done:
-                self._exchange(exchange)
-        self._journal.listen(self._exchange)
-        self._agenda.listen(self._due)
-        self._store.listen(self._changed)
-        row = await self._store.one("SELECT max(rowid) AS last FROM outbox")
-        self._last_event = (row["last"] if row is not None else None) or 0
+        async with self._reading:
+            if self._begun:
+                return
+            row = await self._store.one("SELECT max(rowid) AS last FROM outbox")
+            self._last_event = (row["last"] if row is not None else None) or 0
+            # What came before anybody watched: exchanges are all that is still known.
+            for exchange in self._journal.find():
+                if exchange.done:
+                    self._exchange(exchange)
+            self._journal.listen(self._exchange)
+            self._agenda.listen(self._due)
+            self._store.listen(self._changed)
+            self._begun = True
 
     def _exchange(self, exchange: Exchange) -> None:
         self._add("exchange", exchange.brief())
