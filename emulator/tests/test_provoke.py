@@ -26,6 +26,7 @@ from chaser_emulator.validation import Validator
 from chaser_sdk import ChaserClient
 from emulators import emulator_on, http_of
 from people import ok, refused
+from planned import client_of, plan
 
 handlers.load()
 DOCUMENT = spec.load(HANDLERS)
@@ -300,6 +301,24 @@ def test_the_journal_and_the_audit_log_show_it(control: httpx.Client, client: ht
     found = ok(client.get("/v1/audit/events", params={"resource_id": session, "status": "failure"}))["events"]
     assert [event["metadata"]["code"] for event in found] == ["session_leased"]
     client.delete(f"/v1/sessions/{session}")
+
+
+def test_a_planned_fault_that_has_its_turn_first_is_told_and_one_that_comes_later_is_no_part_of_it(
+    emulator: Running,
+) -> None:
+    with client_of(emulator) as client:
+        plan(client, "create-session", reset=True, times=1)
+        wish = {"operation": "create-session", "code": "not_found"}
+        error = refused(client.post("/_emulator/provoke", json=wish), 409, "invalid_state")
+        assert "create-session cut the connection in place of 404 not_found" in error["message"]
+        late = plan(client, engine={"kind": "slow", "delay": 0.01, "on": ["stop"]})
+        wish = {"operation": "exec-session", "code": "invalid_json"}
+        provoked = ok(client.post("/_emulator/provoke", json=wish))
+        # The sandbox that it was about is stopped once it is over.
+        assert late.counts() == (1, 1)
+        named = {"request_id": provoked["request_id"]}
+        [exchange] = ok(client.get("/_emulator/requests", params=named))["requests"]
+        assert "fault" not in exchange
 
 
 @pytest.mark.parametrize(

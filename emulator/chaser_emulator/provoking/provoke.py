@@ -251,10 +251,10 @@ def _require(pair: Pair, stage: Stage, answer: Answer) -> None:
     body = answer.json()
     code = body.get("code") if isinstance(body, dict) else None
     if (answer.status, code) != (pair.status, pair.code):
-        came = f"{answer.status} {code}" if code else str(answer.status)
+        came = f"answered {answer.status} {code or ''}".rstrip() if answer.status else "cut the connection"
         wanted, arranged = f"{pair.status} {pair.code}", "; ".join(stage.arranged)
         raise ApiError(
             "invalid_state",
-            f"{pair.operation} answered {came} in place of {wanted}, though this was arranged: {arranged}",
+            f"{pair.operation} {came} in place of {wanted}, though this was arranged: {arranged}",
             details={"status": answer.status, "body": body},
         )

@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote_to_bytes, urlencode
 
 from starlette.types import ASGIApp, Message, Scope
 
+from chaser_emulator.cutting import EXTENSION
 from chaser_emulator.spec import Operation
 
 _JSON = "application/json"
@@ -109,7 +110,7 @@ class ApiRequest:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. The status is 101 where a WebSocket was accepted."""
+    """What came back. The status is 101 where a WebSocket was accepted, and 0 where the connection was cut."""
 
     status: int
     headers: Mapping[str, str]
@@ -151,12 +152,18 @@ async def send(app: ASGIApp, request: ApiRequest, *, base_url: str, request_id: 
         "server": (name, int(port)) if name and port.isdigit() else (host, 443 if scheme == "https" else 80),
         "state": {},
     }
+    exchange = _Exchange(content or b"", upgrade=request.upgrade)
+    scope["extensions"] = {EXTENSION: exchange.cut}
     if request.upgrade:
         del scope["method"]
         scope.update(type="websocket", scheme=scheme.replace("http", "ws"), subprotocols=[])
-        scope["extensions"] = {"websocket.http.response": {}}
-    exchange = _Exchange(content or b"", upgrade=request.upgrade)
-    await app(scope, exchange.receive, exchange.send)
+        scope["extensions"]["websocket.http.response"] = {}
+
+    async def answer() -> None:
+        await app(scope, exchange.receive, exchange.send)
+
+    # In a context of its own, as every request has one: what is undone afterwards is not done for it.
+    await asyncio.create_task(answer())
     return Answer(exchange.status, exchange.headers, bytes(exchange.body))
 
 
@@ -177,6 +184,9 @@ class _Exchange:
             return self._incoming.pop()
         await self._over.wait()
         return self._gone
+
+    def cut(self, _reset: bool) -> None:
+        self._over.set()
 
     async def send(self, message: Message) -> None:
         match message["type"]:
