@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,21 +12,16 @@ from chaser_emulator.sandbox import (
     CommandSpec,
     Engine,
     EngineInfo,
-    EngineName,
-    FileDownload,
-    FileListing,
-    Process,
     SandboxError,
     SandboxSpec,
     SandboxUnavailable,
-    Terminal,
-    TerminalSpec,
 )
+from chaser_emulator.sandbox.layers import Layer
 
 _log = logging.getLogger(__name__)
 
 
-class BrowsersApart:
+class BrowsersApart(Layer):
     """An engine that looks like its main one. Which of the two has browsers is found out at the first of them.
 
     The second one is opened when it is needed: for a browser, for a disk of one, or after a run that had it open.
@@ -35,9 +29,7 @@ class BrowsersApart:
 
     def __init__(self, main: Engine, second: Callable[[], Engine], folder: Path, look: CommandSpec) -> None:
         """`folder` is where the second engine has its disks and what runs; `look` succeeds where Chromium is."""
-        self.name: EngineName = main.name
-        self.outlives = main.outlives
-        self._main = main
+        super().__init__(main)
         self._make_second = second
         self._folder = folder
         self._look = look
@@ -48,7 +40,7 @@ class BrowsersApart:
         self._refs: set[str] = set()
 
     async def open(self) -> EngineInfo:
-        info = await self._main.open()
+        info = await self.inner.open()
         run = self._folder / "run"
         if run.is_dir() and any(run.iterdir()):
             await self._beside()
@@ -59,11 +51,11 @@ class BrowsersApart:
             if self._second is not None:
                 await self._second.close()
         finally:
-            await self._main.close()
+            await self.inner.close()
 
     async def start(self, spec: SandboxSpec) -> str:
         if not spec.browser:
-            return await self._main.start(spec)
+            return await self.inner.start(spec)
         home = await self._home_of(spec)
         ref = await home.start(spec)
         if home is self._second:
@@ -71,39 +63,15 @@ class BrowsersApart:
         return ref
 
     async def stop(self, ref: str) -> None:
-        await self._of(ref).stop(ref)
+        await super().stop(ref)
         self._refs.discard(ref)
 
-    async def alive(self, ref: str) -> bool:
-        return await self._of(ref).alive(ref)
-
     async def refs(self) -> dict[str, str]:
-        found = await self._main.refs()
+        found = await self.inner.refs()
         return found if self._second is None else found | await self._second.refs()
 
-    async def exec(self, ref: str, command: CommandSpec) -> Process:
-        return await self._of(ref).exec(ref, command)
-
-    async def read_file(self, ref: str, path: str) -> FileDownload:
-        return await self._of(ref).read_file(ref, path)
-
-    async def list_files(self, ref: str, path: str, *, recursive: bool, limit: int) -> FileListing:
-        return await self._of(ref).list_files(ref, path, recursive=recursive, limit=limit)
-
-    async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes], *, keep_mode: bool = False) -> int:
-        return await self._of(ref).write_file(ref, path, content, keep_mode=keep_mode)
-
-    async def open_terminal(self, ref: str, spec: TerminalSpec) -> Terminal:
-        return await self._of(ref).open_terminal(ref, spec)
-
-    async def ports(self, ref: str) -> list[int]:
-        return await self._of(ref).ports(ref)
-
-    async def connect(self, ref: str, port: int) -> socket.socket:
-        return await self._of(ref).connect(ref, port)
-
     async def disks(self) -> set[str]:
-        return await self._main.disks() | self._beside_disks()
+        return await self.inner.disks() | self._beside_disks()
 
     async def delete_disk(self, disk_id: str) -> None:
         await (await self._holder(disk_id)).delete_disk(disk_id)
@@ -111,14 +79,8 @@ class BrowsersApart:
     async def copy_disk(self, source_id: str, target_id: str) -> None:
         await (await self._holder(source_id)).copy_disk(source_id, target_id)
 
-    async def fill_disk(self, disk_id: str, folder: Path) -> None:
-        await self._main.fill_disk(disk_id, folder)
-
     async def export_disk(self, disk_id: str, to: BinaryIO) -> None:
         await (await self._holder(disk_id)).export_disk(disk_id, to)
-
-    async def import_disk(self, disk_id: str, archive: BinaryIO, *, owners: bool) -> None:
-        await self._main.import_disk(disk_id, archive, owners=owners)
 
     async def disk_bytes(self, disk_id: str) -> int | None:
         return await (await self._holder(disk_id)).disk_bytes(disk_id)
@@ -129,8 +91,8 @@ class BrowsersApart:
             return await self._beside()
         async with self._deciding:
             if self._home is None:
-                self._home = self._main if await self._has_program(spec) else await self._beside()
-        if self._home is not self._main and spec.disk_id is not None and spec.disk_id in await self._main.disks():
+                self._home = self.inner if await self._has_program(spec) else await self._beside()
+        if self._home is not self.inner and spec.disk_id is not None and spec.disk_id in await self.inner.disks():
             raise SandboxUnavailable(
                 "This browser's profile is in containers, and their image has no Chromium any more; "
                 "start the emulator with an --image that has one."
@@ -138,10 +100,10 @@ class BrowsersApart:
         return self._home
 
     def _of(self, ref: str) -> Engine:
-        return self._second if self._second is not None and ref in self._refs else self._main
+        return self._second if self._second is not None and ref in self._refs else self.inner
 
     async def _holder(self, disk_id: str) -> Engine:
-        return await self._beside() if disk_id in self._beside_disks() else self._main
+        return await self._beside() if disk_id in self._beside_disks() else self.inner
 
     def _beside_disks(self) -> set[str]:
         folder = self._folder / "workspaces"
@@ -157,12 +119,12 @@ class BrowsersApart:
 
     async def _has_program(self, spec: SandboxSpec) -> bool:
         """Whether the main engine's own image has a Chromium: asked in a sandbox of it, once."""
-        ref = await self._main.start(SandboxSpec(spec.session_id))
+        ref = await self.inner.start(SandboxSpec(spec.session_id))
         try:
-            process = await self._main.exec(ref, self._look)
+            process = await self.inner.exec(ref, self._look)
             return await process.wait() == 0
         finally:
             try:
-                await asyncio.shield(self._main.stop(ref))
+                await asyncio.shield(self.inner.stop(ref))
             except SandboxError as error:
                 _log.warning("the sandbox in which Chromium was looked for could not be stopped yet: %s", error)

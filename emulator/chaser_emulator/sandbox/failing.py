@@ -8,13 +8,12 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from chaser_emulator.sandbox import (
     CommandSpec,
     DiskFull,
     Engine,
-    EngineInfo,
     FileDownload,
     FileListing,
     Process,
@@ -25,6 +24,7 @@ from chaser_emulator.sandbox import (
     Terminal,
     TerminalSpec,
 )
+from chaser_emulator.sandbox.layers import Layer
 
 Operation = Literal[
     "start",
@@ -97,30 +97,20 @@ class Failure:
 Plan = Callable[[Attempt], Failure | None]
 
 
-class FailingEngine:
+class FailingEngine(Layer):
     """An engine that does what its inner one does, except where the plan wants a failure.
 
     The plan is asked once for each attempt, right before it. Without one nothing is asked and nothing is lost.
     """
 
     def __init__(self, inner: Engine) -> None:
-        self.inner = inner
-        self.name = inner.name
-        self.outlives = inner.outlives
+        super().__init__(inner)
         self.plan: Plan | None = None
         self._specs: dict[str, SandboxSpec] = {}
 
-    async def open(self) -> EngineInfo:
-        return await self.inner.open()
-
-    async def close(self) -> None:
-        await self.inner.close()
-
     async def start(self, spec: SandboxSpec) -> str:
-        if self.plan is not None:
-            attempt = Attempt("start", spec.session_id, spec.workspace_id, spec.image, disk_id=spec.disk_id)
-            await self._fail(attempt, await self._planned(attempt))
-        ref = await self.inner.start(spec)
+        await self._try(Attempt("start", spec.session_id, spec.workspace_id, spec.image, disk_id=spec.disk_id))
+        ref = await super().start(spec)
         self._specs[ref] = spec
         return ref
 
@@ -129,84 +119,58 @@ class FailingEngine:
         await self._kill(ref)
 
     async def _kill(self, ref: str) -> None:
-        await self.inner.stop(ref)
+        await super().stop(ref)
         self._specs.pop(ref, None)
-
-    async def alive(self, ref: str) -> bool:
-        return await self.inner.alive(ref)
-
-    async def refs(self) -> dict[str, str]:
-        return await self.inner.refs()
 
     async def exec(self, ref: str, command: CommandSpec) -> Process:
         if self.plan is not None:
             attempt = await self._in_sandbox("exec", ref, command=command.command)
             failure = await self._planned(attempt)
             if failure is not None and failure.kind == "sandbox_dies":
-                return _Doomed(await self.inner.exec(ref, command), lambda: self._kill(ref), failure)
+                return _Doomed(await super().exec(ref, command), lambda: self._kill(ref), failure)
             await self._fail(attempt, failure, ref)
-        return await self.inner.exec(ref, command)
+        return await super().exec(ref, command)
 
     async def open_terminal(self, ref: str, spec: TerminalSpec) -> Terminal:
         if self.plan is not None:
             attempt = await self._in_sandbox("open_terminal", ref, command=spec.command)
             failure = await self._planned(attempt)
             if failure is not None and failure.kind == "sandbox_dies":
-                return _DoomedTerminal(await self.inner.open_terminal(ref, spec), lambda: self._kill(ref), failure)
+                return _DoomedTerminal(await super().open_terminal(ref, spec), lambda: self._kill(ref), failure)
             await self._fail(attempt, failure, ref)
-        return await self.inner.open_terminal(ref, spec)
+        return await super().open_terminal(ref, spec)
 
     async def read_file(self, ref: str, path: str) -> FileDownload:
         await self._ask("read_file", ref, path=path)
-        return await self.inner.read_file(ref, path)
+        return await super().read_file(ref, path)
 
     async def list_files(self, ref: str, path: str, *, recursive: bool, limit: int) -> FileListing:
         await self._ask("list_files", ref, path=path)
-        return await self.inner.list_files(ref, path, recursive=recursive, limit=limit)
+        return await super().list_files(ref, path, recursive=recursive, limit=limit)
 
     async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes], *, keep_mode: bool = False) -> int:
         await self._ask("write_file", ref, path=path)
-        return await self.inner.write_file(ref, path, content, keep_mode=keep_mode)
+        return await super().write_file(ref, path, content, keep_mode=keep_mode)
 
     async def ports(self, ref: str) -> list[int]:
         await self._ask("ports", ref)
-        return await self.inner.ports(ref)
+        return await super().ports(ref)
 
     async def connect(self, ref: str, port: int) -> socket.socket:
         await self._ask("connect", ref, port=port)
-        return await self.inner.connect(ref, port)
-
-    async def disks(self) -> set[str]:
-        return await self.inner.disks()
-
-    async def delete_disk(self, disk_id: str) -> None:
-        await self.inner.delete_disk(disk_id)
+        return await super().connect(ref, port)
 
     async def copy_disk(self, source_id: str, target_id: str) -> None:
-        if self.plan is not None:
-            attempt = Attempt("copy_disk", disk_id=target_id)
-            await self._fail(attempt, await self._planned(attempt))
-        await self.inner.copy_disk(source_id, target_id)
+        await self._try(Attempt("copy_disk", disk_id=target_id))
+        await super().copy_disk(source_id, target_id)
 
     async def fill_disk(self, disk_id: str, folder: Path) -> None:
-        if self.plan is not None:
-            attempt = Attempt("fill_disk", disk_id=disk_id)
-            await self._fail(attempt, await self._planned(attempt))
-        await self.inner.fill_disk(disk_id, folder)
-
-    async def export_disk(self, disk_id: str, to: BinaryIO) -> None:
-        await self.inner.export_disk(disk_id, to)
-
-    async def import_disk(self, disk_id: str, archive: BinaryIO, *, owners: bool) -> None:
-        await self.inner.import_disk(disk_id, archive, owners=owners)
-
-    async def disk_bytes(self, disk_id: str) -> int | None:
-        return await self.inner.disk_bytes(disk_id)
+        await self._try(Attempt("fill_disk", disk_id=disk_id))
+        await super().fill_disk(disk_id, folder)
 
     async def _ask(self, operation: Operation, ref: str, *, path: str | None = None, port: int | None = None) -> None:
         if self.plan is not None:
-            attempt = await self._in_sandbox(operation, ref, path=path, port=port)
-            await self._fail(attempt, await self._planned(attempt), ref)
+            await self._try(await self._in_sandbox(operation, ref, path=path, port=port), ref)
 
     async def _in_sandbox(
         self,
@@ -224,6 +188,9 @@ class FailingEngine:
             if spec.session_id:
                 self._specs[ref] = spec
         return Attempt(operation, spec.session_id or None, spec.workspace_id, command=command, path=path, port=port)
+
+    async def _try(self, attempt: Attempt, ref: str | None = None) -> None:
+        await self._fail(attempt, await self._planned(attempt), ref)
 
     async def _planned(self, attempt: Attempt) -> Failure | None:
         """What is planned for the attempt, its delay over. ValueError for what cannot happen to it."""

@@ -5,25 +5,18 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import re
-import socket
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import BinaryIO
 
 from chaser_emulator.sandbox import (
     WORKSPACE_ROOT,
     CommandSpec,
     Engine,
-    EngineInfo,
-    FileDownload,
-    FileListing,
     Process,
     SandboxError,
     SandboxSpec,
-    Terminal,
-    TerminalSpec,
 )
+from chaser_emulator.sandbox.layers import Layer
 from chaser_emulator.sandbox.stubs import Answer, Said, Stub, directory
 
 COMMANDS_KEPT = 1000
@@ -84,7 +77,7 @@ class _Heard:
         )
 
 
-class RecordingEngine:
+class RecordingEngine(Layer):
     """An engine that does what its inner one does, and listens while it is told to record.
 
     Kept is what commands wrote and when, how they ended, and which files they made, or changed the size of; neither
@@ -92,9 +85,7 @@ class RecordingEngine:
     """
 
     def __init__(self, inner: Engine) -> None:
-        self.inner = inner
-        self.name = inner.name
-        self.outlives = inner.outlives
+        super().__init__(inner)
         self.recording = False
         self._heard: list[_Heard] = []
         self._running: list[_Heard] = []
@@ -132,35 +123,23 @@ class RecordingEngine:
             stubs.append(stub)
         return list(_with_last_free(stubs, last.values()))
 
-    async def open(self) -> EngineInfo:
-        return await self.inner.open()
-
-    async def close(self) -> None:
-        await self.inner.close()
-
     async def start(self, spec: SandboxSpec) -> str:
-        ref = await self.inner.start(spec)
+        ref = await super().start(spec)
         if spec.env:
             self._env[ref] = tuple(spec.env.values())
         return ref
 
     async def stop(self, ref: str) -> None:
-        await self.inner.stop(ref)
+        await super().stop(ref)
         self._env.pop(ref, None)
-
-    async def alive(self, ref: str) -> bool:
-        return await self.inner.alive(ref)
-
-    async def refs(self) -> dict[str, str]:
-        return await self.inner.refs()
 
     async def exec(self, ref: str, command: CommandSpec) -> Process:
         if not self.recording or command.ours or len(self._heard) >= COMMANDS_KEPT:
-            return await self.inner.exec(ref, command)
+            return await super().exec(ref, command)
         values = (*self._env.get(ref, ()), *command.env.values())
         secrets = tuple(sorted({one for one in values if len(one) >= _SHORTEST_SECRET}, key=len, reverse=True))
         before = await self._sizes(ref)
-        process = await self.inner.exec(ref, command)
+        process = await super().exec(ref, command)
         heard = _Heard(command, ref, secrets, asyncio.get_running_loop().time(), before)
         for other in self._running:
             if other.ref == ref:
@@ -169,47 +148,11 @@ class RecordingEngine:
         self._running.append(heard)
         return _Overheard(process, heard, asyncio.create_task(self._follow(process, heard)))
 
-    async def open_terminal(self, ref: str, spec: TerminalSpec) -> Terminal:
-        return await self.inner.open_terminal(ref, spec)
-
-    async def read_file(self, ref: str, path: str) -> FileDownload:
-        return await self.inner.read_file(ref, path)
-
-    async def list_files(self, ref: str, path: str, *, recursive: bool, limit: int) -> FileListing:
-        return await self.inner.list_files(ref, path, recursive=recursive, limit=limit)
-
     async def write_file(self, ref: str, path: str, content: AsyncIterator[bytes], *, keep_mode: bool = False) -> int:
         for heard in self._running:
             if heard.ref == ref:
                 heard.foreign.add(posixpath.normpath(posixpath.join(WORKSPACE_ROOT, path)))
-        return await self.inner.write_file(ref, path, content, keep_mode=keep_mode)
-
-    async def ports(self, ref: str) -> list[int]:
-        return await self.inner.ports(ref)
-
-    async def connect(self, ref: str, port: int) -> socket.socket:
-        return await self.inner.connect(ref, port)
-
-    async def disks(self) -> set[str]:
-        return await self.inner.disks()
-
-    async def delete_disk(self, disk_id: str) -> None:
-        await self.inner.delete_disk(disk_id)
-
-    async def copy_disk(self, source_id: str, target_id: str) -> None:
-        await self.inner.copy_disk(source_id, target_id)
-
-    async def fill_disk(self, disk_id: str, folder: Path) -> None:
-        await self.inner.fill_disk(disk_id, folder)
-
-    async def export_disk(self, disk_id: str, to: BinaryIO) -> None:
-        await self.inner.export_disk(disk_id, to)
-
-    async def import_disk(self, disk_id: str, archive: BinaryIO, *, owners: bool) -> None:
-        await self.inner.import_disk(disk_id, archive, owners=owners)
-
-    async def disk_bytes(self, disk_id: str) -> int | None:
-        return await self.inner.disk_bytes(disk_id)
+        return await super().write_file(ref, path, content, keep_mode=keep_mode)
 
     async def _follow(self, process: Process, heard: _Heard) -> int:
         """Wait for a command's end, and look what it has left."""
