@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from chaser_emulator.agenda import Fired
 from chaser_emulator.clock import moment, timestamp
 from chaser_emulator.control.operations import ControlCall, control
-from chaser_emulator.errors import invalid_field
+from chaser_emulator.errors import Problem, invalid, invalid_field
 from chaser_emulator.world import World
 
 _FIRST, _LAST = moment("1970-01-01T00:00:00Z"), moment("3000-01-01T00:00:00Z")
 """Between these every date that follows from the clock's can be written."""
-
 
 _SOON = 3600
 """Seconds within which nothing is to be due any more, unless a call says otherwise."""
@@ -79,13 +78,13 @@ def _told(fired: Fired) -> dict[str, Any]:
     return {"what": fired.what, "id": fired.id, "at": timestamp(fired.at)}
 
 
-def moment_of(text: str, field: str) -> datetime:
-    """A moment of a body. Raises ApiError for one that a clock cannot show."""
+def moment_of(text: str, field: str, location: Literal["body", "query"] = "body") -> datetime:
+    """A moment that somebody sent. Raises ApiError for one that a clock cannot show."""
     try:
         # RFC 3339 allows small letters, which Python does not read.
         found = moment(text.upper())
     except (ValueError, OverflowError) as error:
-        raise invalid_field(field, f"is no moment: {error}") from None
+        raise invalid([Problem(location, field, f"is no moment: {error}")]) from None
     if not _FIRST <= found <= _LAST:
-        raise invalid_field(field, f"must lie between {timestamp(_FIRST)} and {timestamp(_LAST)}")
+        raise invalid([Problem(location, field, f"must lie between {timestamp(_FIRST)} and {timestamp(_LAST)}")])
     return found

@@ -7,7 +7,7 @@ from typing import Any
 from chaser_emulator.clock import timestamp
 from chaser_emulator.control.clock import moment_of
 from chaser_emulator.control.operations import ControlCall, control
-from chaser_emulator.errors import ApiError, Problem, invalid
+from chaser_emulator.errors import ApiError
 from chaser_emulator.journal import Exchange
 
 
@@ -52,8 +52,5 @@ def _found(call: ControlCall) -> list[Exchange]:
     found = call.world.journal.find(**query)
     if since is None:
         return found
-    try:
-        earliest = timestamp(moment_of(since, "since"))
-    except ApiError as error:
-        raise invalid([Problem("query", "since", error.message)]) from None
+    earliest = timestamp(moment_of(since, "since", "query"))
     return [one for one in found if one.at >= earliest]
