@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.requests import Request
 from starlette.websockets import WebSocket
@@ -173,16 +173,24 @@ REFUSALS: dict[str, Refusal] = {}
 """For operations that refuse in words of their own: what such an answer is (None: the usual one)."""
 
 
-def operation(operation_id: str) -> Callable[[Handler], Handler]:
-    """Make a function answer an operation of the document."""
+H = TypeVar("H")
 
-    def register(handler: Handler) -> Handler:
-        if operation_id in HANDLERS:
+
+def entered(operation_id: str, table: dict[str, H]) -> Callable[[H], H]:
+    """Make a function the one of a table that answers an operation."""
+
+    def register(handler: H) -> H:
+        if operation_id in table:
             raise ValueError(f"two handlers answer {operation_id}")
-        HANDLERS[operation_id] = handler
+        table[operation_id] = handler
         return handler
 
     return register
+
+
+def operation(operation_id: str) -> Callable[[Handler], Handler]:
+    """Make a function answer an operation of the document."""
+    return entered(operation_id, HANDLERS)
 
 
 def refusal(operation_id: str) -> Callable[[Refusal], Refusal]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 
+from chaser_emulator.operations import entered
 from chaser_emulator.spec import Operation, Spec
 
 if TYPE_CHECKING:
@@ -51,11 +52,4 @@ CONTROL: dict[str, ControlHandler] = {}
 
 def control(operation_id: str) -> Callable[[ControlHandler], ControlHandler]:
     """Make a function answer an operation of the control plane's document."""
-
-    def register(handler: ControlHandler) -> ControlHandler:
-        if operation_id in CONTROL:
-            raise ValueError(f"two handlers answer {operation_id}")
-        CONTROL[operation_id] = handler
-        return handler
-
-    return register
+    return entered(operation_id, CONTROL)
