@@ -219,12 +219,12 @@ def _borrow(document: Node, lender: Node, wanted: dict[str, list[str]]) -> None:
 
 
 def _references(node: Any) -> Iterator[list[str]]:
-    """What a part of a document refers to, as the parts of each path."""
+    """The components that a part of a document refers to, as the parts of each path."""
     if isinstance(node, list):
         for part in node:
             yield from _references(part)
     elif isinstance(node, dict):
-        if isinstance(node.get("$ref"), str):
+        if isinstance(node.get("$ref"), str) and node["$ref"].startswith("#/components/"):
             yield node["$ref"].split("/")
         for part in node.values():
             yield from _references(part)

@@ -40,6 +40,23 @@ _TYPES = {
 }
 
 
+def words_at(root: Any, error: jsonschema_rs.ValidationError) -> str | None:
+    """What the schema that was broken, or the closest around it that has a word for it, says that it accepts."""
+    words: str | None = None
+    for part in error.schema_path:
+        if isinstance(root, dict):
+            words = root.get("x-accepted", words)
+        root = root[part]
+    return f"must be {words}" if words is not None else None
+
+
+def around(root: Any, error: jsonschema_rs.ValidationError) -> Mapping[str, Any]:
+    """The schema that holds the keyword which an error is about."""
+    for part in list(error.schema_path)[:-1]:
+        root = root[part]
+    return root if isinstance(root, dict) else {}
+
+
 def _list(names: Iterable[str]) -> str:
     *rest, last = names
     return f"{', '.join(rest)} and {last}" if rest else last

@@ -13,7 +13,7 @@ import jsonschema_rs
 from chaser_emulator import rules
 from chaser_emulator.assembly import components_of
 from chaser_emulator.errors import ApiError, Problem, Rule, invalid
-from chaser_emulator.schema_words import accepted, explain, pointer_of
+from chaser_emulator.schema_words import accepted, around, explain, pointer_of, words_at
 from chaser_emulator.spec import Location, Operation, Parameter, Spec
 
 _INTEGER = re.compile(r"^-?[0-9]{1,18}$")
@@ -164,22 +164,14 @@ class _Compiled:
             return self._meant(error)
         if type(error.kind).__name__ not in ("AnyOf", "OneOfNotValid", "Pattern"):
             return None
-        node: Any = self.root
-        words = None
-        for part in error.schema_path:
-            if isinstance(node, dict):
-                words = node.get("x-accepted", words)
-            node = node[part]
-        return f"must be {words}" if words is not None else None
+        return words_at(self.root, error)
 
     def _meant(self, error: jsonschema_rs.ValidationError) -> str | None:
         import difflib  # not before somebody has made a mistake
 
-        node: Any = self.root
-        for part in error.schema_path[:-1]:
-            node = node[part]
         unexpected: str = cast("Any", error.kind).unexpected[0]
-        close = difflib.get_close_matches(unexpected[:_LONGEST_NAME], node.get("properties", {}), 1)
+        known = around(self.root, error).get("properties", {})
+        close = difflib.get_close_matches(unexpected[:_LONGEST_NAME], known, 1)
         return f"{explain(error)}; did you mean {close[0]}?" if close else None
 
     def code(self, error: jsonschema_rs.ValidationError) -> str:

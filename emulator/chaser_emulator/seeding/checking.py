@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema_rs
 
 from chaser_emulator import assembly
-from chaser_emulator.schema_words import explain
+from chaser_emulator.schema_words import around, explain, words_at
 from chaser_emulator.seeding.problems import MOST, SeedError, SeedProblem
 from chaser_emulator.seeding.text import SeedText
 
@@ -50,9 +50,7 @@ def schema() -> dict[str, Any]:
     for section in found["properties"].values():
         if (like := section.get("items", {}).pop("x-like", None)) is not None:
             section["items"] = _like(known[like], section["items"])
-    components: dict[str, Any] = {}
-    _collect(found, known, components)
-    return found | {"components": {"schemas": components}}
+    return found | {"components": assembly.components_of({"components": {"schemas": known}}, found)}
 
 
 def _like(api: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,26 +63,6 @@ def _like(api: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     merged["additionalProperties"] = False
     merged.pop("examples", None)
     return merged
-
-
-def _collect(node: Any, known: Mapping[str, Any], into: dict[str, Any]) -> None:
-    for part in _nodes(node):
-        reference = part.get("$ref")
-        if isinstance(reference, str) and reference.startswith("#/components/schemas/"):
-            name = reference.split("/")[3]
-            if name not in into:
-                into[name] = known[name]
-                _collect(known[name], known, into)
-
-
-def _nodes(node: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(node, dict):
-        yield node
-        for part in node.values():
-            yield from _nodes(part)
-    elif isinstance(node, list):
-        for part in node:
-            yield from _nodes(part)
 
 
 @functools.cache
@@ -125,7 +103,7 @@ def _problems(text: SeedText, error: jsonschema_rs.ValidationError, path: list[s
     kind: Any = error.kind
     match type(kind).__name__:
         case "AdditionalProperties":
-            known = list(_around(error).get("properties", {}))
+            known = list(around(schema(), error).get("properties", {}))
             for name in kind.unexpected:
                 where = (*path, name)
                 yield SeedProblem(text.place(*where), where, f"is not known; {near(name, known)}")
@@ -156,25 +134,11 @@ def close_to(name: str, known: list[str]) -> str | None:
     return next(iter(difflib.get_close_matches(name, known, 1, 0.6)), None)
 
 
-def _around(error: jsonschema_rs.ValidationError) -> Mapping[str, Any]:
-    """The schema that holds the keyword which an error is about."""
-    node: Any = schema()
-    for part in list(error.schema_path)[:-1]:
-        node = node[part]
-    return node if isinstance(node, dict) else {}
-
-
 def _words(error: jsonschema_rs.ValidationError) -> str | None:
     """What is accepted, where the schema says that better than a rule of it does."""
     if type(error.kind).__name__ not in ("AnyOf", "OneOfNotValid", "Pattern", "Format", "Type", "Enum"):
         return None
-    node: Any = schema()
-    words = None
-    for part in error.schema_path:
-        if isinstance(node, dict):
-            words = node.get("x-accepted", words)
-        node = node[part]
-    return f"must be {words}" if words is not None else None
+    return words_at(schema(), error)
 
 
 def _unquoted(error: jsonschema_rs.ValidationError) -> str:
