@@ -12,6 +12,7 @@ from chaser_emulator.errors import ApiError
 # What reads seeds is imported on use: most who come to the control plane bring none.
 if TYPE_CHECKING:
     from chaser_emulator.seeding.filling import Sources
+    from chaser_emulator.world import World
 
 
 @control("apply-seed")
@@ -35,9 +36,8 @@ async def apply_ready_seed(call: ControlCall) -> dict[str, Any]:
     name = call.path["name"]
     try:
         found = ready.find_ready(name)
-    except KeyError:
-        known = ", ".join(ready.names()) or "none"
-        raise ApiError("not_found", f"there is no ready seed {name[:80]!r}; there are: {known}") from None
+    except ready.UnknownSeedError as error:
+        raise ApiError("not_found", str(error)) from None
     return await _applied(call, found.text, f"{name}.yaml", found.sources)
 
 
@@ -58,11 +58,17 @@ async def get_seed_schema(_call: ControlCall) -> dict[str, Any]:
 
 
 async def _applied(call: ControlCall, text: bytes, name: str, sources: Sources | None) -> dict[str, Any]:
+    return await sown(call, call.world, text, name, sources, draw_keys=call.query["api_keys"] == "drawn")
+
+
+async def sown(
+    call: ControlCall, world: World, text: bytes, name: str, sources: Sources | None, *, draw_keys: bool = False
+) -> dict[str, Any]:
+    """Put a seed into a world; answers ids. Raises ApiError for one that is refused."""
     from chaser_emulator.seeding.problems import SeedError
     from chaser_emulator.seeding.sowing import sow
 
     try:
-        drawn = call.query["api_keys"] == "drawn"
-        return await sow(call.world, call.worlds, call.api, text, name, sources, draw_keys=drawn)
+        return await sow(world, call.worlds, call.api, text, name, sources, draw_keys=draw_keys)
     except SeedError as error:
         raise error.refusal() from None

@@ -10,6 +10,7 @@ from typing import Any
 from chaser_emulator.clock import Mode
 from chaser_emulator.control.clock import moment_of
 from chaser_emulator.control.operations import ControlCall, control
+from chaser_emulator.control.seed import sown
 from chaser_emulator.errors import invalid_field
 from chaser_emulator.world import World
 
@@ -44,23 +45,16 @@ async def create_world(call: ControlCall) -> dict[str, Any]:
 
 async def _seed(call: ControlCall, world: World, seed: str | dict[str, Any]) -> dict[str, Any]:
     """Put a seed into a world that has nothing yet. Raises ApiError."""
+    if not isinstance(seed, str):
+        return await sown(call, world, json.dumps(seed, indent=2).encode(), "seed", None)
     # Imported on use: most worlds begin with nothing.
     from chaser_emulator.seeding import ready
-    from chaser_emulator.seeding.problems import SeedError
-    from chaser_emulator.seeding.sowing import sow
 
-    text, name, sources = json.dumps(seed, indent=2).encode(), "seed", None
-    if isinstance(seed, str):
-        try:
-            found = ready.find_ready(seed)
-        except KeyError:
-            known = ", ".join(ready.names()) or "none"
-            raise invalid_field("/seed", f"there is no ready seed {seed!r}; there are: {known}") from None
-        text, name, sources = found.text, f"{seed}.yaml", found.sources
     try:
-        return await sow(world, call.worlds, call.api, text, name, sources)
-    except SeedError as error:
-        raise error.refusal() from None
+        found = ready.find_ready(seed)
+    except ready.UnknownSeedError as error:
+        raise invalid_field("/seed", str(error)) from None
+    return await sown(call, world, found.text, f"{seed}.yaml", found.sources)
 
 
 @control("get-world")

@@ -14,6 +14,13 @@ _PACKAGE = "chaser_pytest"
 """Whose data the ready seeds are. None of its code is imported for them."""
 
 
+class UnknownSeedError(Exception):
+    """No ready seed has this name. The text says which there are."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no ready seed {name[:80]!r}; there are: {', '.join(names()) or 'none'}")
+
+
 class SeedFile(NamedTuple):
     """The text of a seed, what it is called, and what reads the files beside it."""
 
@@ -44,10 +51,10 @@ def about(name: str) -> str:
 
 
 def find_ready(name: str) -> SeedFile:
-    """A ready seed. Raises KeyError."""
+    """A ready seed. Raises UnknownSeedError."""
     where = folder()
     if where is None or name not in names():
-        raise KeyError(name)
+        raise UnknownSeedError(name)
     return _file(where / f"{name}.yaml")
 
 
