@@ -11,10 +11,9 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from chaser_emulator.embedded.forwarding import redirected
+from chaser_emulator.pieces import Pieces
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
     from chaser_emulator.embedded.transport import ChaserTransport, Reading
 
 
@@ -72,24 +71,12 @@ class ForwardingAdapter(HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
-class _Raw(io.RawIOBase):
+class _Raw(Pieces):
     """The body of an answer as a file; closing it is leaving."""
 
     def __init__(self, reading: Reading) -> None:
+        super().__init__(reading.pieces())
         self._reading = reading
-        self._pieces = reading.pieces()
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        if not self._rest:
-            self._rest = next(self._pieces, b"")
-        view = memoryview(buffer)
-        size = min(len(view), len(self._rest))
-        view[:size], self._rest = self._rest[:size], self._rest[size:]
-        return size
 
     def close(self) -> None:
         if not self.closed:

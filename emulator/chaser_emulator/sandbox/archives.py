@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import os
 import stat
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 ROOT = "disk"
 """The folder of an archive that holds the disk."""
@@ -274,27 +273,6 @@ def _finish(path: Path, info: tarfile.TarInfo, *, owners: bool) -> None:
 
 
 # From one place to another
-
-
-class Pieces(io.RawIOBase):
-    """Pieces of an archive, as they come, as a file that can be read."""
-
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = iter(pieces)
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return 0
-            self._rest = piece
-        size = min(len(buffer), len(self._rest))
-        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
-        return size
 
 
 def empty() -> bytes:

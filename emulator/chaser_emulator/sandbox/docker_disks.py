@@ -17,6 +17,7 @@ from typing import BinaryIO, Final
 from docker.errors import APIError, NotFound
 from docker.types import LogConfig, Mount
 
+from ..pieces import Pieces
 from . import DiskFull, SandboxUnavailable, archives, files
 from .docker_image import Image
 from .docker_labelled import DISK, INSTANCE
@@ -157,7 +158,7 @@ class Volumes:
             place = f"/{archives.ROOT}"
             self._create(ref, {place: source_id}, ["true"], read_only=(place,))
             stream, _ = self._line.slow_api.get_archive(ref, place, chunk_size=_CHUNK)
-            for piece in archives.rewritten(io.BufferedReader(archives.Pieces(stream), _CHUNK), stream=True):
+            for piece in archives.rewritten(io.BufferedReader(Pieces(stream), _CHUNK), stream=True):
                 to.write(piece)
 
         try:
