@@ -15,9 +15,9 @@ from chaser_emulator.clock import new_secret_key
 from chaser_emulator.embedded.asking import Door, Refused, Sockets
 from chaser_emulator.embedded.chaser import Chaser, clock_of, made
 from chaser_emulator.embedded.direct import Host
-from chaser_emulator.embedded.loading import without_collections
 from chaser_emulator.embedded.seeds import Seed
 from chaser_emulator.embedded.world import World, world_of
+from chaser_emulator.loading import without_collections
 from chaser_emulator.plans import PLANS
 from chaser_emulator.settings import DEFAULT_API_KEY, SandboxChoice, Settings
 
