@@ -194,14 +194,14 @@ def write(stub: Stub) -> dict[str, Any]:
         case str() as text:
             value["command"] = text
         case re.Pattern() as pattern:
-            value["pattern"] = _source(pattern)
+            value["pattern"] = source(pattern)
         case function:
             value["function"] = getattr(function, "__qualname__", type(function).__qualname__)
-    if stub.stdin is not None:
-        exact = isinstance(stub.stdin, str)
-        value["stdin" if exact else "stdin_pattern"] = (
-            stub.stdin if isinstance(stub.stdin, str) else _source(stub.stdin)
-        )
+    match stub.stdin:
+        case str() as text:
+            value["stdin"] = text
+        case re.Pattern() as pattern:
+            value["stdin_pattern"] = source(pattern)
     for name in ("session_id", "workspace_id", "cwd", "times", "note"):
         value[name] = getattr(stub, name)
     if answer.output:
@@ -230,7 +230,8 @@ def unknown_info(unknown: Unknown) -> dict[str, Any]:
     return {name: one for name, one in told.items() if one is not None} | {"stub": fitting}
 
 
-def _source(pattern: re.Pattern[str]) -> str:
+def source(pattern: re.Pattern[str]) -> str:
+    """The text of a pattern, with its flags."""
     # Those that the text sets by itself are known from it.
     added = pattern.flags & ~re.compile(pattern.pattern).flags
     flags = "".join(letter for flag, letter in _FLAGS.items() if added & flag)

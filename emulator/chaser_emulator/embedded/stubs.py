@@ -24,8 +24,6 @@ Piece = Text | tuple[float, Text]
 
 Output = Text | Sequence[Piece]
 
-_FLAGS = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"), (re.VERBOSE, "x"), (re.ASCII, "a"))
-
 
 @dataclass(frozen=True)
 class UnknownCommand:
@@ -258,8 +256,10 @@ def _listed_in(file: Path) -> Sequence[Mapping[str, Any]]:
 
 
 def _pattern(pattern: re.Pattern[str]) -> str:
-    flags = "".join(letter for flag, letter in _FLAGS if pattern.flags & flag)
-    return f"(?{flags}){pattern.pattern}" if flags else pattern.pattern
+    # Imported on use: an emulator elsewhere is spoken to without its modules.
+    from chaser_emulator.stubs import source
+
+    return source(pattern)
 
 
 def _text(content: Text) -> Any:
