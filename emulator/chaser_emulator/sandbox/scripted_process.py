@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 
@@ -90,10 +89,6 @@ class ScriptedProcess:
 
     async def wait(self) -> int:
         return await asyncio.shield(self.ended)
-
-    async def connect(self, port: int) -> socket.socket:
-        """A stream to one of its `ports`."""
-        return self.ports[port].connect()
 
     def _choose(self) -> None:
         """Begin the answer, once it is known."""
