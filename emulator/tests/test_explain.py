@@ -171,6 +171,17 @@ def test_a_route_that_is_not_there_is_told_with_the_nearest(
     assert f"{told['passes']['method']} {told['passes']['path']}" == nearest
 
 
+def test_a_path_with_a_slash_too_many_is_no_session_without_an_id(alone: httpx.Client) -> None:
+    [rule] = explained(alone, alone.get("/v1/sessions/"))["rules"]
+    assert rule["document"] == "#/paths"
+
+
+def test_what_a_path_names_is_told_as_it_was_meant(alone: httpx.Client) -> None:
+    told = explained(alone, alone.get("/v1/workspaces/my%2Eapp/snapshot"))
+    assert told["first"][0]["body"]["name"] == "my.app"
+    assert told["passes"]["path"] == "/v1/workspaces/my.app/snapshots"
+
+
 def test_a_planned_fault_is_named_and_how_to_be_rid_of_it(emulator: Running) -> None:
     with world_of(emulator) as world, http_of(emulator, world.api_key) as client:
         rule = plan(client, "list-workspaces", error="internal_error")

@@ -31,8 +31,10 @@ OTHERS = "$CHASER_KEY_OF_ANOTHER"
 """What stands for the key of somebody who may do what the caller may not."""
 
 _CREDENTIAL = "authorization"
-_SELECTOR = "x-chaser-account"
-_SHOWN = ("authorization", "x-chaser-account", "content-type", "origin")
+SELECTOR = "x-chaser-account"
+"""The header that selects an account."""
+
+_SHOWN = (_CREDENTIAL, SELECTOR, "content-type", "origin")
 _NOBODY = 401
 
 
@@ -111,7 +113,7 @@ class Ask:
         return taken[0] if taken else line
 
 
-_TITLES = {"authorization": "Authorization", "x-chaser-account": "X-Chaser-Account", "content-type": "Content-Type"}
+_TITLES = {_CREDENTIAL: "Authorization", SELECTOR: "X-Chaser-Account", "content-type": "Content-Type"}
 
 
 _LATER = re.compile(r"\$CHASER_[A-Z_]+")

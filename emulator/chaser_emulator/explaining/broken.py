@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from chaser_emulator.errors import ApiError, Problem, Rule
-from chaser_emulator.explaining.asking import Asked
+from chaser_emulator.explaining.asking import SELECTOR, Asked
 from chaser_emulator.explaining.documents import Place, place
 from chaser_emulator.explaining.explanation import BrokenRule
 from chaser_emulator.explaining.places import at
-from chaser_emulator.explaining.remedies.case import leaves
-from chaser_emulator.rules import along, join, parts_of, rule_of, rulings_at, shown
+from chaser_emulator.explaining.remedies.case import leaves, quoted
+from chaser_emulator.rules import along, hides, join, parts_of, rule_of, rulings_at, shown
 from chaser_emulator.spec import Operation, Parameter, Spec
 
 _JSON_PLACE = re.compile(r"line (\d+) column (\d+)")
@@ -56,14 +56,9 @@ def _of_problem(spec: Spec, operation: Operation | None, problem: Problem, was: 
         sent = at(was.ask.body, parts_of("#" + problem.pointer)) if problem.location == "body" else None
         if problem.location == "query":
             sent = dict(was.ask.query).get(problem.pointer)
-        rule = Rule(pointer, rulings_at(spec, pointer), shown(sent) if not _is_secret(spec, pointer) else None)
+        rule = Rule(pointer, rulings_at(spec, pointer), None if hides(spec, pointer) else shown(sent))
     where = place(spec, rule.document, rule.rulings)
     return BrokenRule(problem.location, problem.pointer, problem.message, rule.value, rule.accepted, where)
-
-
-def _is_secret(spec: Spec, pointer: str) -> bool:
-    nodes = [node for _part, node in along(spec.document, pointer)]
-    return any(isinstance(node, Mapping) and "x-secret" in node for node in nodes)
 
 
 def _place(spec: Spec, rule: Rule, code: str) -> Place:
@@ -82,11 +77,10 @@ def _place(spec: Spec, rule: Rule, code: str) -> Place:
 def _named(error: ApiError, was: Asked) -> tuple[str | None, str | None, Any]:
     """What a refusal is about: (location, pointer, value)."""
     if error.message.startswith(_SELECTOR):
-        return "header", _SELECTOR, was.ask.headers.get("x-chaser-account")
+        return "header", _SELECTOR, was.ask.headers.get(SELECTOR)
     if error.code == "unauthorized":
         return "header", "Authorization", None
-    quoted = re.findall(r"'((?:[^'\\]|\\.)*)'", error.message)
-    for name in quoted:
+    for name in quoted(error.message):
         for parameter, value in was.parameters.items():
             if value == name:
                 return "path", parameter, shown(value)

@@ -132,9 +132,13 @@ def examples_of(spec: Spec, operation_path: str, method: str, media_type: str) -
     """The bodies that the document gives for an operation, the smallest first."""
     node = spec.document["paths"][operation_path][method.lower()]
     media = node.get("requestBody", {}).get("content", {}).get(media_type, {})
-    found = [example["value"] for example in media.get("examples", {}).values()]
-    found += [media["example"]] if "example" in media else []
-    return sorted(found, key=lambda example: len(str(example)))
+    return sorted(examples_in(media), key=lambda example: len(str(example)))
+
+
+def examples_in(node: Mapping[str, Any]) -> list[Any]:
+    """The values that a parameter or a media type gives."""
+    found = [node["example"]] if "example" in node else []
+    return found + [example["value"] for example in node.get("examples", {}).values()]
 
 
 def methods_of(spec: Spec, path: str) -> list[str]:

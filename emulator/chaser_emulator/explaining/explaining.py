@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from chaser_emulator.assembly import METHODS
 from chaser_emulator.errors import ApiError
 from chaser_emulator.explaining import sdk
-from chaser_emulator.explaining.asking import FORM, Ask, Asked, asked, differences
+from chaser_emulator.explaining.asking import FORM, SELECTOR, Ask, Asked, asked, differences
 from chaser_emulator.explaining.broken import broken_rules
 from chaser_emulator.explaining.explanation import Explanation, Line, Step
 from chaser_emulator.explaining.mending import Menders
@@ -49,7 +50,6 @@ _STEPS: Mapping[str, Step] = {
     "internal_error": "emulator",
 }
 _BEFORE_THE_STATE = ("routing", "authentication", "account", "rate limit", "scope", "validation")
-_SELECTOR = "x-chaser-account"
 _OF_ORGANIZATIONS = ("/v1/accounts/current/members", "/v1/accounts/current/service-accounts")
 
 
@@ -87,17 +87,16 @@ async def explain(world: World, exchange: Exchange, spec: Spec, base_url: str | 
     if error is None:
         return plain
     menders = Menders(spec, _validator(spec), world.clock.now())
-    case = Case(world, spec, menders, exchange, operation, error, was, {"own_key": own_key, **error.state})
+    case = Case(world, spec, menders, exchange, operation, error, was, own_key, dict(error.state))
     step = _step(error, operation)
     found = _with_file(case, await _completed(case, step, await remedy(case)))
-    case.state.pop("own_key", None)
     explained = replace(
         plain,
         code=error.code,
         message=error.message,
         summary=_summary(step, error),
         step=step,
-        rules=broken_rules(spec, operation or _nearest_operation(spec, exchange), error, was),
+        rules=broken_rules(spec, operation or _of_another_method(spec, was.ask), error, was),
         state={name: value for name, value in case.state.items() if value is not None},
     )
     return teller.with_remedy(explained, was, found)
@@ -152,19 +151,10 @@ def _summary(step: Step, error: ApiError) -> str:
     return f"{_WORDS[step]}: {error.message}{others}."
 
 
-def _nearest_operation(spec: Spec, exchange: Exchange) -> Operation | None:
+def _of_another_method(spec: Spec, ask: Ask) -> Operation | None:
     """Any operation of a path that is there but takes another method."""
-    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-        for operation in spec.operations.values():
-            parts, words = operation.path.split("/"), exchange.path.split("/")
-            pairs = zip(parts, words, strict=False)
-            if (
-                operation.method == method
-                and len(parts) == len(words)
-                and all(part == word or part.startswith("{") for part, word in pairs)
-            ):
-                return operation
-    return None
+    found = (parameters_of(spec, replace(ask, method=method.upper())) for method in METHODS)
+    return next((known[0] for known in found if known is not None), None)
 
 
 # Faults
@@ -210,7 +200,7 @@ async def _completed(case: Case, step: Step, found: Remedy) -> Remedy:
     ask, organization = await _in_organization(inner, operation, ask)
     if organization or ask is not inner.ask:
         # A new one has nothing in it yet.
-        account = "" if organization else ask.headers[_SELECTOR]
+        account = "" if organization else ask.headers[SELECTOR]
         inner = replace(inner, asked=replace(case.asked, ask=ask), acting_in=account)
     parameters, first = await things.settled(inner, path)
     if parameters != path:
@@ -251,14 +241,14 @@ async def _in_organization(case: Case, operation: Operation, ask: Ask) -> tuple[
         case.account_id,
     )
     if other is not None:
-        return ask.with_header(_SELECTOR, str(other["account_id"])), ()
+        return ask.with_header(SELECTOR, str(other["account_id"])), ()
     made = case.beside("POST", "/v1/accounts/organizations", {"name": "acme"}, CHASER_ACCOUNT_ID="/account/id")
-    return ask.with_header(_SELECTOR, "$CHASER_ACCOUNT_ID"), (made.with_header(_SELECTOR, None),)
+    return ask.with_header(SELECTOR, "$CHASER_ACCOUNT_ID"), (made.with_header(SELECTOR, None),)
 
 
 async def _account_of(case: Case, ask: Ask) -> str:
     """The account that a request will act in; none where that is still to be made."""
-    selector = ask.headers.get(_SELECTOR, "")
+    selector = ask.headers.get(SELECTOR, "")
     if selector.startswith("$CHASER_"):
         return ""
     if case.exchange.account_id is not None:

@@ -9,6 +9,7 @@ from typing import Any
 _SPACE = re.compile(r"(?:\s|//[^\n]*|#[^\n]*|/\*.*?\*/)*", re.S)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?=[\s,:\]}/#]|$)")
 _WORD = re.compile(r"[^\s,:\[\]{}\"']+")
+_FIELD = re.compile(r"[^\s,:=\[\]{}\"']+")
 _WORDS = {
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
     "null": None, "None": None, "undefined": None, "nil": None, "NULL": None,
@@ -82,7 +83,7 @@ class _Reader:
         return found
 
     def _name(self) -> str:
-        word = re.compile(r"[^\s,:=\[\]{}\"']+").match(self._text, self._at)
+        word = _FIELD.match(self._text, self._at)
         self._at = word.end() if word else self._at + 1
         return word.group() if word else ""
 

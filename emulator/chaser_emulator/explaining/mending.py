@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from chaser_emulator.assembly import resolve
 from chaser_emulator.explaining.asking import FORM, JSON, Ask, Asked, path_of
-from chaser_emulator.explaining.documents import examples_of
+from chaser_emulator.explaining.documents import examples_in, examples_of
 from chaser_emulator.explaining.repairing import Mender, NoWay
 from chaser_emulator.explaining.samples import samples
+from chaser_emulator.rules import along
 from chaser_emulator.spec import Location, Operation, Parameter, Spec
 from chaser_emulator.validation import Validator
 
@@ -78,10 +80,7 @@ class Menders:
 
     def _part(self, schema: Mapping[str, Any], name: str, value: Any) -> str:
         """A text, or the file that a part is to be."""
-        nodes = [
-            self.spec.document["components"]["schemas"].get(str(schema.get("$ref", "")).rpartition("/")[2], schema)
-        ]
-        node = nodes[0].get("properties", {}).get(name, {})
+        node = resolve(self.spec.document, dict(schema)).get("properties", {}).get(name, {})
         return f"@{name}" if node.get("format") == "binary" or "contentMediaType" in node else str(value)
 
     def _values(
@@ -111,7 +110,7 @@ class Menders:
         for text in texts:
             if self._fits(operation, parameter, [text]):
                 return [text]
-        examples = self._examples(operation, parameter)
+        examples = self._examples(parameter)
         mender = Mender(self.spec, self.validator, parameter.schema, examples, self.now)
         if texts and texts[0]:
             try:
@@ -132,13 +131,9 @@ class Menders:
         _values, problems, _unknown = self.validator.parameters(operation, parameter.location, given)
         return not any(problem.pointer == parameter.name for problem in problems)
 
-    def _examples(self, operation: Operation, parameter: Parameter) -> list[Any]:
-        node: Any = self.spec.document
-        for part in parameter.pointer.removeprefix("#/").split("/"):
-            key = part.replace("~1", "/").replace("~0", "~")
-            node = node[int(key)] if isinstance(node, list) else node[key]
-        found = [node["example"]] if "example" in node else []
-        return found + [example["value"] for example in node.get("examples", {}).values()]
+    def _examples(self, parameter: Parameter) -> list[Any]:
+        *_, (_part, node) = along(self.spec.document, parameter.pointer)
+        return examples_in(node)
 
     def passes(self, operation: Operation, asked: Asked) -> bool:
         """Whether the document finds nothing wrong with a request."""

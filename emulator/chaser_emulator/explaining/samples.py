@@ -57,7 +57,7 @@ def inside(spec: Spec, schema: Any, path: Path) -> list[Any]:
 
 def fields(spec: Spec, schema: Any, path: Path = ()) -> list[str]:
     """The names of all fields that an object at a place may have, as far as the document names them."""
-    nodes = inside(spec, schema, path) if path else list(speaking(spec, schema))
+    nodes = inside(spec, schema, path)
     found: dict[str, None] = {}
     for node in nodes:
         found |= dict.fromkeys(name for name, part in node.get("properties", {}).items() if part is not False)
@@ -66,7 +66,7 @@ def fields(spec: Spec, schema: Any, path: Path = ()) -> list[str]:
 
 def takes_any_field(spec: Spec, schema: Any, path: Path = ()) -> bool:
     """Whether an object at a place is a map with names of the caller's own, or one that the document leaves open."""
-    nodes = inside(spec, schema, path) if path else list(speaking(spec, schema))
+    nodes = inside(spec, schema, path)
     return not any(node.get("properties") for node in nodes) or any(
         isinstance(node.get("additionalProperties"), Mapping) or node.get("additionalProperties") is True
         for node in nodes
@@ -78,7 +78,7 @@ def samples(spec: Spec, schema: Any, examples: Sequence[Any] = (), path: Path = 
 
     `examples` are whole values that the document gives for the schema.
     """
-    nodes = inside(spec, schema, path) if path else list(speaking(spec, schema))
+    nodes = inside(spec, schema, path)
     found = [node["const"] for node in nodes if "const" in node]
     found += [given for example in examples if (given := at(example, path)) is not None] if path else list(examples)
     found += [node["default"] for node in nodes if "default" in node]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chaser_emulator.explaining.asking import KEY, OTHERS, Ask
+from chaser_emulator.explaining.asking import KEY, OTHERS, SELECTOR, Ask
 from chaser_emulator.explaining.remedies.case import Case, Remedy
 from chaser_emulator.store import Row
-
-_SELECTOR = "x-chaser-account"
 
 
 async def unauthorized(case: Case) -> Remedy:
@@ -30,7 +28,7 @@ def _kind_of(case: Case) -> str:
 
 async def invalid_credentials(case: Case) -> Remedy:
     """Register whom nobody knows; whoever is known has to know their password."""
-    body = case.ask.body if isinstance(case.ask.body, dict) else {}
+    body = case.body
     known = await case.one("SELECT id FROM users WHERE email = ?", str(body.get("email", "")))
     if known is None:
         fields = {"email": body.get("email"), "password": body.get("password")}
@@ -51,7 +49,7 @@ async def account_mismatch(case: Case) -> Remedy:
     )
     if row is not None:
         case.state["account_of_key"] = row["name"]
-    return Remedy(case.ask.with_header(_SELECTOR, None))
+    return Remedy(case.ask.with_header(SELECTOR, None))
 
 
 async def insufficient_scope(case: Case) -> Remedy:
@@ -65,11 +63,11 @@ async def insufficient_scope(case: Case) -> Remedy:
     key = KEY if maker["own"] else OTHERS
     scopes = [] if required == "full" or case.operation is None or case.operation.id == "create-key" else [required]
     made = case.beside("POST", "/v1/keys", {"scopes": scopes}, CHASER_KEY="/key").as_key(key)
-    made = made.with_header(_SELECTOR, _selector(case, own=bool(maker["own"])))
+    made = made.with_header(SELECTOR, _selector(case, own=bool(maker["own"])))
     acts_as = None if maker["own"] else {"email": str(maker["email"]), "role": str(maker["role"])}
     if case.operation is not None and not case.operation.service_accounts and acts_as is None:
-        return Remedy(case.ask.as_key(key).with_header(_SELECTOR, _selector(case, own=True)))
-    return Remedy(case.ask.as_key("$CHASER_KEY").with_header(_SELECTOR, None), (made,), acts_as=acts_as)
+        return Remedy(case.ask.as_key(key).with_header(SELECTOR, _selector(case, own=True)))
+    return Remedy(case.ask.as_key("$CHASER_KEY").with_header(SELECTOR, None), (made,), acts_as=acts_as)
 
 
 async def forbidden(case: Case) -> Remedy:
@@ -79,7 +77,7 @@ async def forbidden(case: Case) -> Remedy:
         return Remedy(case.ask.with_header("origin", None), note="scripts of other pages are not let in; programs are")
     if "personal account" in message:
         made = case.beside("POST", "/v1/accounts/organizations", {"name": "acme"}, CHASER_ACCOUNT_ID="/account/id")
-        return Remedy(case.ask.with_header(_SELECTOR, "$CHASER_ACCOUNT_ID"), (made.with_header(_SELECTOR, None),))
+        return Remedy(case.ask.with_header(SELECTOR, "$CHASER_ACCOUNT_ID"), (made.with_header(SELECTOR, None),))
     if operation is not None and operation.id == "register":
         return Remedy(case.ask.as_key(), note="or start the emulator with --open-registration")
     roles: tuple[str, ...] = ("owner",) if "only an owner" in message else ("owner", "admin")
@@ -91,7 +89,7 @@ async def forbidden(case: Case) -> Remedy:
     case.state["who_may"] = f"{member['email']}, {member['role']}"
     acts_as = {"email": str(member["email"]), "role": str(member["role"])}
     key = KEY if member["own"] else OTHERS
-    ask = case.ask.as_key(key).with_header(_SELECTOR, _selector(case, own=bool(member["own"])))
+    ask = case.ask.as_key(key).with_header(SELECTOR, _selector(case, own=bool(member["own"])))
     return Remedy(ask, acts_as=acts_as, note=f"with a key of {member['email']}, who is {member['role']}")
 
 
@@ -110,7 +108,7 @@ async def _member(case: Case, roles: Iterable[str]) -> Row | None:
             LEFT JOIN keys ON keys.user_id = users.id AND keys.id = ? AND keys.account_id IS NULL
             WHERE members.account_id = ? AND members.role IN ({marks})
             ORDER BY own DESC, members.role = 'member', members.joined_at LIMIT 1""",  # noqa: S608 - marks alone
-        case.state.get("own_key") or "", case.account_id, *wanted,
+        case.own_key or "", case.account_id, *wanted,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaser_emulator.errors import ApiError
-from chaser_emulator.explaining.asking import JSON, Ask, Asked
+from chaser_emulator.explaining.asking import JSON, SELECTOR, Ask, Asked
 from chaser_emulator.explaining.mending import Menders
 from chaser_emulator.explaining.places import Path
 from chaser_emulator.journal import Exchange
@@ -42,6 +42,8 @@ class Case:
     operation: Operation | None
     error: ApiError
     asked: Asked
+    own_key: str | None
+    """The id of the world's key."""
     state: dict[str, Any] = field(default_factory=dict)
     """What is found out on the way and tells why: it becomes part of the explanation."""
     acting_in: str | None = None
@@ -75,9 +77,7 @@ class Case:
 
     def beside(self, method: str, path: str, body: Any = None, **takes: str) -> Ask:
         """Another request of the same caller in the same account. `takes`: see `Ask`."""
-        kept = {
-            name: value for name, value in self.ask.headers.items() if name in ("authorization", "x-chaser-account")
-        }
+        kept = {name: value for name, value in self.ask.headers.items() if name in ("authorization", SELECTOR)}
         ask = Ask(method, path, headers=kept, takes=takes)
         return ask if body is None else ask.with_body(body)
 
@@ -86,13 +86,19 @@ class Case:
         world = {"x-chaser-world": self.world.id}
         return Ask("POST", f"/_emulator{path}", headers={**world, "content-type": JSON}, body=body, media_type=JSON)
 
-    def named(self) -> list[str]:
-        """What the refusal's sentence quotes."""
-        return [one or other for one, other in _QUOTED.findall(self.error.message)]
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """The fields of the body, none where it is no object."""
+        return self.ask.body if isinstance(self.ask.body, Mapping) else {}
 
     def body_places(self, value: str) -> list[Path]:
         """Where in the body a text stands."""
         return [path for path, part in leaves(self.ask.body) if part == value]
+
+
+def quoted(sentence: str) -> list[str]:
+    """What a sentence quotes."""
+    return [one or other for one, other in _QUOTED.findall(sentence)]
 
 
 def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:

@@ -44,7 +44,7 @@ async def plan_limit_exceeded(case: Case) -> Remedy:
             return Remedy(case.ask, (end,), note=_other_plan(plan.max_concurrency))
     used = case.state["in_use"] = await workspaces.count(case.world.store, case.account_id)
     if not plan.allow_workspaces:
-        body = case.ask.body if isinstance(case.ask.body, dict) else {}
+        body = case.body
         if case.operation is not None and case.operation.id in _WITHOUT_WORKSPACE:
             return Remedy(case.ask.with_body({**drop(body, ["workspace"]), "ephemeral": True}), note=_UPGRADE)
         return await _upgraded(case, "pro")
@@ -100,7 +100,7 @@ async def storage_limit_exceeded(case: Case) -> Remedy:
     """The workspace that holds the most, deleted, unless it is the one at hand."""
     details = case.error.details or {}
     case.note({name: details[name] for name in ("limit", "used") if name in details})
-    body = case.ask.body if isinstance(case.ask.body, dict) else {}
+    body = case.body
     named = {str(body.get(name)) for name in ("workspace", "clone_from")} | {case.asked.parameters.get("ws", "")}
     best = None
     for row in await case.rows("SELECT * FROM workspaces WHERE account_id = ?", case.account_id):

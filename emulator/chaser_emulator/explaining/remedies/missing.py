@@ -5,17 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import replace
+from urllib.parse import unquote
 
-from chaser_emulator.explaining.asking import Ask, path_of
+from chaser_emulator.explaining.asking import SELECTOR, Ask, path_of
 from chaser_emulator.explaining.documents import examples_of, methods_of
 from chaser_emulator.explaining.places import drop, put
 from chaser_emulator.explaining.remedies import things
-from chaser_emulator.explaining.remedies.case import Case, Remedy
+from chaser_emulator.explaining.remedies.case import Case, Remedy, quoted
 from chaser_emulator.explaining.texts import likeness, nearest
-from chaser_emulator.paths import decode_segment
 from chaser_emulator.spec import Operation, Spec
 
-_SELECTOR = "x-chaser-account"
 _LIKE = 0.5
 """How like a path has to be to one of the document's, from 0 to 1, to be taken for it."""
 
@@ -37,17 +36,17 @@ async def not_found(case: Case) -> Remedy:
 async def _account(case: Case) -> Remedy:
     """The account that was meant, or the caller's own."""
     known = [str(name) for name in case.error.state.get("accounts", [])]
-    near = nearest(case.ask.headers.get(_SELECTOR, ""), [*known, "personal"])
-    return Remedy(case.ask.with_header(_SELECTOR, near))
+    near = nearest(case.ask.headers.get(SELECTOR, ""), [*known, "personal"])
+    return Remedy(case.ask.with_header(SELECTOR, near))
 
 
 async def _in_body(case: Case) -> Remedy:
     """What the body names, by the words that the refusal quotes."""
     message = case.error.message
-    for name in case.named():
+    for name in quoted(case.error.message):
         for path in case.body_places(name):
             if "workspace" in message:
-                kind = case.ask.body.get("session_type") if isinstance(case.ask.body, dict) else None
+                kind = case.body.get("session_type")
                 found = await things.workspace(case, name, str(kind) if kind else None)
             elif "session" in message:
                 found = await things.session(case)
@@ -62,7 +61,7 @@ async def _in_body(case: Case) -> Remedy:
 async def _elsewhere(case: Case) -> Remedy:
     """What is named outside the account: credentials, channels, repositories, images, files."""
     assert case.operation is not None  # noqa: S101 - routes that are not there were seen to
-    body = case.ask.body if isinstance(case.ask.body, dict) else {}
+    body = case.body
     match case.operation.id:
         case "resolve-assistant-credential":
             stored = {"name": body.get("name"), "value": "the secret", "assistant_id": body.get("assistant_id")}
@@ -84,7 +83,7 @@ async def _elsewhere(case: Case) -> Remedy:
 
 async def _repository(case: Case) -> Remedy:
     """The repository that was meant, of those that this emulator can read."""
-    body = case.ask.body if isinstance(case.ask.body, dict) else {}
+    body = case.body
     field = next((name for name in ("github_repo", "repo") if name in body), "github_repo")
     known = await things.repositories(case)
     wanted, _, ref = str(body.get(field, "")).partition("@")
@@ -108,7 +107,7 @@ def uploaded(case: Case, download: Ask, path: Mapping[str, str]) -> Ask:
 def _route(case: Case) -> Remedy:
     """The path of the document that is nearest to one that leads nowhere."""
     sent = case.ask.path.rstrip("/") or "/"
-    words = [decode_segment(part) for part in sent.strip("/").split("/")]
+    words = [unquote(part) for part in sent.strip("/").split("/")]
 
     def alike(template: str) -> float:
         wanted = template.strip("/").split("/")
@@ -150,7 +149,8 @@ async def method_not_allowed(case: Case) -> Remedy:
 
 def _with_body(case: Case, ask: Ask) -> Ask:
     """The request with a body if its operation takes one, and without one if not."""
-    operation = operation_of(case, ask)
+    known = parameters_of(case.spec, ask)
+    operation = known[0] if known is not None else None
     if operation is None or operation.body is None:
         return replace(ask, body=None, media_type=None).with_header("content-type", None)
     media_type = next(iter(operation.body.content))
@@ -158,12 +158,6 @@ def _with_body(case: Case, ask: Ask) -> Ask:
         examples = examples_of(case.spec, operation.path, operation.method, media_type)
         return replace(ask, body=examples[0], media_type=media_type).with_header("content-type", media_type)
     return ask
-
-
-def operation_of(case: Case, ask: Ask) -> Operation | None:
-    """The operation that a request is for."""
-    found = parameters_of(case.spec, ask)
-    return found[0] if found else None
 
 
 def parameters_of(spec: Spec, ask: Ask) -> tuple[Operation, dict[str, str]] | None:
@@ -176,7 +170,7 @@ def parameters_of(spec: Spec, ask: Ask) -> tuple[Operation, dict[str, str]] | No
             continue
         pairs = list(zip(parts, words, strict=True))
         if all(part == word or (part.startswith("{") and word) for part, word in pairs):
-            values = {part[1:-1]: decode_segment(word) for part, word in pairs if part.startswith("{")}
+            values = {part[1:-1]: unquote(word) for part, word in pairs if part.startswith("{")}
             if best is None or len(values) < best[0]:
                 best = len(values), operation, values
     return (best[1], best[2]) if best else None

@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from chaser_emulator.explaining.places import drop
-from chaser_emulator.explaining.remedies.case import Case, Remedy
+from chaser_emulator.explaining.remedies.case import Case, Remedy, quoted
 
-_LONGEST = 64
+_LONGEST, _LONGEST_KEY = 64, 255
+_DIGITS = 6
+"""What is left of either for a dash and a number."""
 
 
-def free(name: str, known: Iterable[str]) -> str:
+def free(name: str, known: Iterable[str], longest: int = _LONGEST) -> str:
     """The name with the first number behind it that nobody has."""
     taken = {one.casefold() for one in known}
     number = 2
-    while f"{name[: _LONGEST - 6]}-{number}".casefold() in taken:
+    while (found := f"{name[: longest - _DIGITS]}-{number}").casefold() in taken:
         number += 1
-    return f"{name[: _LONGEST - 6]}-{number}"
+    return found
 
 
 def free_text(start: str, known: Iterable[str], end: str) -> str:
@@ -31,7 +32,7 @@ def free_text(start: str, known: Iterable[str], end: str) -> str:
 
 async def name_taken(case: Case) -> Remedy:
     """The same name with a number."""
-    body = case.ask.body if isinstance(case.ask.body, dict) else {}
+    body = case.body
     if case.operation is not None and case.operation.id == "create-organization":
         rows = await case.rows(
             """SELECT accounts.name FROM accounts JOIN members ON members.account_id = accounts.id
@@ -42,13 +43,13 @@ async def name_taken(case: Case) -> Remedy:
         rows = await case.rows("SELECT name FROM workspaces WHERE account_id = ?", case.account_id)
     case.state["taken"] = body.get("name")
     known = [str(row["name"]) for row in rows if row["name"]]
-    wanted = body.get("name") or next(iter(case.named()), "workspace")
+    wanted = body.get("name") or next(iter(quoted(case.error.message)), "workspace")
     return Remedy(case.ask.with_body({**body, "name": free(str(wanted), known)}))
 
 
 async def already_exists(case: Case) -> Remedy:
     """Another one, or nothing to do."""
-    body = case.ask.body if isinstance(case.ask.body, dict) else {}
+    body = case.body
     match case.operation.id if case.operation is not None else "":
         case "create-workspace-snapshot":
             rows = await case.rows(
@@ -80,7 +81,7 @@ async def already_exists(case: Case) -> Remedy:
 
 async def conflict(case: Case) -> Remedy:
     """On what is there now."""
-    body = case.ask.body if isinstance(case.ask.body, dict) else {}
+    body = case.body
     if case.operation is not None and case.operation.id == "put-assistant-runtime-state":
         version = (case.error.details or {}).get("version")
         case.state["version"] = version
@@ -99,7 +100,7 @@ async def conflict(case: Case) -> Remedy:
 
 async def idempotency_conflict(case: Case) -> Remedy:
     """Another key: the first one belongs to another request."""
-    body = case.ask.body if isinstance(case.ask.body, dict) else {}
+    body = case.body
     job_id = (case.error.details or {}).get("job_id")
     row = await case.one("SELECT kind, input FROM jobs WHERE id = ?", str(job_id))
     if row is not None:
@@ -108,9 +109,6 @@ async def idempotency_conflict(case: Case) -> Remedy:
     rows = await case.rows("SELECT idempotency_key FROM jobs WHERE account_id = ?", case.account_id)
     known = [str(one["idempotency_key"]) for one in rows if one["idempotency_key"]]
     key = str(body.get("idempotency_key", "again"))
-    number = 2
-    while f"{key}-{number}" in known:
-        number += 1
-    renamed = {**body, "idempotency_key": f"{key}-{number}"}
+    renamed = {**body, "idempotency_key": free(key, known, _LONGEST_KEY)}
     note = "or send the very same kind and input again: that answers the first job"
-    return Remedy(case.ask.with_body(renamed if len(key) < 120 else drop(body, ["idempotency_key"])), note=note)
+    return Remedy(case.ask.with_body(renamed), note=note)

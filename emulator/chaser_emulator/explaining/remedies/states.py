@@ -29,7 +29,7 @@ async def workspace_active(case: Case) -> Remedy:
     operation = case.operation
     if operation is not None and any(p.name == "force" for p in operation.parameters):
         return Remedy(case.ask.with_query("force", "true"))
-    body = case.ask.body if isinstance(case.ask.body, dict) else {}
+    body = case.body
     schema = operation.body.content["application/json"] if operation is not None and operation.body is not None else {}
     forced = {**body, "force": True}
     if "clone_from" not in body and case.menders.validator.accepts(schema, forced) and _knows_force(case):
@@ -78,7 +78,7 @@ async def another_session(case: Case) -> Remedy:
     path = dict(case.asked.parameters)
     case.state["needs"] = kind
     if "id" not in path or case.operation is None:
-        body = case.ask.body if isinstance(case.ask.body, dict) else {}
+        body = case.body
         return Remedy(case.ask.with_body(drop(body, ["workspace"])))
     found = await things.session(case, kind, but=path["id"].lower())
     first = found.first
