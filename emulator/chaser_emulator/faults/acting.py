@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from chaser_emulator.faults.registry import Planned
     from chaser_emulator.operations import Call
 
+_UNKNOWN = ("unauthorized", "account_mismatch")
+"""Refusals of callers whom nobody knows then: no limits are told, and no audit log has them."""
+
 Render = Callable[[ApiError], Response]
 
 
@@ -42,8 +45,7 @@ class Plan:
         match self._effect:
             case effects.Error(when="before") as wanted:
                 error = self._error(wanted)
-                if wanted.code in ("unauthorized", "account_mismatch"):
-                    # Nobody is known then, so nobody's limits are told, and it is in nobody's audit log.
+                if wanted.code in _UNKNOWN:
                     self._call.dismiss()
                     limits.clear()
                 limits.pop("Retry-After", None)
@@ -172,7 +174,7 @@ class Plan:
 
     def _rendered(self, wanted: effects.Error, instead_of: Response, render: Render) -> Response:
         response = render(self._error(wanted))
-        if wanted.code not in ("unauthorized", "account_mismatch"):
+        if wanted.code not in _UNKNOWN:
             for name, value in instead_of.headers.items():
                 if name.startswith("x-ratelimit-"):
                     response.headers.setdefault(name, value)

@@ -106,7 +106,7 @@ class _Place:
     def __init__(self, wanted: effects.Truncate) -> None:
         self._left = wanted.bytes
         self._events = wanted.events
-        self._block = b""
+        self._block = bytearray()
 
     def begin(self, start: Message) -> None:
         """Half of a body of known length is the place, where nothing else is said."""
@@ -135,11 +135,11 @@ class _Place:
         if self._events == 0:
             return 0
         for index, byte in enumerate(body):
-            self._block += bytes([byte])
+            self._block.append(byte)
             if self._block.endswith((b"\n\n", b"\r\n\r\n")):
                 # A comment keeps the connection alive and tells of nothing.
                 self._events = (self._events or 0) - (not self._block.startswith(b":"))
-                self._block = b""
+                self._block.clear()
                 if self._events == 0:
                     return index + 1
         return None

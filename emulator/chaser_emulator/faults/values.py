@@ -87,12 +87,12 @@ def integer(value: Any, pointer: str, least: int, most: int) -> int:
     return value
 
 
-def count(value: Any, pointer: str) -> int | None:
+def count(value: Any, pointer: str) -> int:
     """How often, or how many; at least one."""
     return integer(value, pointer, 1, MOST)
 
 
-def from_zero(value: Any, pointer: str) -> int | None:
+def from_zero(value: Any, pointer: str) -> int:
     """How many, or none."""
     return integer(value, pointer, 0, MOST)
 
@@ -104,7 +104,7 @@ def truth(value: Any, pointer: str) -> bool:
     return value
 
 
-def text(value: Any, pointer: str) -> Any:
+def text(value: Any, pointer: str) -> str:
     """A string that is not empty."""
     if not isinstance(value, str) or not value:
         raise invalid_field(pointer, "must be a string that is not empty")
