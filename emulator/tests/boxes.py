@@ -41,13 +41,19 @@ class Box:
 
     def run(self, command: str) -> str:
         """The output of a command that must go well."""
-        answer = self.client.post(f"/v1/sessions/{self.session}/exec", json={"command": command})
-        assert answer.status_code == 200, answer.text
-        assert answer.json()["exit_code"] == 0, answer.json()
-        return str(answer.json()["output"])
+        code, output = ran(self, command)
+        assert code == 0, output
+        return output
 
     def end(self) -> None:
         self.client.delete(f"/v1/sessions/{self.session}", params={"force": "true"})
+
+
+def ran(box: Box, command: str, **fields: Any) -> tuple[int, str]:
+    """Exit code and output of a command."""
+    answer = box.client.post(f"/v1/sessions/{box.session}/exec", json={"command": command, **fields})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["exit_code"], answer.json()["output"]
 
 
 def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:

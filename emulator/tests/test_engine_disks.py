@@ -21,6 +21,23 @@ from engines import (  # noqa: F401 - fixtures are found by import
 pytestmark = pytest.mark.anyio
 MIB = 1_048_576
 
+TREE = r"""
+mkdir -p deep/empty && chmod 750 deep/empty
+echo text > file && chmod 640 file && ln file deep/twin && ln -s ../file deep/link && ln -s /nowhere dangling
+printf '#!/bin/sh\n' > tool && chmod 4755 tool
+name=$(printf 'odd \n\347 name'); echo odd > "$name"; echo dash > ./-rf
+mkfifo pipe; touch .hidden; touch -d '2001-02-03 04:05:06' old
+truncate -s 64M sparse; printf end >> sparse; printf X | dd of=sparse bs=1 seek=33554432 conv=notrunc 2>/dev/null
+"""
+"""Makes links, holes, modes, times and odd names."""
+
+LOOK = r"""
+stat -c '%a %h %s %F' deep/empty file deep/twin deep/link dangling tool .hidden pipe
+test file -ef deep/twin && readlink deep/link; readlink dangling; stat -c %Y old
+name=$(printf 'odd \n\347 name'); cat "$name" ./-rf; md5sum < sparse
+"""
+"""Prints all that is to be seen of them."""
+
 
 def new() -> str:
     """The id of a disk that is not there yet."""
@@ -74,28 +91,12 @@ async def test_links_modes_holes_times_and_odd_names_are_copied(engine: Engine) 
     needs_processes(engine)
     source, target = new(), new()
     ref = await start(engine, source)
-    await lines(
-        engine,
-        ref,
-        r"""
-mkdir -p deep/empty && chmod 750 deep/empty
-echo text > file && chmod 640 file && ln file deep/twin && ln -s ../file deep/link && ln -s /nowhere dangling
-printf '#!/bin/sh\n' > tool && chmod 4755 tool
-name=$(printf 'odd \n\347 name'); echo odd > "$name"; echo dash > ./-rf
-mkfifo pipe; touch .hidden; touch -d '2001-02-03 04:05:06' old
-truncate -s 64M sparse; printf end >> sparse; printf X | dd of=sparse bs=1 seek=33554432 conv=notrunc 2>/dev/null
-""",
-    )
-    look = r"""
-stat -c '%a %h %s %F' deep/empty file deep/twin deep/link dangling tool .hidden pipe
-test file -ef deep/twin && readlink deep/link; readlink dangling; stat -c %Y old
-name=$(printf 'odd \n\347 name'); cat "$name" ./-rf; md5sum < sparse
-"""
-    before = await lines(engine, ref, look)
+    await lines(engine, ref, TREE)
+    before = await lines(engine, ref, LOOK)
     await engine.copy_disk(source, target)
     await engine.stop(ref)
     other = await start(engine, target)
-    assert await lines(engine, other, look) == before
+    assert await lines(engine, other, LOOK) == before
     used = await lines(engine, other, "du -k sparse | cut -f 1")
     assert int(used[0]) < 8 * 1024
     await engine.stop(other)

@@ -8,22 +8,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from chaser_emulator.embedded import Chaser, Emulator
+from chaser_emulator.embedded import Chaser
 from chaser_sdk import ChaserClient
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Emulator]:
-    one = Emulator()
-    one.start()
-    yield one
-    one.stop()
-
-
-@pytest.fixture
-def chaser(running: Emulator) -> Iterator[Chaser]:
-    with running.world() as one:
-        yield one
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from boxes import Box, open_box, refused
+from boxes import Box, open_box, ran, refused
 from chaser_emulator.sandbox import CommandSpec, SandboxSpec
 from chaser_emulator.sandbox.recording import HIDDEN, RecordingEngine
 from chaser_emulator.sandbox.scripted import ScriptedEngine
@@ -43,12 +43,6 @@ def record(box: Box, state: str) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     told: dict[str, Any] = answer.json()
     return told
-
-
-def ran(box: Box, command: str, **fields: Any) -> tuple[int, str]:
-    answer = box.client.post(f"/v1/sessions/{box.session}/exec", json={"command": command, **fields})
-    assert answer.status_code == 200, answer.text
-    return answer.json()["exit_code"], answer.json()["output"]
 
 
 def replay(real: Box, scripted: Box) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from boxes import Box, open_box, refused
+from boxes import Box, open_box, ran, refused
 from chaser_emulator import stubs as written
 from chaser_emulator.control.plane import load
 from chaser_emulator.errors import ApiError
@@ -47,13 +47,6 @@ def add(box: Box, **fields: Any) -> str:
     assert answer.status_code == 201, answer.text
     assert answer.json()["answered"] == 0
     return str(answer.json()["id"])
-
-
-def ran(box: Box, command: str, **fields: Any) -> tuple[int, str]:
-    """Exit code and output of a command."""
-    answer = box.client.post(f"/v1/sessions/{box.session}/exec", json={"command": command, **fields})
-    assert answer.status_code == 200, answer.text
-    return answer.json()["exit_code"], answer.json()["output"]
 
 
 def listed(box: Box) -> dict[str, Any]:
