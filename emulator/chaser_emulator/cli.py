@@ -21,7 +21,7 @@ import click
 from click.core import ParameterSource
 
 from chaser_emulator import __version__, whereabouts
-from chaser_emulator.operating.places import place_of, place_options
+from chaser_emulator.operating.places import place_of, place_options, runs_at, url_of
 from chaser_emulator.options import KEY, is_loopback, option, serving_options, settings_of, strength
 
 # What serves is imported by the commands that serve: `env` and `stop` answer at once.
@@ -231,31 +231,52 @@ def mcp(data_dir: Path) -> None:
 
 @commands.command()
 @_data_dir
+@place_options("url", "api_key")
 @click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(min=0), help="Seconds.")
-def wait(data_dir: Path, timeout: float) -> None:
+def wait(timeout: float, **meant: Any) -> None:
     """Wait until the emulator is ready."""
+    from chaser_emulator.operating.asking import Asked, ask
+
+    ctx = click.get_current_context()
     end = time.monotonic() + timeout
     while True:
         try:
-            note = _find(data_dir)
+            place = place_of(ctx, meant)
+            if url_of(ctx, meant) is not None:
+                ask(place, Asked("GET", "/health"), patience=max(1, end - time.monotonic())).close()
             break
+        except click.UsageError:
+            raise
         except click.ClickException:
             if time.monotonic() >= end:
                 raise
             time.sleep(0.05)
-    click.echo(f"ready at {note['url']}")
+    click.echo(f"ready at {place.url}")
 
 
 @commands.command()
 @_data_dir
+@place_options("url")
 @click.option("--clean", is_flag=True, help="Then remove every trace of it; also of one that was killed.")
 @click.option("--yes", is_flag=True, help="Do not ask before removing.")
-def stop(data_dir: Path, clean: bool, yes: bool) -> None:
+def stop(data_dir: Path, clean: bool, yes: bool, url: str | None) -> None:
     """Stop the running emulator, and wait until it has."""
+    if (meant := url_of(click.get_current_context(), {"url": url})) is not None:
+        data_dir = _folder_at(meant, data_dir)
     if clean:
         _clean(data_dir, ask=not yes and sys.stdin.isatty())
     else:
         _end(_find(data_dir)["pid"], data_dir)
+
+
+def _folder_at(url: str, data_dir: Path) -> Path:
+    """The folder of the emulator of this machine that runs at an address."""
+    from chaser_emulator import leftovers
+
+    for folder in (data_dir, *leftovers.folders(held=True)):
+        if runs_at(folder, url):
+            return folder
+    raise click.ClickException(f"no emulator of this machine is known to run at {url}; --data-dir names its folder")
 
 
 def _end(pid: int, data_dir: Path, *, by_force: bool = False) -> None:

@@ -307,3 +307,26 @@ def test_an_ephemeral_emulator_that_runs_can_be_stopped_by_its_folder(
         assert (done.returncode, done.stdout.startswith("stopped\n")) == (0, True), done.stderr
         assert one.process.wait(timeout=5) == 0
     assert not folder.exists()
+
+
+def test_an_ephemeral_emulator_is_waited_for_and_stopped_by_its_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with server("scripted", tmp_path, ephemeral=True) as one, server("scripted", tmp_path, ephemeral=True) as other:
+        named = {"CHASER_API_URL": one.state["url"].replace("127.0.0.1", "localhost")}
+        assert cli("wait", cwd=tmp_path, env=named).stdout == f"ready at {named['CHASER_API_URL']}\n"
+        until(lambda: len(list(tmp_path.glob("chaser-emulator-*/emulator.json"))) == 2)
+        done = cli("stop", cwd=tmp_path, env=named)
+        assert (done.returncode, done.stdout) == (0, "stopped\n"), done.stderr
+        assert one.process.wait(timeout=5) == 0
+        assert cli("wait", "--url", other.state["url"], cwd=tmp_path, env=named).returncode == 0
+        late = cli("wait", "--timeout", "0", cwd=tmp_path, env=named)
+        assert (late.returncode, "no emulator answers at http://localhost" in late.stderr) == (1, True)
+        again = cli("stop", cwd=tmp_path, env=named)
+        assert (again.returncode, "no emulator of this machine" in again.stderr) == (1, True)
+        # A folder that is named counts more than the environment.
+        assert cli("stop", "--data-dir", "nowhere", cwd=tmp_path, env=named).stderr.startswith(
+            "chaser-emulator: no emu"
+        )
+        assert other.process.poll() is None

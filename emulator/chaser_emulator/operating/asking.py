@@ -33,7 +33,7 @@ class Asked:
     media_type: str = "application/json"
 
 
-def ask(place: Place, asked: Asked) -> HTTPResponse:
+def ask(place: Place, asked: Asked, *, patience: float = _PATIENCE) -> HTTPResponse:
     """The answer, with its body still to be read. Raises ClickException for a refusal, with the fields it names."""
     url = f"{place.url}/_emulator{asked.path}" + (f"?{urlencode(asked.query)}" if asked.query else "")
     headers = {**place.headers(), **asked.headers}
@@ -46,7 +46,7 @@ def ask(place: Place, asked: Asked) -> HTTPResponse:
         data = b""
     request = Request(url, data, headers, method=asked.method)  # noqa: S310 - http or https, as place_of looked
     try:
-        answer: HTTPResponse = _opener(place.url).open(request, timeout=_PATIENCE)
+        answer: HTTPResponse = _opener(place.url).open(request, timeout=patience)
     except HTTPError as error:
         with error:
             raise click.ClickException(_refusal(error.code, error.read(), place.url)) from None

@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from chaser_emulator import whereabouts
-from chaser_emulator.options import KEY, option
+from chaser_emulator.options import KEY, is_loopback, option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,22 +59,47 @@ def place_of(ctx: click.Context, values: Mapping[str, Any]) -> Place:
 
     Raises UsageError, and ClickException where none runs.
     """
-    url, key, world = values.get("url"), values.get("api_key"), values.get("world")
-    sources = {name: ctx.get_parameter_source(name) for name in ("url", "data_dir")}
-    if values.get("data_dir") is not None and sources["data_dir"] is ParameterSource.COMMANDLINE:
-        if sources["url"] is ParameterSource.COMMANDLINE:
-            raise click.UsageError("--url and --data-dir exclude each other", ctx)
-        url = key = None
+    url, key, world = url_of(ctx, values), values.get("api_key"), values.get("world")
     if url is not None:
-        url = url.rstrip("/")
-        if not url.startswith(("http://", "https://")) or not urlsplit(url).hostname:
-            raise click.UsageError(f"--url {url}: an http:// or https:// address is needed", ctx)
         if key is not None and not KEY.match(key):
             raise click.UsageError("--api-key: a key is one word of printable ASCII characters", ctx)
         return Place(url, key, world)
+    if _is_said(ctx, "data_dir") and not _is_said(ctx, "api_key"):
+        # That of the environment goes with the address of the environment.
+        key = None
     folder = values.get("data_dir") or (ctx.find_root().obj or {}).get("data_dir") or whereabouts.default_data_dir()
     try:
         note = whereabouts.find(Path(folder))
     except whereabouts.NotRunningError as error:
         raise click.ClickException(str(error)) from None
     return Place(note["url"], key or note["api_key"], world)
+
+
+def url_of(ctx: click.Context, values: Mapping[str, Any]) -> str | None:
+    """The address that is meant; None: the one that runs on a folder. Raises UsageError."""
+    url: str | None = values.get("url")
+    if _is_said(ctx, "data_dir"):
+        if _is_said(ctx, "url"):
+            raise click.UsageError("--url and --data-dir exclude each other", ctx)
+        return None
+    if url is None:
+        return None
+    url = url.rstrip("/")
+    if not url.startswith(("http://", "https://")) or not urlsplit(url).hostname:
+        raise click.UsageError(f"--url {url}: an http:// or https:// address is needed", ctx)
+    return url
+
+
+def runs_at(folder: Path, url: str) -> bool:
+    """Whether the emulator that runs on a folder answers at an address, by whatever name of this machine."""
+    try:
+        there, meant = urlsplit(whereabouts.find(folder)["url"]), urlsplit(url)
+        same_port = (there.scheme, there.port) == (meant.scheme, meant.port)
+    except (whereabouts.NotRunningError, ValueError):
+        return False
+    hosts = {there.hostname or "", meant.hostname or ""}
+    return same_port and (len(hosts) == 1 or all(map(is_loopback, hosts)))
+
+
+def _is_said(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
