@@ -135,6 +135,12 @@ def world_at(connection: HTTPConnection) -> World:
     return world
 
 
+def is_over(connection: HTTPConnection) -> bool:
+    """Whether the world that a connection is for is there no longer, so that its database is closed."""
+    worlds: Worlds = connection.state.worlds
+    return not worlds.holds(world_at(connection))
+
+
 def _secret(scope: Scope) -> str | None:
     scheme, _, secret = Headers(scope=scope).get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and secret:

@@ -22,7 +22,7 @@ from chaser_emulator.keywords import DocumentError
 from chaser_emulator.operations import Reply
 from chaser_emulator.paths import decode_segment
 from chaser_emulator.sandbox_refusals import of_sandbox
-from chaser_emulator.selection import HEADER, world_at
+from chaser_emulator.selection import HEADER, is_over, world_at
 from chaser_emulator.spec import Operation, Spec
 from chaser_emulator.streams import Stream
 from chaser_emulator.urls import base_url
@@ -82,7 +82,7 @@ class Plane:
         except sandbox.SandboxError as error:
             return self._refuse(operation, request, of_sandbox(error))
         except Exception:
-            if _is_over(request):
+            if is_over(request):
                 text = "the world was deleted or put back while this was under way"
                 return self._refuse(operation, request, ApiError("not_found", text))
             _log.exception("%s failed (%s)", operation.id, request.state.request_id)
@@ -221,12 +221,6 @@ def _meant(request: Request, worlds: Worlds, named: str | None, *, trusted: bool
         raise ApiError("forbidden", f"the key is that of world {world.id!r}, and {named[:80]!r} is meant")
     world = request.state.world = worlds.get(named)
     return world
-
-
-def _is_over(request: Request) -> bool:
-    """Whether the world that a request was about is there no longer, so that its database is closed."""
-    worlds: Worlds = request.state.worlds
-    return not worlds.holds(world_at(request))
 
 
 def _internal_error() -> ApiError:
