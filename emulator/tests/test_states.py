@@ -21,7 +21,7 @@ from assistants import CREDENTIALS, RESOLVE_CREDENTIAL, create
 from chaser_emulator.sandbox import archives
 from chaser_emulator.server import Running
 from chaser_emulator.states.file import DATABASE, Manifest, Writer
-from chaser_emulator.store import images, migrations
+from chaser_emulator.store import images, migrations, steps
 from chaser_emulator.world import World
 from emulators import REAL, EngineChoice, emulator_on, http_of
 from people import ok, refused
@@ -488,9 +488,8 @@ def of_form(form: int, whole: bytes) -> bytes:
     """A state that an emulator of an earlier form would have saved, with a user and a workspace."""
     account, user, at = str(uuid.uuid4()), str(uuid.uuid4()), "2026-01-01T00:00:00.000000Z"
     with closing(images.opened(None)) as database:
-        for number, statements in migrations():
-            if number <= form:
-                database.executescript(f"BEGIN;\n{statements}\nPRAGMA user_version = {number};\nCOMMIT;")
+        for step in steps(0, form):
+            database.executescript(step)
         database.execute("INSERT INTO users VALUES (?, 'old@example.com', 'Old', ?)", (user, at))
         database.execute(
             "INSERT INTO accounts (id, kind, name, plan, created_at) VALUES (?, 'personal', 'Old', 'pro', ?)",

@@ -10,7 +10,7 @@ from typing import Any
 
 from chaser_emulator.clock import new_id
 from chaser_emulator.states.file import StateError
-from chaser_emulator.store import images, migrations
+from chaser_emulator.store import images, migrations, steps
 
 _DISKS = """SELECT disk_id FROM workspaces UNION SELECT disk_id FROM snapshots
             UNION SELECT disk_id FROM sessions WHERE ended_at IS NULL AND disk_id IS NOT NULL"""
@@ -75,9 +75,8 @@ def _check(database: sqlite3.Connection, form: int) -> None:
 
 def _bring_up_to_date(database: sqlite3.Connection, form: int, to: int | None = None) -> None:
     database.create_function("new_id", 0, new_id)
-    for number, statements in migrations():
-        if form < number and (to is None or number <= to):
-            database.executescript(f"BEGIN;\n{statements}\nPRAGMA user_version = {number};\nCOMMIT;")
+    for step in steps(form, to):
+        database.executescript(step)
 
 
 def _schema(database: sqlite3.Connection) -> set[tuple[str, ...]]:

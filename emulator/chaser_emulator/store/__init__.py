@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, closing, suppress
 from contextvars import ContextVar
 from functools import cache
@@ -267,24 +267,26 @@ def migrations() -> tuple[tuple[int, str], ...]:
     return tuple((int(number), file.read_text("utf-8")) for number, file in found)
 
 
+def steps(form: int, to: int | None = None) -> Iterator[str]:
+    """What brings a database from one form to another (None: the newest), to be executed in this order."""
+    for number, statements in migrations():
+        if form < number and (to is None or number <= to):
+            yield f"BEGIN;\n{statements}\nPRAGMA user_version = {number};\nCOMMIT;"
+
+
 async def _migrate(connection: Connection) -> None:
     [[form]] = await connection.all("PRAGMA user_version")
     _refuse_newer(form)
-    for number, statements in migrations():
-        if number > form:
-            await connection.script(_step(number, statements))
-
-
-def _step(number: int, statements: str) -> str:
-    return f"BEGIN;\n{statements}\nPRAGMA user_version = {number};\nCOMMIT;"
+    for step in steps(form):
+        await connection.script(step)
 
 
 @cache
 def empty() -> bytes:
     """A database with nothing in it: to copy one takes a tenth of the time that the migrations take."""
     with closing(images.opened(None)) as connection:
-        for number, statements in migrations():
-            connection.executescript(_step(number, statements))
+        for step in steps(0):
+            connection.executescript(step)
         return images.of(connection)
 
 
