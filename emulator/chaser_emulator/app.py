@@ -23,7 +23,6 @@ from chaser_emulator.gateway.visit import Visit
 from chaser_emulator.handlers.description import swagger_assets
 from chaser_emulator.operations import HANDLERS, REFUSALS
 from chaser_emulator.pipeline import Endpoint, Pipeline
-from chaser_emulator.provoking.planned import breakable
 from chaser_emulator.sandbox import Engine
 from chaser_emulator.selection import Selection
 from chaser_emulator.settings import Settings
@@ -48,7 +47,7 @@ async def open_emulator(
     """
     handlers.load()
     document = spec.load(HANDLERS)
-    pipeline = Pipeline(document, breakable(HANDLERS), REFUSALS)
+    pipeline = Pipeline(document, HANDLERS, REFUSALS)
     async with Worlds(settings, pipeline.invoke, base_url, own_ports).opened(engine) as worlds:
         routes = [*_routes(document, pipeline), Mount("/_emulator", Control(document))]
         inner = Starlette(routes=routes, exception_handlers={404: _no_file(pipeline)})

@@ -19,18 +19,17 @@ from chaser_emulator import admission, events, origins, rules, sandbox, uploads
 from chaser_emulator.acting import Acting
 from chaser_emulator.clock import new_request_id
 from chaser_emulator.errors import ApiError, Problem, Rule, invalid
-from chaser_emulator.faults import Answered
+from chaser_emulator.faults import Answered, calling
 from chaser_emulator.journal import Exchange, exchange_of
 from chaser_emulator.operations import Call, Handler, Refusal, Reply, Upgrade
 from chaser_emulator.paths import decode_segment
 from chaser_emulator.redaction import Redaction
 from chaser_emulator.sandbox_refusals import of_sandbox
-from chaser_emulator.selection import world_at
+from chaser_emulator.selection import is_over, world_at
 from chaser_emulator.spec import Operation, Spec
 from chaser_emulator.streams import Stream
 from chaser_emulator.urls import base_url
 from chaser_emulator.validation import Validator, parse_json
-from chaser_emulator.worlds import Worlds
 
 _log = logging.getLogger(__name__)
 
@@ -99,8 +98,7 @@ class Pipeline:
         try:
             await self._enter(call, limits)
             form = await self._read(call)
-            handler = self._handlers[operation.id]
-            result = await handler(call)
+            result = await self._ask(call)
             if call.plan is not None:
                 call.plan.handled()
             response = self._reply(operation, result)
@@ -115,7 +113,7 @@ class Pipeline:
         except sandbox.SandboxError as error:
             response = await self._refuse(call, of_sandbox(error))
         except Exception:
-            if _is_over(request):
+            if is_over(request):
                 response = self.refusal(_ended(), request)
             else:
                 _log.exception("%s %s failed (%s)", request.method, request.url.path, call.request_id)
@@ -147,6 +145,7 @@ class Pipeline:
         call = Call(self.spec, operation, world, None, who.request_id or new_request_id(), base_url)
         call.admit(who.principal, who.account)
         call.path = dict(path or {})
+        calling.begin(call)
         try:
             call.plan = world.faults.plan(call)
             if call.plan is not None:
@@ -157,7 +156,7 @@ class Pipeline:
             if operation.body is not None:
                 call.body = {} if body is None and not operation.body.required else body
                 self._validator.body(operation.body.content[_JSON], call.body, operation.body.schema_pointer(_JSON))
-            result = await self._handlers[operation.id](call)
+            result = await self._ask(call)
             if call.plan is not None:
                 call.plan.handled()
             reply = result if isinstance(result, Reply) else Reply(result)
@@ -173,7 +172,7 @@ class Pipeline:
             _log.exception("%s failed (%s)", operation.id, call.request_id)
             raise _internal_error() from error
         finally:
-            world.faults.done(call)
+            calling.end(call)
         if call.plan is not None:
             await call.plan.performed()
         return reply.body
@@ -194,7 +193,7 @@ class Pipeline:
                 origins.require_own(request, call.world.settings)
                 await self._enter(call, {})
                 await self._read(call)
-                upgrade = await self._handlers[operation.id](call)
+                upgrade = await self._ask(call)
                 await stack.enter_async_context(upgrade.held)
                 if call.plan is not None:
                     call.plan.handled()
@@ -218,6 +217,11 @@ class Pipeline:
             await websocket.accept()
             await converse(websocket, upgrade)
 
+    async def _ask(self, call: Call) -> Any:
+        """What the handler of an admitted call answers, unless it is to fail."""
+        call.world.planned.break_handler(call)
+        return await self._handlers[call.operation.id](call)
+
     async def _enter(self, call: Call, limits: dict[str, str]) -> None:
         """Admission, and then what is planned for a call, also for one that is not let in."""
         refused: ApiError | None = None
@@ -225,6 +229,7 @@ class Pipeline:
             await self._admit(call, limits)
         except ApiError as error:
             refused = error
+        calling.begin(call)
         call.plan = call.world.faults.plan(call)
         if refused is not None or call.plan is not None:
             await uploads.let_pass(call.request)
@@ -390,7 +395,7 @@ class Pipeline:
         if broken is not None:
             _log.error("%s: the refusal %r breaks the document: %s", operation.id, error.code, broken)
             error = _internal_error()
-        if not _is_over(call.request):
+        if not is_over(call.request):
             await self._tell(call, error)
         return self.refusal(error, call.request)
 
@@ -434,12 +439,6 @@ def _tell_who(exchange: Exchange, principal: admission.Principal, account: admis
 def _text(value: Any) -> str:
     """A value as a query has it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _is_over(request: HTTPConnection) -> bool:
-    """Whether the world of a request is there no longer, so that its database is closed."""
-    worlds: Worlds = request.state.worlds
-    return not worlds.holds(world_at(request))
 
 
 def _ended() -> ApiError:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from chaser_emulator.errors import ApiError, invalid_field
+from chaser_emulator.faults import calling
 from chaser_emulator.journal import exchange_of
 from chaser_emulator.paths import decode_segment
 from chaser_emulator.spec import Spec
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from chaser_emulator.operations import Call
     from chaser_emulator.sandbox.failing import Attempt, Failure
     from chaser_emulator.webhooks.misbehaving import DeliveryFault
-
-_calling: ContextVar[tuple[Call, ...]] = ContextVar("chaser_calling", default=())
-"""The calls for which the running task works, the outermost first; what they start in the background knows them too."""
 
 MOST = 1000
 """Rules of one world."""
@@ -181,7 +178,6 @@ class Faults:
         from chaser_emulator.faults import effects
         from chaser_emulator.faults.acting import Plan
 
-        _calling.set((*_calling.get(), call))
         chosen = _first_due(
             planned
             for planned in self._layers.get("request", ())
@@ -190,18 +186,13 @@ class Faults:
         )
         return None if chosen is None else Plan(chosen, call)
 
-    def done(self, call: Call) -> None:
-        """A call within another is over; what comes next is for the other alone."""
-        if self._layers:
-            _calling.set(tuple(each for each in _calling.get() if each is not call))
-
     def engine_failure(self, attempt: Attempt) -> Failure | None:
         """What is planned for an attempt of the engine: the plan of a FailingEngine."""
         if "engine" not in self._layers:
             return None
         from chaser_emulator.faults import effects
 
-        calls = [call for call in _calling.get() if call.world.faults is self]
+        calls = [call for call in calling.under_way() if call.world.faults is self]
         chosen = _first_due(
             planned for planned in self._layers.get("engine", ()) if _is_about_attempt(planned.fault, attempt, calls)
         )

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from chaser_emulator.faults import calling
 from chaser_emulator.faults.answered import PlannedFailure
-from chaser_emulator.operations import Call, Handler
+from chaser_emulator.operations import Call
 from chaser_emulator.sandbox.failing import Attempt, Failure
 from chaser_emulator.sandbox.failing import Operation as EngineOperation
-
-_answered: ContextVar[Call | None] = ContextVar("answered", default=None)
-"""The call that is being answered, also for what its handler starts in the background."""
 
 
 @dataclass(frozen=True)
@@ -104,26 +101,9 @@ class PlannedFailures:
         """What is planned for an attempt of the engine: the plan of a FailingEngine."""
         if not self._engine:
             return None
-        call = _answered.get()
+        calls = calling.under_way()
         for planned in self._engine:
-            mine = planned.concerned is None or (call is not None and planned.concerned.has(call))
-            if mine and planned.fits(attempt):
+            concerned = planned.concerned
+            if planned.fits(attempt) and (concerned is None or any(concerned.has(call) for call in calls)):
                 return planned.failure
         return None
-
-
-def breakable(handlers: Mapping[str, Handler]) -> Mapping[str, Handler]:
-    """Handlers that fail where that is planned, and that the engine can tell apart."""
-    return {name: _breakable(handler) for name, handler in handlers.items()}
-
-
-def _breakable(handler: Handler) -> Callable[[Call], Awaitable[Any]]:
-    async def answer(call: Call) -> Any:
-        token = _answered.set(call)
-        try:
-            call.world.planned.break_handler(call)
-            return await handler(call)
-        finally:
-            _answered.reset(token)
-
-    return answer
