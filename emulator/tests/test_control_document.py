@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import jsonschema_rs
@@ -13,10 +12,9 @@ from chaser_emulator import assembly, keywords, spec
 from chaser_emulator.control.operations import control
 from chaser_emulator.control.plane import load
 from chaser_emulator.server import Running
+from documents import Node, open_objects, wrong_path_parameters
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from people import ok, refused
-
-Node = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -83,35 +81,13 @@ def test_every_schema_and_every_body_has_an_example_that_it_accepts(document: No
 
 
 def test_objects_are_closed_in_requests_and_answers(document: Node) -> None:
-    found: list[str] = []
-    borrowed = set(assembly.assemble()["components"]["schemas"])
-
-    def closed(node: Node) -> bool:
-        return any(node.get(key, True) is not True for key in ("additionalProperties", "unevaluatedProperties"))
-
-    def visit(node: Any, where: str, covered: bool, above: tuple[int, ...]) -> None:
-        if isinstance(node, bool) or node.get("$ref", "").rpartition("/")[2] in borrowed:
-            return
-        node = assembly.resolve(document, node)
-        if id(node) in above:
-            return
-        covered = covered or closed(node)
-        if "properties" in node and not covered:
-            found.append(where)
-        for name, child in node.get("properties", {}).items():
-            visit(child, f"{where}/{name}", False, (*above, id(node)))
-        for key in ("items", "additionalProperties"):
-            if key in node:
-                visit(node[key], f"{where}/{key}", False, (*above, id(node)))
-        for key in ("allOf", "anyOf", "oneOf"):
-            for part in node.get(key, []):
-                visit(part, where, covered, (*above, id(node)))
-
-    for where, operation in _operations(document):
-        for place, media in _bodies(operation):
-            if place[0] not in "45":
-                visit(media["schema"], f"{where} {place}", False, ())
-    assert found == []
+    bodies = [
+        (f"{where} {place}", media["schema"])
+        for where, operation in _operations(document)
+        for place, media in _bodies(operation)
+        if place[0] not in "45"
+    ]
+    assert open_objects(document, bodies, known=assembly.assemble()["components"]["schemas"]) == []
 
 
 def test_names_have_their_form_and_commands_are_given_once(document: Node) -> None:
@@ -127,13 +103,7 @@ def test_names_have_their_form_and_commands_are_given_once(document: Node) -> No
 
 
 def test_path_parameters_are_those_of_the_path(document: Node) -> None:
-    wrong = []
-    for path, method, operation in assembly.operations(document):
-        resolved = [assembly.resolve(document, parameter) for parameter in operation.get("parameters", [])]
-        names = sorted(parameter["name"] for parameter in resolved if parameter["in"] == "path")
-        if names != sorted(re.findall(r"\{(\w+)\}", path)):
-            wrong.append(f"{method} {path}: {names}")
-    assert wrong == []
+    assert wrong_path_parameters(document) == []
 
 
 def test_what_nobody_knows_is_refused_by_name(client: httpx.Client) -> None:

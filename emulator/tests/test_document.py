@@ -9,10 +9,9 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from chaser_emulator import assembly, keywords, spec
+from documents import Node, open_objects, wrong_path_parameters
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from surface import SURFACE
-
-Node = dict[str, Any]
 
 PROVENANCE = {"overview", "spec", "docs", "sdk", "ruled"}
 
@@ -189,13 +188,7 @@ def test_operation_ids_and_tags_have_their_form(document: Node) -> None:
 
 
 def test_path_parameters_are_those_of_the_path(document: Node) -> None:
-    wrong = []
-    for path, method, operation in assembly.operations(document):
-        resolved = [assembly.resolve(document, parameter) for parameter in operation.get("parameters", [])]
-        names = sorted(parameter["name"] for parameter in resolved if parameter["in"] == "path")
-        if names != sorted(re.findall(r"\{(\w+)\}", path)):
-            wrong.append(f"{method} {path}: {names}")
-    assert wrong == []
+    assert wrong_path_parameters(document) == []
 
 
 def test_every_operation_declares_what_it_can_meet(document: Node) -> None:
@@ -262,38 +255,13 @@ def test_every_error_code_can_occur(document: Node) -> None:
 
 
 def test_answers_have_no_field_that_the_document_does_not_name(document: Node) -> None:
-    found: list[str] = []
-
-    def closed(node: Any) -> bool:
-        node = assembly.resolve(document, node)
-        if node.get("additionalProperties", True) is not True or node.get("unevaluatedProperties", True) is not True:
-            return True
-        return any(closed(part) for part in node.get("allOf", []))
-
-    def visit(node: Any, where: str, covered: bool, above: tuple[int, ...]) -> None:
-        if isinstance(node, bool):
-            return
-        node = assembly.resolve(document, node)
-        if id(node) in above:
-            return
-        path = (*above, id(node))
-        covered = covered or closed(node)
-        if "properties" in node and not covered:
-            found.append(where)
-        for name, child in node.get("properties", {}).items():
-            visit(child, f"{where}/{name}", False, path)
-        for key in ("items", "additionalProperties"):
-            if key in node:
-                visit(node[key], f"{where}/{key}", False, path)
-        for key in ("allOf", "anyOf", "oneOf"):
-            for part in node.get(key, []):
-                visit(part, where, covered, path)
-
-    for name, operation in _operations(document):
-        for status, response in operation["responses"].items():
-            for media in response.get("content", {}).values():
-                visit(media["schema"], f"{name} {status}", False, ())
-    assert found == []
+    answers = [
+        (f"{name} {status}", media["schema"])
+        for name, operation in _operations(document)
+        for status, response in operation["responses"].items()
+        for media in response.get("content", {}).values()
+    ]
+    assert open_objects(document, answers) == []
 
 
 def test_requests_may_carry_fields_that_nobody_knows(document: Node) -> None:
