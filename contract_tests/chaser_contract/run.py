@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,26 +35,16 @@ class Result:
 
 def run(url: str, api_key: str, *, seed: int | None = None, max_examples: int = 20, phases: str = PHASES) -> Result:
     """Test the Chaser at `url`. `max_examples` is per operation and phase; `seed` repeats a run."""
-    with tempfile.TemporaryDirectory() as folder:
-        # The configuration's own format is TOML, of which JSON's strings, numbers and lists are a part.
-        config = Path(folder) / "schemathesis.toml"
-        config.write_text(_config(expectations.load()), "utf-8")
-        command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", url + DOCUMENT]
-        command += ["--url", url, "--header", f"Authorization: Bearer {api_key}"]
-        command += ["--max-examples", str(max_examples), "--workers", "1", "--checks", "all", "--continue-on-failure"]
-        # A machine that is busy makes data slowly; that says nothing of the API.
-        command += ["--suppress-health-check", "too_slow"]
-        command += ["--generation-database", "none"] + ([] if seed is None else ["--seed", str(seed)])
-        # By itself an operation has no links to follow from one state to the next.
-        single = ",".join(phase for phase in phases.split(",") if phase != "stateful")
-        done = [
-            subprocess.run(
-                [*command, which, LAST, "--phases", chosen], cwd=folder, capture_output=True, text=True, check=False
-            )
-            for which, chosen in (("--exclude-operation-id", phases), ("--include-operation-id", single))
-        ]
-    return Result(
-        all(one.returncode == 0 for one in done), "\n".join(text for one in done for text in (one.stdout, one.stderr))
+    # By itself an operation has no links to follow from one state to the next.
+    single = ",".join(phase for phase in phases.split(",") if phase != "stateful")
+    return _ran(
+        url + DOCUMENT,
+        url,
+        _config(expectations.load()),
+        ["--header", f"Authorization: Bearer {api_key}"],
+        [("--exclude-operation-id", LAST, "--phases", phases), ("--include-operation-id", LAST, "--phases", single)],
+        seed=seed,
+        max_examples=max_examples,
     )
 
 
@@ -63,27 +53,47 @@ def run_control(url: str, *, seed: int | None = None, max_examples: int = 5, who
 
     Without `whole` not every bound of those operations is tried that have hundreds of them.
     """
+    base = f"{url}/_emulator"
+    # A world that is made up is there for no operation, which would be all that is found out.
+    known = '[parameters]\n"header.X-Chaser-World" = "default"\n"query.world" = "default"\n"query.wait" = 0\n'
+    return _ran(
+        f"{base}/openapi.json",
+        base,
+        known + _config(expectations.load(expectations.CONTROL), () if whole else LARGE),
+        [text for name in WAITING for text in ("--exclude-operation-id", name)],
+        [("--phases", PHASES)],
+        seed=seed,
+        max_examples=max_examples,
+    )
+
+
+def _ran(
+    document: str,
+    url: str,
+    configuration: str,
+    arguments: Sequence[str],
+    runs: Iterable[Sequence[str]],
+    *,
+    seed: int | None,
+    max_examples: int,
+) -> Result:
+    """What one or more runs of Schemathesis found, each with arguments of its own."""
     with tempfile.TemporaryDirectory() as folder:
+        # The configuration's own format is TOML, of which JSON's strings, numbers and lists are a part.
         config = Path(folder) / "schemathesis.toml"
-        # A world that is made up is there for no operation, which would be all that is found out.
-        known = '[parameters]\n"header.X-Chaser-World" = "default"\n"query.world" = "default"\n"query.wait" = 0\n'
-        config.write_text(known + _config(expectations.load(expectations.CONTROL), () if whole else LARGE), "utf-8")
-        base = f"{url}/_emulator"
-        command = [
-            sys.executable,
-            "-m",
-            "schemathesis.cli",
-            "--config-file",
-            str(config),
-            "run",
-            f"{base}/openapi.json",
-        ]
-        command += ["--url", base, "--phases", PHASES, "--max-examples", str(max_examples), "--workers", "1"]
-        command += ["--checks", "all", "--continue-on-failure", "--suppress-health-check", "too_slow"]
+        config.write_text(configuration, "utf-8")
+        command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", document]
+        command += ["--url", url, *arguments]
+        command += ["--max-examples", str(max_examples), "--workers", "1", "--checks", "all", "--continue-on-failure"]
+        # A machine that is busy makes data slowly; that says nothing of the API.
+        command += ["--suppress-health-check", "too_slow"]
         command += ["--generation-database", "none"] + ([] if seed is None else ["--seed", str(seed)])
-        command += [text for name in WAITING for text in ("--exclude-operation-id", name)]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    return Result(done.returncode == 0, f"{done.stdout}\n{done.stderr}")
+        done = [
+            subprocess.run([*command, *more], cwd=folder, capture_output=True, text=True, check=False) for more in runs
+        ]
+    return Result(
+        all(one.returncode == 0 for one in done), "\n".join(text for one in done for text in (one.stdout, one.stderr))
+    )
 
 
 def _config(meant: list[expectations.Expectation], uncovered: Collection[str] = ()) -> str:
