@@ -52,15 +52,8 @@ class _Collection:
 
 async def of_images(before: bytes, after: bytes) -> Diff:
     """The differences of two databases that were taken as images. Raises StoreError."""
-    earlier = await Store.open(None, image=before)
-    try:
-        later = await Store.open(None, image=after)
-        try:
-            return await between(earlier, later)
-        finally:
-            await later.close()
-    finally:
-        await earlier.close()
+    async with Store.of_image(before) as earlier, Store.of_image(after) as later:
+        return await between(earlier, later)
 
 
 async def between(before: Reader, after: Reader) -> Diff:

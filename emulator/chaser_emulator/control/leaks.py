@@ -35,11 +35,8 @@ async def list_leaks(call: ControlCall) -> dict[str, Any]:
     now = timestamp(world.clock.now())
     rows = await _left(world.store, now)
     if rows and world.beginning is not None:
-        before = await Store.open(None, image=world.beginning.image)
-        try:
+        async with Store.of_image(world.beginning.image) as before:
             known = {row["id"] for row in await _left(before, now)}
-        finally:
-            await before.close()
         rows = [row for row in rows if row["id"] not in known]
     leaks = [dict(row) | {"settling": bool(row["settling"])} for row in rows]
     terminals = [

@@ -125,7 +125,8 @@ async def diff_state(call: ControlCall) -> dict[str, Any]:
 @control("list-states")
 async def list_states(call: ControlCall) -> dict[str, Any]:
     """Those that were kept, the newest first."""
-    found = [_shown(path) for path in _folder(call).glob(f"*{_SUFFIX}")]
+    paths = _folder(call).glob(f"*{_SUFFIX}")
+    found = await files.in_thread(lambda: [_shown(path) for path in paths])
     return {"states": sorted(found, key=lambda one: (one.get("created_at", ""), one["name"]), reverse=True)}
 
 

@@ -152,6 +152,16 @@ class Store:
             raise
         return cls(None, connection, connection)
 
+    @classmethod
+    @asynccontextmanager
+    async def of_image(cls, image: bytes) -> AsyncIterator[Store]:
+        """A copy of an image in memory, for as long as the block lasts. Raises StoreError."""
+        store = await cls.open(None, image=image)
+        try:
+            yield store
+        finally:
+            await store.close()
+
     async def close(self) -> None:
         """Let go of the file, in which what was committed stays, or of the memory."""
         async with self._writing:

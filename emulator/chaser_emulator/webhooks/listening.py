@@ -66,12 +66,9 @@ async def _last_of_beginning(world: World) -> int:
     """The last event of what the world began with, as the events of a seed are no news."""
     if world.beginning is None:
         return 0
-    before = await Store.open(None, image=world.beginning.image)
-    try:
-        row = await before.one("SELECT coalesce(max(rowid), 0) FROM outbox")
-        return int(row[0]) if row is not None else 0
-    finally:
-        await before.close()
+    async with Store.of_image(world.beginning.image) as before:
+        [row] = await before.all("SELECT coalesce(max(rowid), 0) FROM outbox")
+        return int(row[0])
 
 
 async def _catch_up(tx: Transaction, hook: Row, last: int) -> None:
