@@ -22,8 +22,10 @@ from chaser_emulator.server import Running
 from click.testing import CliRunner
 from emulators import emulator_on, http_of
 from people import ok
+from seeded import fresh_world
 from test_cli import CLI, cli
 from test_crash import server
+from test_exec import until
 
 
 @dataclass(frozen=True)
@@ -234,11 +236,18 @@ def test_a_stream_ends_with_its_world(emulator: Running, client: httpx.Client) -
         assert [line for line in lines if line] == []
 
 
-def test_what_is_not_at_rest_is_named_with_its_reason(client: httpx.Client) -> None:
-    body = {"kind": "sandbox.exec", "input": {"command": "true"}, "run_at": "2030-01-01T00:00:00Z"}
-    ok(client.post("/v1/jobs", json=body))
-    # What is due later is not pending yet.
-    assert ok(client.get("/_emulator/ready"))["ready"] is True
+def test_what_is_not_at_rest_is_named_with_its_reason(emulator: Running) -> None:
+    with fresh_world(emulator) as client:
+        body = {"kind": "sandbox.exec", "input": {"command": "watch", "ephemeral": True}}
+        # What is due later is not pending yet.
+        ok(client.post("/v1/jobs", json=body | {"run_at": "2100-01-01T00:00:00Z"}))
+        assert ok(client.get("/_emulator/ready")) == {"ready": True, "pending": []}
+        assert client.post("/_emulator/stubs", json={"command": "watch", "runs": "forever"}).status_code == 201
+        job = ok(client.post("/v1/jobs", json=body))["id"]
+        running = {"ready": False, "pending": [{"what": f"job {job}", "why": "is running"}]}
+        until(lambda: bool(ok(client.get("/_emulator/ready")) == running))
+        ok(client.post(f"/v1/jobs/{job}/cancel"))
+        until(lambda: bool(ok(client.get("/_emulator/ready"))["ready"]))
 
 
 def test_the_emulator_that_runs_is_found_by_its_folder_and_logs_follow_it(tmp_path: Path) -> None:

@@ -305,7 +305,7 @@ def test_a_file_with_a_flipped_bit_is_refused(client: httpx.Client, whole: bytes
         assert_refused(client, bytes(damaged))
 
 
-def test_what_is_no_state_is_refused(client: httpx.Client, tmp_path: Path) -> None:
+def test_what_is_no_state_is_refused(client: httpx.Client) -> None:
     other = io.BytesIO()
     with zipfile.ZipFile(other, "w") as archive:
         archive.writestr("a", "b")
@@ -442,7 +442,7 @@ def test_a_database_that_is_none_of_ours_is_refused(client: httpx.Client, whole:
         assert_refused(client, forged(whole, change), said)
 
 
-def test_a_disk_that_would_leave_its_folder_is_refused(client: httpx.Client, whole: bytes, tmp_path: Path) -> None:
+def test_a_disk_that_would_leave_its_folder_is_refused(client: httpx.Client, whole: bytes) -> None:
     def change(members: dict[str, bytes]) -> None:
         disk = next(name for name in members if name.startswith("disks/"))
         file = io.BytesIO(archives.head(archives.ROOT, tarfile.DIRTYPE, 0o755))
