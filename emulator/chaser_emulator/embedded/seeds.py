@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from chaser_emulator.embedded.asking import Door, segment
+from chaser_emulator.embedded.asking import Door, Refused, segment
 
 Seed = str | Path | Mapping[str, Any]
 """The name of a ready seed (`team`), a YAML file, or what such a file holds."""
@@ -32,24 +31,22 @@ def sow(door: Door, world: str, seed: Seed) -> Seeded:
 
 def _sow_file(door: Door, world: str, file: Path) -> Any:
     text = file.read_bytes()
-    if b"from:" in text:
-        import yaml
-
+    if b"from" in text:
         # What lies beside the seed goes along: the emulator may be elsewhere.
-        value = _with_files(yaml.safe_load(text), file.parent)
-        return door.ask("POST", "/seed", value, world=world, file=str(file))
+        text = _with_files(text, file)
     return door.ask(
         "POST", "/seed", world=world, content=text, headers={"Content-Type": "application/yaml"}, file=str(file)
     )
 
 
-def _with_files(value: Any, folder: Path) -> Any:
-    """The same with the bytes of files in place of `from: path`."""
-    if isinstance(value, list):
-        return [_with_files(one, folder) for one in value]
-    if not isinstance(value, dict):
-        return value
-    if isinstance(value.get("from"), str) and set(value) <= {"from", "executable"}:
-        content = base64.b64encode((folder / value["from"]).read_bytes()).decode("ascii")
-        return {name: one for name, one in value.items() if name != "from"} | {"base64": content}
-    return {name: _with_files(one, folder) for name, one in value.items()}
+def _with_files(text: bytes, file: Path) -> bytes:
+    # Imported on use: few seeds name files.
+    from chaser_emulator.seeding.inlining import inlined
+    from chaser_emulator.seeding.problems import SeedError
+    from chaser_emulator.seeding.text import read
+
+    try:
+        return inlined(read(text, str(file)), lambda name: (file.parent / name).read_bytes()).encode()
+    except SeedError as error:
+        refusal = error.refusal()
+        raise Refused(400, refusal.code, refusal.message, refusal.details) from None
