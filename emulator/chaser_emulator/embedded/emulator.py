@@ -30,8 +30,8 @@ class Emulator:
 
     It serves from a thread of its own, on a free port, and keeps nothing. `engine` is what runs commands (`scripted`
     runs none, and has answers from stubs), `seed` what its default world holds at first, `clock` `real`, `frozen` or a
-    moment. `settings` are all that `chaser-emulator serve` has; those named here go before them. What `start` and the
-    block give is a Chaser: the default world, which has all that a test needs; `world` makes others.
+    moment. `settings` are all that `chaser-emulator serve` has, but for what has an argument of its own here. What
+    `start` and the block give is a Chaser: the default world, which has all that a test needs; `world` makes others.
 
     In `async with` it serves from a thread as well, so that even a client that blocks the loop is answered.
     """
@@ -62,17 +62,18 @@ class Emulator:
         `api_key` is its own key, which this machine may ask for. Raises ConnectionError, and Refused for a wrong key.
         """
         found = cls()
-        sockets = Sockets(url)
-        found._stack.callback(sockets.close)
-        asking = Door(url.rstrip("/"), api_key or DEFAULT_API_KEY, sockets)
-        told = asking.ask("GET", "/worlds/default")
-        if api_key is not None and told["api_key"] != api_key:
-            # The machine's own programs need no key to ask, so that nobody else would notice.
-            sockets.close()
-            raise Refused(401, "unauthorized", f"the key is not that of the default world of {url}")
-        door = replace(asking, api_key=told["api_key"])
-        found._chaser = Chaser(door, world_of(door, {**told, "api_key": door.api_key}))
-        found._stack.callback(found._chaser.close)
+        with ExitStack() as stack:
+            sockets = Sockets(url)
+            stack.callback(sockets.close)
+            asking = Door(url.rstrip("/"), api_key or DEFAULT_API_KEY, sockets)
+            told = asking.ask("GET", "/worlds/default")
+            if api_key is not None and told["api_key"] != api_key:
+                # The machine's own programs need no key to ask, so that nobody else would notice.
+                raise Refused(401, "unauthorized", f"the key is not that of the default world of {url}")
+            door = replace(asking, api_key=told["api_key"])
+            found._chaser = Chaser(door, world_of(door, told))
+            stack.callback(found._chaser.close)
+            found._stack = stack.pop_all()
         return found
 
     def start(self) -> Chaser:
