@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -183,6 +184,12 @@ class _Compiled:
                 code = node.get("x-code", code)
             node = node[part]
         return code
+
+
+@functools.lru_cache(4)
+def validator_of(spec: Spec) -> Validator:
+    """A validator for who asks now and then, which goes on with the schemas that it has compiled before."""
+    return Validator(spec)
 
 
 def parse_json(raw: bytes) -> Any:

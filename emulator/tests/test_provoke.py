@@ -100,9 +100,7 @@ def test_the_requests_that_are_to_be_refused_would_succeed() -> None:
         failed = {}
         async with open_emulator(Settings(port=0, sandbox="scripted"), ScriptedEngine(), "http://localhost") as one:
             for operation in DOCUMENT.operations.values():
-                stage = await open_stage(
-                    one.worlds.default, DOCUMENT, VALIDATOR, operation, own=False, request_id=None, given={}
-                )
+                stage = await open_stage(one.worlds.default, DOCUMENT, operation, own=False, request_id=None, given={})
                 request = await request_for(stage)
                 if operation.id == "stream-session-command":
                     # It lasts as long as the command.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -26,7 +25,7 @@ from chaser_emulator.journal import Exchange
 from chaser_emulator.redaction import HIDDEN
 from chaser_emulator.spec import Operation, Spec
 from chaser_emulator.store import identity
-from chaser_emulator.validation import Validator
+from chaser_emulator.validation import validator_of
 from chaser_emulator.world import World
 
 _STEPS: Mapping[str, Step] = {
@@ -51,11 +50,6 @@ _STEPS: Mapping[str, Step] = {
 }
 _BEFORE_THE_STATE = ("routing", "authentication", "account", "rate limit", "scope", "validation")
 _OF_ORGANIZATIONS = ("/v1/accounts/current/members", "/v1/accounts/current/service-accounts")
-
-
-@functools.lru_cache(4)
-def _validator(spec: Spec) -> Validator:
-    return Validator(spec)
 
 
 async def explain(world: World, exchange: Exchange, spec: Spec, base_url: str | None = None) -> Explanation:
@@ -86,7 +80,7 @@ async def explain(world: World, exchange: Exchange, spec: Spec, base_url: str | 
         return _of_fault(teller, plain, was, error)
     if error is None:
         return plain
-    menders = Menders(spec, _validator(spec), world.clock.now())
+    menders = Menders(spec, validator_of(spec), world.clock.now())
     case = Case(world, spec, menders, exchange, operation, error, was, own_key, dict(error.state))
     step = _step(error, operation)
     found = _with_file(case, await _completed(case, step, await remedy(case)))

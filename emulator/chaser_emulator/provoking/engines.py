@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from chaser_emulator.errors import ApiError
 from chaser_emulator.provoking import repositories, resources, stand_in_browser
-from chaser_emulator.provoking.arrangements import arranges
+from chaser_emulator.provoking.arrangements import By, arranges
 from chaser_emulator.provoking.needs_of_sandboxes import ASK_BROWSER
 from chaser_emulator.provoking.requests import ApiRequest
 from chaser_emulator.provoking.stage import Stage
@@ -18,7 +18,21 @@ from chaser_emulator.sandbox import Process, SandboxUnavailable
 from chaser_emulator.sandbox.failing import Failure
 from chaser_emulator.sandbox.failing import Operation as EngineOperation
 
-_SILENT = Failure("unavailable")
+_SILENT, _NO_ANSWER = Failure("unavailable"), "the engine does not answer"
+
+
+def _failing(
+    code: str, operation: EngineOperation, failure: Failure, why: str, *operation_ids: str, by: By = "resource"
+) -> None:
+    """Let the engine fail at what one of these operations asks of it: in its session, or (`state`) in any such call."""
+
+    @arranges(code, *operation_ids, by=by)
+    async def arrange(stage: Stage) -> ApiRequest:
+        request = await request_for(stage)
+        stage.engine_fails(operation, failure, session_id=request.path["id"] if by == "resource" else None)
+        stage.say(why)
+        return request
+
 
 # Of the wrong type
 
@@ -49,14 +63,6 @@ async def after_the_end(stage: Stage) -> ApiRequest:
     return request
 
 
-@arranges("not_running", "exec-sandbox", by="state")
-async def in_a_sandbox_that_dies(stage: Stage) -> ApiRequest:
-    request = await request_for(stage)
-    stage.engine_fails("exec", Failure("sandbox_dies"))
-    stage.say("the sandbox dies as the command starts")
-    return request
-
-
 @arranges("not_running", "write-session-command-stdin", "kill-session-command")
 async def of_a_command_that_has_ended(stage: Stage) -> ApiRequest:
     request = await request_for(stage)
@@ -68,32 +74,24 @@ async def of_a_command_that_has_ended(stage: Stage) -> ApiRequest:
     return request
 
 
+_failing(
+    "not_running", "exec", Failure("sandbox_dies"), "the sandbox dies as the command starts", "exec-sandbox", by="state"
+)
+
+
 # Out of reach
 
-
-def _unreachable(operation: EngineOperation, *operation_ids: str) -> None:
-    """Let the engine fail at what one of these operations asks of it, in the session that it is about."""
-
-    @arranges("sandbox_unavailable", *operation_ids)
-    async def arrange(stage: Stage) -> ApiRequest:
-        request = await request_for(stage)
-        stage.engine_fails(operation, _SILENT, session_id=request.path["id"])
-        stage.say("the engine does not answer")
-        return request
-
-
-_unreachable("exec", "exec-session", "self-test-session")
-_unreachable("open_terminal", "open-session-pty")
-_unreachable("write_file", "upload-session-file")
-_unreachable("read_file", "download-session-file")
-
-
-@arranges("sandbox_unavailable", "exec-sandbox", by="state")
-async def without_a_start(stage: Stage) -> ApiRequest:
-    request = await request_for(stage)
-    stage.engine_fails("start", Failure("cannot_start"))
-    stage.say("the sandbox cannot be started")
-    return request
+_failing("sandbox_unavailable", "exec", _SILENT, _NO_ANSWER, "exec-session", "self-test-session")
+_failing("sandbox_unavailable", "open_terminal", _SILENT, _NO_ANSWER, "open-session-pty")
+_failing("sandbox_unavailable", "write_file", _SILENT, _NO_ANSWER, "upload-session-file")
+_failing("sandbox_unavailable", "read_file", _SILENT, _NO_ANSWER, "download-session-file")
+_failing(
+    "sandbox_unavailable", "start", Failure("cannot_start"), "the sandbox cannot be started", "exec-sandbox", by="state"
+)
+_failing(
+    "sandbox_unavailable", "copy_disk", _SILENT, "the engine does not answer when a disk is to be copied",
+    "create-workspace-snapshot", "restore-workspace-snapshot", by="state",
+)  # fmt: skip
 
 
 @arranges("sandbox_unavailable", "create-session")
@@ -119,14 +117,6 @@ async def of_one_that_is_held(stage: Stage) -> ApiRequest:
     return replace(request, query={"force": "true"})
 
 
-@arranges("sandbox_unavailable", "create-workspace-snapshot", "restore-workspace-snapshot", by="state")
-async def without_a_copy(stage: Stage) -> ApiRequest:
-    request = await request_for(stage)
-    stage.engine_fails("copy_disk", _SILENT)
-    stage.say("the engine does not answer when a disk is to be copied")
-    return request
-
-
 @arranges("sandbox_unavailable", "create-workspace")
 async def without_a_clone(stage: Stage) -> ApiRequest:
     request = await request_for(stage)
@@ -138,7 +128,7 @@ async def without_a_clone(stage: Stage) -> ApiRequest:
 
 @arranges("sandbox_unavailable", "write-session-command-stdin", "kill-session-command")
 async def of_a_command_out_of_reach(stage: Stage) -> ApiRequest:
-    return await _cut_off(stage, SandboxUnavailable("The engine does not answer."), "the engine does not answer")
+    return await _cut_off(stage, SandboxUnavailable("The engine does not answer."), _NO_ANSWER)
 
 
 @arranges("invalid_state", "write-session-command-stdin")
@@ -193,12 +183,9 @@ class _CutOff:
 # Full
 
 
-@arranges("storage_limit_exceeded", "upload-session-file")
-async def onto_a_full_disk(stage: Stage) -> ApiRequest:
-    request = await request_for(stage)
-    stage.engine_fails("write_file", Failure("disk_full"), session_id=request.path["id"])
-    stage.say("no space is left on its disk")
-    return request
+_failing(
+    "storage_limit_exceeded", "write_file", Failure("disk_full"), "no space is left on its disk", "upload-session-file"
+)
 
 
 # Browsers

@@ -14,6 +14,7 @@ from chaser_emulator.provoking.needs_of_sandboxes import FILE
 from chaser_emulator.provoking.requests import ApiRequest
 from chaser_emulator.provoking.stage import Stage
 from chaser_emulator.provoking.valid import request_for
+from chaser_emulator.validation import validator_of
 
 _JSON = "application/json"
 _FORM = "multipart/form-data"
@@ -122,7 +123,7 @@ def _of_body(stage: Stage, request: ApiRequest) -> Iterator[tuple[ApiRequest, st
 def _refused(stage: Stage, schema: Mapping[str, Any], body: Any) -> bool:
     """Whether the document refuses a body for nothing but its form."""
     try:
-        stage.validator.body(schema, body)
+        validator_of(stage.spec).body(schema, body)
     except ApiError as error:
         return error.code == "invalid_request"
     return False
@@ -133,7 +134,7 @@ def _of_query(stage: Stage, request: ApiRequest) -> Iterator[tuple[ApiRequest, s
         if parameter.location != "query":
             continue
         for odd in ("provoked?", " "):
-            _, problems, _ = stage.validator.parameters(stage.operation, "query", [(parameter.name, odd)])
+            _, problems, _ = validator_of(stage.spec).parameters(stage.operation, "query", [(parameter.name, odd)])
             if any(problem.pointer == parameter.name for problem in problems):
                 yield replace(request, query={**request.query, parameter.name: odd}), f"{parameter.name} is {odd!r}"
 

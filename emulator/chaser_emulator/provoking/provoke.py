@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from starlette.types import ASGIApp
@@ -17,7 +17,6 @@ from chaser_emulator.provoking.reasons import REASONS
 from chaser_emulator.provoking.requests import Answer, ApiRequest, send
 from chaser_emulator.provoking.stage import Stage, open_stage
 from chaser_emulator.spec import Operation, Spec
-from chaser_emulator.validation import Validator
 
 if TYPE_CHECKING:
     from chaser_emulator.world import World
@@ -69,16 +68,12 @@ class Provoked:
         return shown | {"request_id": self.id, "response": answer}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Provoking:
     """What it takes to provoke refusals: the application that is asked, and the document that it is asked by."""
 
     app: ASGIApp
     spec: Spec
-    _validator: Validator = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._validator = Validator(self.spec)
 
     def pair(self, operation_id: str, code: str) -> Pair:
         """A refusal of the document. Raises ApiError `invalid_request` for one that it does not have."""
@@ -156,7 +151,6 @@ class Provoking:
         stage = await open_stage(
             world,
             self.spec,
-            self._validator,
             operation,
             own=own,
             request_id=name if sent else None,

@@ -20,7 +20,6 @@ from chaser_emulator.sandbox.failing import Failure
 from chaser_emulator.sandbox.failing import Operation as EngineOperation
 from chaser_emulator.spec import Operation, Spec
 from chaser_emulator.store import identity, keys, logins, sessions
-from chaser_emulator.validation import Validator
 
 if TYPE_CHECKING:
     from chaser_emulator.provoking.stand_in_browser import StandIn
@@ -62,7 +61,6 @@ class Stage:
 
     world: World
     spec: Spec
-    validator: Validator
     operation: Operation
     caller: Caller
     own: bool
@@ -255,7 +253,6 @@ class Stage:
 async def open_stage(
     world: World,
     spec: Spec,
-    validator: Validator,
     operation: Operation,
     *,
     own: bool,
@@ -274,7 +271,7 @@ async def open_stage(
         caller = Caller(key, principal, found, None if account is None else found.id)
     else:
         caller = await newcomer(world)
-    return Stage(world, spec, validator, operation, caller, own, request_id, given)
+    return Stage(world, spec, operation, caller, own, request_id, given)
 
 
 async def newcomer(world: World, plan: str = ROOMY) -> Caller:

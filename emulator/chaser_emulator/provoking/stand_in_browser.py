@@ -6,7 +6,6 @@ It can be told to be silent, to have gone, or to be out of reach, which real one
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -162,8 +161,7 @@ async def browser(stage: Stage) -> tuple[str, StandIn]:
 
     async def end() -> None:
         stand_in.hang_up()
-        with contextlib.suppress(KeyError):
-            await stage.perform("terminate-session", id=row["id"], query={"force": True})
+        await stage.perform("terminate-session", id=row["id"], query={"force": True})
 
     stage.undo(end)
     return str(row["id"]), stand_in
