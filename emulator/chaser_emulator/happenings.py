@@ -91,8 +91,7 @@ class Happenings:
         async with self._reading:
             if self._begun:
                 return
-            row = await self._store.one("SELECT max(rowid) AS last FROM outbox")
-            self._last_event = (row["last"] if row is not None else None) or 0
+            self._last_event = await self._newest_event()
             # What came before anybody watched: exchanges are all that is still known.
             for exchange in self._journal.find():
                 if exchange.done:
@@ -117,12 +116,18 @@ class Happenings:
         if self._closed:
             return
         async with self._reading:
+            # A database that was put back, as after a seed that is refused half-way, gives its numbers again.
+            self._last_event = min(self._last_event, await self._newest_event())
             while rows := await self._store.all(
                 "SELECT rowid AS row, * FROM outbox WHERE rowid > ? ORDER BY rowid LIMIT ?", self._last_event, _BATCH
             ):
                 for row in rows:
                     self._last_event = row["row"]
                     self._add("event", _event(row))
+
+    async def _newest_event(self) -> int:
+        [row] = await self._store.all("SELECT coalesce(max(rowid), 0) FROM outbox")
+        return int(row[0])
 
     def _add(self, kind: str, data: dict[str, Any]) -> None:
         self._last += 1

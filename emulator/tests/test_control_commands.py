@@ -22,7 +22,7 @@ from chaser_emulator.server import Running
 from click.testing import CliRunner
 from emulators import emulator_on, http_of
 from people import ok
-from seeded import fresh_world
+from seeded import fresh_world, problems
 from test_cli import CLI, cli
 from test_crash import server
 from test_exec import until
@@ -225,6 +225,17 @@ def test_a_stream_is_taken_up_where_it_was(emulator: Running, client: httpx.Clie
     # A number of an earlier life: all that is remembered comes.
     text = client.get("/_emulator/events?follow=false&after=999999").text
     assert "id: 1\n" in text
+
+
+def test_a_stream_goes_on_after_a_seed_that_was_taken_back(emulator: Running) -> None:
+    with fresh_world(emulator) as client, client.stream("GET", "/_emulator/events", timeout=30) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == ": watching"
+        bad = "workspaces: [{session_type: sandbox}, {session_type: sandbox}]\nfaults: [{operations: [none], error: x}]"
+        assert len(problems(client, bad, 409)) == 1
+        made = ok(client.post("/v1/workspaces", json={"session_type": "sandbox"}))["id"]
+        told = next(line for line in lines if line == ": nothing" or ("workspace.created" in line and made in line))
+        assert told != ": nothing"
 
 
 def test_a_stream_ends_with_its_world(emulator: Running, client: httpx.Client) -> None:
