@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from chaser_emulator import admission, events, origins, rules, sandbox, uploads
+from chaser_emulator import admission, events, origins, sandbox, uploads
 from chaser_emulator.acting import Acting
 from chaser_emulator.clock import new_request_id
 from chaser_emulator.errors import ApiError, Problem, Rule, invalid
@@ -114,6 +114,7 @@ class Pipeline:
             response = await self._refuse(call, of_sandbox(error))
         except Exception:
             if is_over(request):
+                _log.debug("%s was under way in a world that has ended", operation.id, exc_info=True)
                 response = self.refusal(_ended(), request)
             else:
                 _log.exception("%s %s failed (%s)", request.method, request.url.path, call.request_id)
@@ -385,7 +386,6 @@ class Pipeline:
         if call.plan is not None:
             call.plan.refused()
         operation = call.operation
-        error.rule = rules.rule_of(self.spec, operation, error)
         words = self._refusals.get(operation.id)
         if words is not None and (reply := words(call, error)) is not None:
             if (exchange := exchange_of(call.request.scope)) is not None:

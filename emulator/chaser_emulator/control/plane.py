@@ -83,6 +83,7 @@ class Plane:
             return self._refuse(operation, request, of_sandbox(error))
         except Exception:
             if is_over(request):
+                _log.debug("%s was under way in a world that has ended", operation.id, exc_info=True)
                 text = "the world was deleted or put back while this was under way"
                 return self._refuse(operation, request, ApiError("not_found", text))
             _log.exception("%s failed (%s)", operation.id, request.state.request_id)
