@@ -37,9 +37,8 @@ class Problem:
 class ApiError(Exception):
     """A refusal. `code` is one of the document's `x-error-codes`, which gives the status; `message` is one sentence.
 
-    The document must declare the code for the operation, else the caller gets a 500 and the log the reason. `rule`
-    (what refused, where the raiser or the pipeline knows), `problems` and `state` (what things were like then) are for
-    explanations and never sent.
+    The document must declare the code for the operation, else the caller gets a 500 and the log the reason. `problems`
+    and `state` (what things were like then) are for explanations and never sent.
     """
 
     def __init__(
@@ -50,7 +49,6 @@ class ApiError(Exception):
         details: Any = None,
         headers: Mapping[str, str] | None = None,
         problems: Sequence[Problem] = (),
-        rule: Rule | None = None,
         state: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
@@ -59,7 +57,6 @@ class ApiError(Exception):
         self.details = details
         self.headers = dict(headers or {})
         self.problems = tuple(problems)
-        self.rule = rule
         self.state = dict(state or {})
 
     def body(self, request_id: str) -> dict[str, Any]:
@@ -73,7 +70,7 @@ def invalid(problems: Sequence[Problem], code: str = "invalid_request") -> ApiEr
     first = problems[0]
     where = f"{first.location} {first.pointer}" if first.pointer else first.location
     details = [{"in": p.location, "pointer": p.pointer, "message": p.message} for p in problems]
-    return ApiError(code, f"{where}: {first.message}", details=details, problems=problems, rule=first.rule)
+    return ApiError(code, f"{where}: {first.message}", details=details, problems=problems)
 
 
 def invalid_field(pointer: str, message: str, code: str = "invalid_request") -> ApiError:

@@ -77,12 +77,10 @@ def shown(value: Any) -> Any:
 
 
 def rule_of(spec: Spec, operation: Operation | None, error: ApiError, parameter: Parameter | None = None) -> Rule:
-    """The rule behind a refusal that names none itself: what its code means, here or everywhere.
+    """The rule behind a refusal that is about no field: what its code means, here or everywhere.
 
     `parameter` is the input that the refusal is about, where that is known.
     """
-    if error.rule is not None:
-        return error.rule
     code = f"#/x-error-codes/{error.code}"
     rulings = rulings_at(spec, code)
     if operation is None:

@@ -27,11 +27,8 @@ def broken_rules(spec: Spec, operation: Operation | None, error: ApiError, was: 
         return [_of_problem(spec, operation, problem, was) for problem in error.problems]
     location, pointer, value = _named(error, was)
     parameter = _parameter(operation, location, pointer)
-    rule = error.rule
-    if parameter is not None or rule is None:
-        bare = ApiError(error.code, error.message, details=error.details, headers=error.headers)
-        # A name that leads nowhere breaks what its parameter says; one of something in a wrong state does not.
-        rule = rule_of(spec, operation, bare, parameter if error.code in _OF_NAMES else None)
+    # A name that leads nowhere breaks what its parameter says; one of something in a wrong state does not.
+    rule = rule_of(spec, operation, error, parameter if error.code in _OF_NAMES else None)
     if location == "body" and operation is not None and error.code != "invalid_json":
         found = field_pointer(spec, operation, pointer)
         rule = replace(rule, document=found) if found is not None else rule
