@@ -122,6 +122,7 @@ class AsyncStubs(Twin[Stubs]):
     record = awaited(Stubs.record)
     recorded = awaited(Stubs.recorded)
     listed = awaited(Stubs.listed)
+    require_known = awaited(Stubs.require_known)
     remove = awaited(Stubs.remove)
     clear = awaited(Stubs.clear)
 
