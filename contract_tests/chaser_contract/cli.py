@@ -1,0 +1,66 @@
+"""The command line: `chaser-contract`. Exit codes: 0 clean, 1 findings, 2 could not run."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from typing import Any, NoReturn
+
+import click
+from chaser_emulator import __version__
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    try:
+        code = commands.main(prog_name="chaser-contract", standalone_mode=False)
+    except click.UsageError as error:
+        asked = error.ctx.command_path if error.ctx else "chaser-contract"
+        click.echo(f"chaser-contract: {error.format_message()} (see {asked} --help)", err=True)
+        code = 2
+    except click.ClickException as error:
+        click.echo(f"chaser-contract: {error.format_message()}", err=True)
+        code = 2
+    except click.Abort:
+        click.echo("chaser-contract: given up", err=True)
+        code = 2
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="chaser-contract")
+def commands() -> None:
+    """Hold a Chaser against its document: the emulator, or the real service."""
+
+
+@commands.command()
+@click.option("--url", help="What to test; without it an emulator of this process.")
+@click.option("--api-key", envvar="CHASER_API_KEY", help="A key of the first user.")
+@click.option("--peer-key", envvar="CHASER_PEER_KEY", help="A key of another user.")
+@click.option("--profile", type=click.Choice(["emulator", "live"]), default="emulator", show_default=True)
+@click.option("--sandbox", type=click.Choice(["scripted", "local", "docker"]), default="scripted", show_default=True)
+@click.option("--image", help="The image of docker sandboxes.")
+@click.option("--only", multiple=True, metavar="NAME", help="A part, or all of a subject; may be repeated.")
+@click.option("--skip", multiple=True, metavar="NAME", help="What not to run; may be repeated.")
+@click.option("--seed", type=int, help="Repeat a run exactly.")
+@click.option("--examples", type=click.IntRange(1), default=10, show_default=True, help="Examples of each property.")
+@click.option("--workers", type=click.IntRange(1), help="Processes; as many as there are processors.")
+def run(only: tuple[str, ...], skip: tuple[str, ...], seed: int | None, workers: int | None, **where: Any) -> int:
+    """Run everything against a Chaser, and tell what it does not keep."""
+    # Imported on use: Schemathesis takes a second.
+    from chaser_contract import running
+    from chaser_contract.targets import Unreachable, Where
+    from chaser_contract.terminal import Terminal
+
+    wished = Where(seed=secrets.randbits(32) if seed is None else seed, **where)
+    try:
+        parts = running.parts_of(wished, only, skip)
+    except KeyError as error:
+        raise click.UsageError(f"there is no part {error.args[0]!r}") from None
+    try:
+        report = running.run(wished, parts, Terminal(), workers=workers or os.cpu_count() or 1)
+    except Unreachable as error:
+        raise click.ClickException(str(error)) from None
+    Terminal().tell(report)
+    return report.exit_code

@@ -1,0 +1,158 @@
+"""A run: its parts one after the other, in as many processes as are wanted, and what came of each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+import traceback
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from chaser_contract import generated, promises
+from chaser_contract.broken import Broken, NotTried
+from chaser_contract.findings import Finding, Outcome, distinct
+from chaser_contract.targets import Target, Where, opened
+
+CLEAN, FINDINGS, COULD_NOT = 0, 1, 2
+"""Exit codes."""
+
+
+class Listener(Protocol):
+    """Who is told how a run goes on; always from the thread that runs it."""
+
+    def begins(self, where: Where, parts: Sequence[str]) -> None: ...
+    def ended(self, outcome: Outcome) -> None: ...
+
+
+@dataclass
+class Report:
+    """All that came of a run."""
+
+    where: Where
+    url: str
+    begun: datetime = field(default_factory=lambda: datetime.now(UTC))
+    seconds: float = 0.0
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Each once, in the order of the parts."""
+        return distinct(one for outcome in self.outcomes for one in outcome.findings)
+
+    @property
+    def seen(self) -> dict[tuple[str, int, str], int]:
+        """How often each status of an operation was seen, on each axis."""
+        total: dict[tuple[str, int, str], int] = {}
+        for outcome in self.outcomes:
+            for key, count in outcome.seen.items():
+                total[key] = total.get(key, 0) + count
+        return total
+
+    @property
+    def exit_code(self) -> int:
+        if any(outcome.status == "error" for outcome in self.outcomes):
+            return COULD_NOT
+        return FINDINGS if self.findings else CLEAN
+
+
+def parts_of(where: Where, only: Collection[str] = (), skip: Collection[str] = ()) -> list[str]:
+    """The names of the parts to run, the longest first; what is named is a part, a subject, or how names begin.
+
+    Raises KeyError for what names nothing.
+    """
+    known = [*generated.parts(where), *promises.load()]
+    for name in (*only, *skip):
+        if not any(_meant(part, name) for part in known):
+            raise KeyError(name)
+    return [
+        part
+        for part in known
+        if (not only or any(_meant(part, name) for name in only)) and not any(_meant(part, name) for name in skip)
+    ]
+
+
+def run(where: Where, parts: Sequence[str], listener: Listener, *, workers: int = 1) -> Report:
+    """Run parts. Raises Unreachable before anything is tried. A part that breaks by itself is an outcome `error`."""
+    begun = time.perf_counter()
+    with opened(where) as target:
+        report = Report(where, target.url)
+        listener.begins(where, parts)
+        for outcome in _outcomes(target, parts, workers):
+            report.outcomes.append(outcome)
+            listener.ended(outcome)
+    order = {name: place for place, name in enumerate(parts)}
+    report.outcomes.sort(key=lambda one: order[one.part])
+    report.seconds = time.perf_counter() - begun
+    return report
+
+
+def try_part(target: Target, name: str) -> Outcome:
+    """What comes of one part on a target."""
+    begun = time.perf_counter()
+    if name.startswith("generated."):
+        outcome = _guarded(name, lambda: generated.try_part(target, name))
+    else:
+        outcome = _guarded(name, lambda: _promise(target, promises.load()[name]))
+    outcome.seconds = time.perf_counter() - begun
+    return outcome
+
+
+def _promise(target: Target, one: promises.Promise) -> Outcome:
+    outcome = Outcome(one.name)
+    if "commands" in one.needs and target.where.url is None and target.where.sandbox == "scripted":
+        return Outcome(one.name, "skipped", "it takes an engine on which commands really run")
+    with target.subject(one.name, stateful=one.stateful) as subject:
+        try:
+            one.check(subject)
+        except Broken as broken:
+            subject.found(broken)
+        except NotTried as error:
+            outcome.status, outcome.reason = "skipped", str(error)
+        finally:
+            outcome.findings = list(subject.findings)
+            outcome.seen, outcome.requests = dict(subject.seen), subject.requests
+    if outcome.findings:
+        outcome.status = "failed"
+    return outcome
+
+
+def _guarded(name: str, work: Callable[[], Outcome]) -> Outcome:
+    try:
+        return work()
+    except Exception:
+        # Whatever a part did not expect is told, and the run goes on with the next.
+        return Outcome(name, "error", traceback.format_exc())
+
+
+def _outcomes(target: Target, parts: Sequence[str], workers: int) -> Iterator[Outcome]:
+    if workers <= 1 or len(parts) <= 1:
+        for name in parts:
+            yield try_part(target, name)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_open, initargs=(target.where,)) as pool:
+        for coming in as_completed([pool.submit(_try, name) for name in parts]):
+            yield coming.result()
+
+
+def _meant(part: str, name: str) -> bool:
+    return part == name or part.startswith((f"{name}.", f"{name}-"))
+
+
+_own: list[Target] = []
+"""The target of a worker process, which it keeps open until it ends."""
+
+
+def _open(where: Where) -> None:
+    import atexit
+
+    manager = opened(where)
+    _own.append(manager.__enter__())
+    atexit.register(manager.__exit__, None, None, None)
+
+
+def _try(name: str) -> Outcome:
+    return try_part(_own[0], name)

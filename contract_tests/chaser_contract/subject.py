@@ -1,0 +1,204 @@
+"""Subject: one Chaser in the hands of a promise, with callers, fresh names, examples that shrink, and cases."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+import httpx
+import hypothesis
+from chaser_emulator.embedded.chaser import Chaser
+from hypothesis import strategies as st
+from hypothesis.errors import FlakyFailure, FlakyReplay
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+from chaser_contract.broken import Broken, NotTried
+from chaser_contract.client import Answer, Client
+from chaser_contract.document import Document
+from chaser_contract.exchanges import KEY, OTHER_KEY, PEER_KEY, Exchange
+from chaser_contract.findings import Finding
+
+T = TypeVar("T")
+
+PREFIX = "contract-"
+"""What the names of everything that a run makes begin with."""
+
+_STEPS = 30
+"""Exchanges that a finding shows at most, the last ones."""
+
+
+@dataclass
+class Subject:
+    """What a promise is tried on. `emulator` steers it (clock, faults, sink), and is None for the real service.
+
+    A promise raises Broken, or has it collected by `case`; what it makes need not be removed from an emulator.
+    """
+
+    part: str
+    document: Document
+    http: httpx.Client
+    url: str
+    api_key: str = field(repr=False)
+    peer_key: str | None = field(default=None, repr=False)
+    emulator: Chaser | None = None
+    seed: int = 0
+    examples: int = 10
+    stateful: bool = False
+    findings: list[Finding] = field(default_factory=list)
+    seen: Counter[tuple[str, int, str]] = field(default_factory=Counter)
+    requests: int = 0
+    _steps: list[Exchange] = field(default_factory=list)
+    _secrets: dict[str, str] = field(default_factory=dict)
+    _names: int = 0
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)  # noqa: S311 - it decides what is tried, and hides nothing
+        self._secrets[self.api_key] = KEY
+        if self.peer_key is not None:
+            self._secrets[self.peer_key] = PEER_KEY
+
+    # Callers
+
+    @cached_property
+    def client(self) -> Client:
+        """The caller whose key the run was given."""
+        return Client(self.document, self.http, self._record, self.api_key)
+
+    def ask(self, operation_id: str, **request: Any) -> Answer:
+        """`client.ask`."""
+        return self.client.ask(operation_id, **request)
+
+    def as_(self, credential: str | None, *, account: str | None = None) -> Client:
+        """Another caller, such as one with a key that was made on the way; None is nobody."""
+        if credential is not None:
+            self._secrets.setdefault(credential, OTHER_KEY)
+        return Client(self.document, self.http, self._record, credential, account)
+
+    @property
+    def nobody(self) -> Client:
+        return self.as_(None)
+
+    @property
+    def peer(self) -> Client:
+        """Another user, who has nothing to do with the first. Raises NotTried where there is no key of one."""
+        if self.peer_key is None:
+            raise NotTried("it takes the key of another user: --peer-key")
+        return self.as_(self.peer_key)
+
+    @property
+    def steered(self) -> Chaser:
+        """The emulator. Raises NotTried where the target is none."""
+        if self.emulator is None:
+            raise NotTried("it takes an emulator, whose clock and state can be steered")
+        return self.emulator
+
+    def name(self, kind: str = "it") -> str:
+        """A name that nothing has yet, and by which what a run has made can be told."""
+        self._names += 1
+        return f"{PREFIX}{kind}-{self.random.getrandbits(32):08x}-{self._names}"
+
+    # Trying
+
+    def require(self, condition: object, promise: str, came: str, *, pointer: str = "") -> None:
+        """Raise Broken for a promise that is not about one answer; the last exchange shows it."""
+        if not condition:
+            last = self._steps[-1] if self._steps else None
+            raise Broken(promise, came, pointer=pointer, exchange=last)
+
+    @contextmanager
+    def case(self) -> Iterator[None]:
+        """One of several cases of a promise: what is broken in it is kept, and the promise goes on with the next."""
+        self.begin()
+        try:
+            yield
+        except Broken as broken:
+            self.found(broken)
+
+    def for_all(
+        self, strategy: st.SearchStrategy[T], check: Callable[[T], None], *, examples: int | None = None
+    ) -> None:
+        """Try a check on values that Hypothesis draws. Raises Broken for the smallest that breaks it."""
+
+        @self._settings(examples)
+        @hypothesis.seed(self.seed)
+        @hypothesis.given(strategy)
+        def run(value: T) -> None:
+            self.begin()
+            check(value)
+
+        self._hypothesis(run)
+
+    def machine(
+        self, make: Callable[[], RuleBasedStateMachine], *, examples: int | None = None, steps: int = 20
+    ) -> None:
+        """Try sequences of a state machine's rules. Raises Broken for the shortest that breaks a promise."""
+
+        def factory() -> RuleBasedStateMachine:
+            self.begin()
+            return make()
+
+        factory._hypothesis_internal_use_seed = self.seed  # type: ignore[attr-defined]
+        settings = self._settings(examples, stateful_step_count=steps)
+        self._hypothesis(lambda: run_state_machine_as_test(factory, settings=settings))  # type: ignore[arg-type]
+
+    def begin(self) -> None:
+        """Forget the exchanges so far: they have nothing to do with what comes."""
+        self._steps.clear()
+
+    def found(self, broken: Broken, *, repeats: bool = True) -> None:
+        """Keep a finding, with the exchanges that led to it."""
+        steps = list(self._steps)
+        if broken.exchange is not None and broken.exchange in steps:
+            steps = steps[: steps.index(broken.exchange) + 1]
+        elif broken.exchange is not None:
+            steps.append(broken.exchange)
+        self.findings.append(
+            Finding(
+                self.part, broken.promise, _hidden(broken.came, self._secrets), broken.pointer, broken.kind,
+                tuple(one.without(self._secrets) for one in steps[-_STEPS:]), repeats,
+            )
+        )  # fmt: skip
+
+    def _settings(self, examples: int | None, **more: Any) -> hypothesis.settings:
+        return hypothesis.settings(
+            max_examples=self.examples if examples is None else examples,
+            deadline=None,
+            database=None,
+            derandomize=False,
+            print_blob=False,
+            report_multiple_bugs=False,
+            phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate, hypothesis.Phase.shrink),
+            suppress_health_check=list(hypothesis.HealthCheck),
+            verbosity=hypothesis.Verbosity.quiet,
+            **more,
+        )
+
+    def _hypothesis(self, run: Callable[[], object]) -> None:
+        try:
+            run()
+        except (FlakyFailure, FlakyReplay) as flaky:
+            # What came once and not again with the same requests is still a finding: the target is not steady.
+            broken = next((one for one in getattr(flaky, "exceptions", ()) if isinstance(one, Broken)), None)
+            if broken is None:
+                raise
+            self.found(broken, repeats=False)
+
+    def _record(self, exchange: Exchange) -> None:
+        self.requests += 1
+        self._steps.append(exchange)
+        if exchange.operation is not None and exchange.status is not None:
+            axis = "refused" if exchange.status >= 400 else "driven"
+            self.seen[exchange.operation, exchange.status, axis] += 1
+            if self.stateful:
+                self.seen[exchange.operation, exchange.status, "stateful"] += 1
+
+
+def _hidden(text: str, secrets: dict[str, str]) -> str:
+    for secret, name in secrets.items():
+        text = text.replace(secret, name)
+    return text

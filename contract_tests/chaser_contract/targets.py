@@ -1,0 +1,160 @@
+"""Targets: a Chaser to be tested, which is an emulator of this process, one at an address, or the real service."""
+
+from __future__ import annotations
+
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import httpx
+from chaser_emulator.clock import new_secret_key
+from chaser_emulator.embedded import Emulator, Refused
+from chaser_emulator.embedded.chaser import Chaser
+from chaser_emulator.meter import Limits
+from chaser_emulator.settings import SandboxChoice, Settings
+
+from chaser_contract.document import Document, bundled
+from chaser_contract.subject import Subject
+
+Profile = Literal["emulator", "live"]
+
+PEER = "peer@example.com"
+"""The other user in each world of an emulator, who has nothing to do with the first one."""
+
+_PEOPLE = {
+    "users": [{"email": PEER, "name": "Peer", "plan": "pro", "password": "correct horse battery staple"}],
+    "keys": [{"name": "peer", "owner": PEER}],
+}
+
+
+class Unreachable(Exception):
+    """Nothing that can be tested answers there; the text says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """What to test, as the command line says it. `url` None: an emulator of this process on the engine `sandbox`.
+
+    `seed` decides everything that is drawn, and `examples` how much is. It can be handed to another process.
+    """
+
+    url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    peer_key: str | None = field(default=None, repr=False)
+    profile: Profile = "emulator"
+    sandbox: SandboxChoice = "scripted"
+    image: str | None = None
+    seed: int = 0
+    examples: int = 10
+
+    def seed_of(self, part: str) -> int:
+        """The seed of one part of the run, whatever runs before it."""
+        return zlib.crc32(f"{self.seed}:{part}".encode())
+
+
+@dataclass
+class Target:
+    """A Chaser that answers. `emulator` is what steers it, where it is an emulator and may be steered."""
+
+    where: Where
+    document: Document
+    url: str
+    api_key: str
+    transport: httpx.BaseTransport
+    emulator: Chaser | None = None
+
+    @contextmanager
+    def subject(self, part: str, *, stateful: bool = False) -> Iterator[Subject]:
+        """A Chaser of one's own for one part: a fork of the emulator's world, or the account of the key."""
+        seed, examples = self.where.seed_of(part), self.where.examples
+        with ExitStack() as stack:
+            if self.emulator is None:
+                chaser, transport, key, peer = None, self.transport, self.api_key, self.where.peer_key
+            else:
+                chaser = self.emulator.fork()
+                stack.callback(chaser.delete)
+                key, peer = chaser.api_key, chaser.keys["peer"]
+                transport = self.transport if self.where.url is not None else chaser.transport
+            # One client for all callers: connections are kept between requests.
+            http = stack.enter_context(httpx.Client(base_url=self.url, transport=_Shared(transport)))
+            yield Subject(
+                part=part, document=self.document, http=http, api_key=key, peer_key=peer, emulator=chaser,
+                seed=seed, examples=examples, stateful=stateful, url=self.url,
+            )  # fmt: skip
+
+
+@contextmanager
+def opened(where: Where) -> Iterator[Target]:
+    """What a run is about, until the block ends. Raises Unreachable."""
+    with ExitStack() as stack:
+        if where.url is None:
+            yield _own(where, stack)
+        else:
+            yield _at(where, stack)
+
+
+def _own(where: Where, stack: ExitStack) -> Target:
+    settings = Settings(
+        api_key=new_secret_key(),
+        rate_limit=Limits(enabled=False),
+        # Generated calls leave more sessions than a plan would let them.
+        max_sessions=10_000,
+        # Imports look here, and not on the network.
+        github_url=stack.enter_context(tempfile.TemporaryDirectory(prefix="chaser-contract-")),
+    )
+    if where.image is not None:
+        settings = replace(settings, image=where.image)
+    emulator = Emulator(engine=where.sandbox, settings=settings)
+    chaser = emulator.start()
+    stack.callback(emulator.stop)
+    return Target(where, bundled(), chaser.url, chaser.api_key, chaser.transport, _with_people(chaser, stack))
+
+
+def _at(where: Where, stack: ExitStack) -> Target:
+    url = str(where.url).rstrip("/")
+    transport = stack.enter_context(httpx.HTTPTransport())
+    chaser = None
+    if where.profile == "emulator":
+        try:
+            found = Emulator.at(url, where.api_key)
+        except (ConnectionError, Refused) as error:
+            raise Unreachable(
+                f"no emulator at {url} lets itself be steered: {error}; "
+                "for a service that is no emulator, say --profile live"
+            ) from None
+        stack.callback(found.stop)
+        chaser = _with_people(found.chaser, stack)
+    key = where.api_key or (None if chaser is None else chaser.api_key)
+    if key is None:
+        raise Unreachable("an API key is needed: --api-key, or CHASER_API_KEY")
+    return Target(where, bundled(), url, key, transport, chaser)
+
+
+def _with_people(chaser: Chaser, stack: ExitStack) -> Chaser:
+    """A world with nothing in it but its first user and a peer, of which each part gets a fork."""
+    world = stack.enter_context(_world(chaser))
+    world.seed(_PEOPLE)
+    return world
+
+
+@contextmanager
+def _world(chaser: Chaser) -> Iterator[Chaser]:
+    own = chaser.fork()
+    try:
+        own.reset()
+        yield own
+    finally:
+        own.delete()
+
+
+class _Shared(httpx.BaseTransport):
+    """A transport that its clients do not close."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._inner.handle_request(request)
