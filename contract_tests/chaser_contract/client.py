@@ -224,6 +224,7 @@ def _exchange(
         body=body,
         seconds=seconds,
         trouble=trouble,
+        at=time.time() - seconds,
     )
 
 

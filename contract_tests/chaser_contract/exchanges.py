@@ -16,7 +16,10 @@ _SHOWN = ("authorization", "x-chaser-account", "content-type", "accept", "last-e
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request, and what came. `status` None: nothing did, and `trouble` says why. `target` is path and query."""
+    """One request, and what came. `status` None: nothing did, and `trouble` says why.
+
+    `target` is path and query; `at` is when it was sent, in seconds since 1970, and `seconds` how long it took.
+    """
 
     operation: str | None
     method: str
@@ -28,6 +31,7 @@ class Exchange:
     body: bytes = b""
     seconds: float = 0.0
     trouble: str | None = None
+    at: float = 0.0
 
     @property
     def path(self) -> str:
