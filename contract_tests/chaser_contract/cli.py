@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 from chaser_emulator import __version__
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 def main() -> NoReturn:
@@ -46,10 +49,27 @@ def commands() -> None:
 @click.option("--seed", type=int, help="Repeat a run exactly.")
 @click.option("--examples", type=click.IntRange(1), default=10, show_default=True, help="Examples of each property.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; as many as there are processors.")
-def run(only: tuple[str, ...], skip: tuple[str, ...], seed: int | None, workers: int | None, **where: Any) -> int:
+@click.option("--junit", type=_FILE, help="Write JUnit XML, for CI servers.")
+@click.option("--json", type=_FILE, help="Write everything, for programs.")
+@click.option("--html", type=_FILE, help="Write a page, for people.")
+@click.option("--har", type=_FILE, help="Write the requests of what failed.")
+@click.option("--evidence", type=_FILE, help="Write what was seen of each operation; of a whole run.")
+def run(
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    seed: int | None,
+    workers: int | None,
+    evidence: Path | None,
+    junit: Path | None,
+    json: Path | None,
+    html: Path | None,
+    har: Path | None,
+    **where: Any,
+) -> int:
     """Run everything against a Chaser, and tell what it does not keep."""
     # Imported on use: Schemathesis takes a second.
-    from chaser_contract import running
+    from chaser_contract import reports, running
+    from chaser_contract.evidence import keep
     from chaser_contract.targets import Unreachable, Where
     from chaser_contract.terminal import Terminal
 
@@ -58,9 +78,14 @@ def run(only: tuple[str, ...], skip: tuple[str, ...], seed: int | None, workers:
         parts = running.parts_of(wished, only, skip)
     except KeyError as error:
         raise click.UsageError(f"there is no part {error.args[0]!r}") from None
+    terminal = Terminal()
     try:
-        report = running.run(wished, parts, Terminal(), workers=workers or os.cpu_count() or 1)
+        report = running.run(wished, parts, terminal, workers=workers or os.cpu_count() or 1)
     except Unreachable as error:
         raise click.ClickException(str(error)) from None
-    Terminal().tell(report)
+    written = reports.write(report, {"junit": junit, "json": json, "html": html, "har": har})
+    if evidence is not None:
+        keep(report, evidence)
+        written.append(evidence)
+    terminal.tell(report, written)
     return report.exit_code

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 
 from chaser_contract import generated, promises
@@ -23,8 +24,9 @@ CLEAN, FINDINGS, COULD_NOT = 0, 1, 2
 class Listener(Protocol):
     """Who is told how a run goes on; always from the thread that runs it."""
 
-    def begins(self, where: Where, parts: Sequence[str]) -> None: ...
+    def begins(self, where: Where, url: str, parts: Sequence[str]) -> None: ...
     def ended(self, outcome: Outcome) -> None: ...
+    def stop(self) -> None: ...
 
 
 @dataclass
@@ -53,9 +55,9 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        if any(outcome.status == "error" for outcome in self.outcomes):
-            return COULD_NOT
-        return FINDINGS if self.findings else CLEAN
+        if self.findings:
+            return FINDINGS
+        return COULD_NOT if any(outcome.status == "error" for outcome in self.outcomes) else CLEAN
 
 
 def parts_of(where: Where, only: Collection[str] = (), skip: Collection[str] = ()) -> list[str]:
@@ -79,10 +81,13 @@ def run(where: Where, parts: Sequence[str], listener: Listener, *, workers: int 
     begun = time.perf_counter()
     with opened(where) as target:
         report = Report(where, target.url)
-        listener.begins(where, parts)
-        for outcome in _outcomes(target, parts, workers):
-            report.outcomes.append(outcome)
-            listener.ended(outcome)
+        listener.begins(where, target.url, parts)
+        try:
+            for outcome in _outcomes(target, parts, workers):
+                report.outcomes.append(outcome)
+                listener.ended(outcome)
+        finally:
+            listener.stop()
     order = {name: place for place, name in enumerate(parts)}
     report.outcomes.sort(key=lambda one: order[one.part])
     report.seconds = time.perf_counter() - begun
@@ -111,12 +116,23 @@ def _promise(target: Target, one: promises.Promise) -> Outcome:
             subject.found(broken)
         except NotTried as error:
             outcome.status, outcome.reason = "skipped", str(error)
+        except Exception as error:
+            # Whoever wrote the promise did not think that such an answer could come.
+            outcome.reason = traceback.format_exc()
+            came = f"nothing that it could go on with: {type(error).__name__}: {error} ({_place(error)})"
+            subject.found(Broken(f"{one.name}: {one.says}", came, kind="unexpected"))
         finally:
             outcome.findings = list(subject.findings)
             outcome.seen, outcome.requests = dict(subject.seen), subject.requests
     if outcome.findings:
         outcome.status = "failed"
     return outcome
+
+
+def _place(error: BaseException) -> str:
+    """Where in the promises it was raised."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/promises/" in frame.filename]
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "outside of the promises"
 
 
 def _guarded(name: str, work: Callable[[], Outcome]) -> Outcome:
