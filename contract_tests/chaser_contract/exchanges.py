@@ -87,8 +87,8 @@ class Exchange:
             words += ["-X", self.method]
         words.append(_word(base_url + self.target))
         for name, value in self.request_headers.items():
-            if name.lower() in _SHOWN:
-                words += ["-H", _word(f"{name}: {value}")]
+            if name.lower() in _SHOWN and (name.lower(), value) != ("accept", "*/*"):
+                words += ["-H", _word(f"{name.title()}: {value}")]
         if self.request_body:
             words += ["--data-binary", _word(self.request_body.decode("utf-8", "backslashreplace"))]
         return " ".join(words)

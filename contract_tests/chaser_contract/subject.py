@@ -157,12 +157,19 @@ class Subject:
             steps = steps[: steps.index(broken.exchange) + 1]
         elif broken.exchange is not None:
             steps.append(broken.exchange)
+        pointer = broken.pointer or self._place(broken.exchange)
         self.findings.append(
             Finding(
-                self.part, broken.promise, _hidden(broken.came, self._secrets), broken.pointer, broken.kind,
+                self.part, broken.promise, _hidden(broken.came, self._secrets), pointer, broken.kind,
                 tuple(one.without(self._secrets) for one in steps[-_STEPS:]), repeats,
             )
         )  # fmt: skip
+
+    def _place(self, exchange: Exchange | None) -> str:
+        """Where the document speaks of an exchange's answer."""
+        if exchange is None or exchange.operation is None or exchange.status is None:
+            return ""
+        return self.document.response_pointer(self.document.operation(exchange.operation), exchange.status)
 
     def _settings(self, examples: int | None, **more: Any) -> hypothesis.settings:
         return hypothesis.settings(

@@ -32,7 +32,7 @@ class Terminal:
     def begins(self, where: Where, url: str, parts: Sequence[str]) -> None:
         """What is about to be run."""
         what = f"an emulator of this process, {where.sandbox}" if where.url is None else url
-        self._console.print(f"{what}: {len(parts)} parts, --seed {where.seed} --examples {where.examples}")
+        self._console.print(f"{what}: {_counted(len(parts), 'part')}, --seed {where.seed} --examples {where.examples}")
         if self._watched:
             self._progress = Progress(
                 SpinnerColumn(),
@@ -71,9 +71,9 @@ class Terminal:
         self._skipped(report.outcomes)
         requests = sum(outcome.requests for outcome in report.outcomes)
         found = len(report.findings)
-        verdict = "nothing found" if not found else f"{found} finding{'' if found == 1 else 's'}"
+        verdict = "nothing found" if not found else _counted(found, "finding")
         style = "bold green" if report.exit_code == 0 else "bold red"
-        took = f", {len(report.outcomes)} parts, {requests:,} requests, {report.seconds:.1f} s"
+        took = f", {_counted(len(report.outcomes), 'part')}, {_counted(requests, 'request')}, {report.seconds:.1f} s"
         self._console.print(Text.assemble("\n", (verdict, style), took))
         for file in written:
             self._console.print(Text(f"wrote {file}"))
@@ -84,7 +84,9 @@ class Terminal:
             text.append(f"\n   document  {finding.pointer}")
         text.append(f"\n   found by  {finding.part}")
         if len(finding.steps) > 1:
-            text.append(f", after {len(finding.steps) - 1} other requests (--json, --html and --har have them)")
+            text.append(
+                f", after {_counted(len(finding.steps) - 1, 'other request')} (--json, --html and --har have them)"
+            )
         if not finding.repeats:
             text.append("\n   it did not come again with the same requests: the target is not steady")
         for line in (curl_line(finding, url), sdk_line(bundled(), finding.exchange)):
@@ -100,3 +102,7 @@ class Terminal:
         for reason, parts in reasons.items():
             shown = ", ".join(parts[:3]) + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")
             self._console.print(Text(f"\nskipped {len(parts)}: {reason} ({shown})", "dim"))
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -1,18 +1,21 @@
-"""The lines that repeat a request: of curl, and of the official SDK where it has a method for it."""
+"""The lines that repeat a request: of curl, and of the official SDK, by its method or by its request for any path."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from chaser_emulator.explaining import sdk
 from chaser_emulator.explaining.asking import FORM, Ask
 
-from chaser_contract.document import Document
-from chaser_contract.exchanges import Exchange
+from chaser_contract.document import JSON, Document
+from chaser_contract.exchanges import KEY, Exchange
 from chaser_contract.findings import Finding
 
-_SELECTOR = "x-chaser-account"
+_AUTHORIZATION, _SELECTOR, _TYPE = "authorization", "x-chaser-account", "content-type"
+_WITHOUT = (_AUTHORIZATION, _SELECTOR, "accept", "accept-encoding", "connection", "content-length")
+"""Headers that the SDK sends by itself, or nobody has to."""
 
 
 def curl_line(finding: Finding, url: str) -> str | None:
@@ -21,25 +24,49 @@ def curl_line(finding: Finding, url: str) -> str | None:
 
 
 def sdk_line(document: Document, exchange: Exchange | None) -> str | None:
-    """A call of `client`, a `ChaserClient`; None where the SDK cannot make this very request."""
-    operation = None if exchange is None or exchange.operation is None else document.operations.get(exchange.operation)
-    if exchange is None or operation is None:
+    """A call of `client`, a `ChaserClient` with the key of the run; None where there is no request."""
+    if exchange is None:
         return None
     headers = {name.lower(): value for name, value in exchange.request_headers.items()}
+    named = _by_method(document, exchange, headers) or _by_path(exchange, headers)
+    credential = headers.get(_AUTHORIZATION)
+    if credential == f"Bearer {KEY}":
+        return named
+    # Another caller than `client` is.
+    token = None if credential is None else credential.removeprefix("Bearer ")
+    said = f'os.environ["{token[1:]}"]' if token is not None and token.startswith("$CHASER_") else repr(token)
+    return named.replace("client.", f"client.with_token({said}).", 1)
+
+
+def _by_method(document: Document, exchange: Exchange, headers: Mapping[str, str]) -> str | None:
+    operation = document.operations.get(exchange.operation or "")
+    if operation is None:
+        return None
     path, _, query = exchange.target.partition("?")
-    media_type = headers.get("content-type", "").partition(";")[0] or None
+    media_type = headers.get(_TYPE, "").partition(";")[0] or None
     body = None
     if exchange.request_body:
+        if media_type not in (JSON, FORM):
+            return None
         try:
-            body = json.loads(exchange.request_body)
+            body = {"file": "@file"} if media_type == FORM else json.loads(exchange.request_body)
         except ValueError:
-            # A form is a file and fields by position of a boundary, which no line of the SDK shows.
-            if media_type != FORM:
-                return None
-            body = {"file": "@file"}
+            return None
     ask = Ask(
         exchange.method, path, tuple(parse_qsl(query, keep_blank_values=True)),
-        {name: value for name, value in headers.items() if name == _SELECTOR}, body,
+        {_SELECTOR: headers[_SELECTOR]} if _SELECTOR in headers else {}, body,
         media_type if exchange.request_body else None,
     )  # fmt: skip
     return sdk.line(operation.id, ask, document.parameters_of(operation, path))
+
+
+def _by_path(exchange: Exchange, headers: Mapping[str, str]) -> str:
+    """For what no method of the SDK sends: it can be asked for any path."""
+    words = [repr(exchange.method), repr(exchange.target)]
+    if exchange.request_body:
+        words.append(f"body={exchange.request_body!r}")
+    others = {name: value for name, value in headers.items() if name not in _WITHOUT}
+    if others:
+        words.append(f"headers={others!r}")
+    account = f".with_account({headers[_SELECTOR]!r})" if _SELECTOR in headers else ""
+    return f"client{account}._request_json({', '.join(words)})"
