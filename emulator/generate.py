@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from chaser_contract import evidence
 from chaser_emulator import assembly, cli, spec
 from chaser_emulator.control import plane
 from chaser_emulator.operating import tree
@@ -157,6 +158,7 @@ def readme(text: str, document: assembly.Node) -> str:
     """The README with its tables made anew, each between its two markers."""
     text = _between(text, "operations", _operations(document))
     text = _between(text, "commands", _commands())
+    text = _between(text, "evidence", evidence.table(evidence.load()))
     return _between(text, "configuration", _configuration())
 
 

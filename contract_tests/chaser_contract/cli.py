@@ -89,3 +89,20 @@ def run(
         written.append(evidence)
     terminal.tell(report, written)
     return report.exit_code
+
+
+@commands.command()
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def coverage(file: Path | None) -> int:
+    """Show by operation and status what whole runs have seen; FILE is what `run --evidence` wrote."""
+    from chaser_contract import evidence
+    from chaser_contract.terminal import show
+
+    try:
+        rows = evidence.load(file or evidence.FILE)
+    except FileNotFoundError:
+        raise click.ClickException("no evidence is kept: run --evidence FILE writes it") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise click.ClickException(f"{file}: this is not what `run --evidence` writes") from None
+    show(rows)
+    return 1 if any(set(row.unseen) - set(row.reasons) for row in rows) else 0

@@ -45,6 +45,14 @@ class Row:
         """Declared statuses that no run has seen."""
         return [status for status in self.declared if status not in {*self.driven, *self.refused}]
 
+    @property
+    def why(self) -> list[str]:
+        """Why those were not seen, each reason once."""
+        by_reason: dict[str, list[str]] = {}
+        for status in self.unseen:
+            by_reason.setdefault(self.reasons.get(status, "no reason is given"), []).append(str(status))
+        return [f"{' '.join(statuses)}: {reason}" for reason, statuses in by_reason.items()]
+
     def info(self) -> dict[str, Any]:
         """Its JSON; an axis on which there is nothing is left out."""
         shown: dict[str, Any] = {"declared": self.declared}
@@ -124,8 +132,7 @@ def table(rows: list[Row]) -> str:
     for row in rows:
         cells = [_statuses(getattr(row, axis)) for axis in ("declared", "driven", "refused", "stateful")]
         dates = [f"{status} ({date})" for status, date in sorted(row.live.items())]
-        why = [f"{status}: {row.reasons.get(status, 'no reason is given')}" for status in row.unseen]
-        lines.append(f"| {' | '.join([row.operation, *cells, ' '.join(dates), '; '.join(why)])} |")
+        lines.append(f"| {' | '.join([row.operation, *cells, ' '.join(dates), '; '.join(row.why)])} |")
     return "\n".join(lines)
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from rich.text import Text
 
 from chaser_contract.document import bundled
+from chaser_contract.evidence import AXES, Row
 from chaser_contract.findings import Finding, Outcome
 from chaser_contract.reports.lines import curl_line, sdk_line
 from chaser_contract.running import Report
@@ -102,6 +104,17 @@ class Terminal:
         for reason, parts in reasons.items():
             shown = ", ".join(parts[:3]) + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")
             self._console.print(Text(f"\nskipped {len(parts)}: {reason} ({shown})", "dim"))
+
+
+def show(rows: Sequence[Row]) -> None:
+    """The evidence as a table: operations and axes, with why a status was not seen."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("operation", *AXES, "not seen, because"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        cells = [" ".join(map(str, getattr(row, axis))) for axis in AXES]
+        table.add_row(row.operation, *cells, "\n".join(row.why))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 def _counted(count: int, thing: str) -> str:

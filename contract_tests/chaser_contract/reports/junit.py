@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from chaser_contract.document import bundled
-from chaser_contract.findings import Finding
-from chaser_contract.reports.lines import curl_line, sdk_line
+from chaser_contract.reports.lines import told
 from chaser_contract.running import Report
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -47,15 +45,9 @@ def written(report: Report) -> str:
             first = outcome.findings[0]
             more = f" (and {len(outcome.findings) - 1} more)" if len(outcome.findings) > 1 else ""
             failure = ElementTree.SubElement(case, "failure", {"message": _legal(first.promise + more)})
-            failure.text = _legal("\n\n".join(_told(one, report.url) for one in outcome.findings))
+            failure.text = _legal("\n\n".join(told(one, report.url) for one in outcome.findings))
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
-
-
-def _told(finding: Finding, url: str) -> str:
-    lines = [finding.promise, f"came: {finding.came}", f"document: {finding.pointer}"]
-    lines += [line for line in (curl_line(finding, url), sdk_line(bundled(), finding.exchange)) if line]
-    return "\n".join(lines)
 
 
 def _legal(text: str) -> str:

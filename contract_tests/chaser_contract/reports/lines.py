@@ -9,13 +9,20 @@ from urllib.parse import parse_qsl
 from chaser_emulator.explaining import sdk
 from chaser_emulator.explaining.asking import FORM, Ask
 
-from chaser_contract.document import JSON, Document
+from chaser_contract.document import JSON, Document, bundled
 from chaser_contract.exchanges import KEY, Exchange
 from chaser_contract.findings import Finding
 
 _AUTHORIZATION, _SELECTOR, _TYPE = "authorization", "x-chaser-account", "content-type"
 _WITHOUT = (_AUTHORIZATION, _SELECTOR, "accept", "accept-encoding", "connection", "content-length")
 """Headers that the SDK sends by itself, or nobody has to."""
+
+
+def told(finding: Finding, url: str) -> str:
+    """A finding as plain lines."""
+    lines = [finding.promise, f"came: {finding.came}", f"document: {finding.pointer}"]
+    lines += [line for line in (curl_line(finding, url), sdk_line(bundled(), finding.exchange)) if line]
+    return "\n".join(lines)
 
 
 def curl_line(finding: Finding, url: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from chaser_contract.reports.lines import told
 from chaser_contract.running import try_part
 from chaser_contract.targets import Target
 
@@ -14,10 +15,5 @@ def test_contract(contract_target: Target, contract_part: str) -> None:
         pytest.skip(outcome.reason)
     if outcome.status == "error":
         pytest.fail(outcome.reason, pytrace=False)
-    told = [
-        f"{one.promise}\n  came: {one.came}\n  document: {one.pointer}"
-        + (f"\n  {one.exchange.curl(contract_target.url)}" if one.exchange else "")
-        for one in outcome.findings
-    ]
-    if told:
-        pytest.fail("\n\n".join(told), pytrace=False)
+    if outcome.findings:
+        pytest.fail("\n\n".join(told(one, contract_target.url) for one in outcome.findings), pytrace=False)
