@@ -68,18 +68,25 @@ class Target:
 
     @contextmanager
     def subject(self, part: str, *, stateful: bool = False) -> Iterator[Subject]:
-        """A Chaser of one's own for one part: a fork of the emulator's world, or the account of the key."""
+        """A Chaser of one's own for one part: a fork of the emulator's world, or the account of the key.
+
+        An emulator limits no rates there; where they are the point, `emulator.fork(rate_limit=...)` makes a world.
+        """
         seed, examples = self.where.seed_of(part), self.where.examples
         with ExitStack() as stack:
+            world: str | None = None
             if self.emulator is None:
                 chaser, transport, key, peer = None, self.transport, self.api_key, self.where.peer_key
             else:
                 chaser = self.emulator.fork()
                 stack.callback(chaser.delete)
                 key, peer = chaser.api_key, chaser.keys["peer"]
-                transport = self.transport if self.where.url is not None else chaser.transport
+                if self.where.url is None:
+                    transport = chaser.transport
+                else:
+                    transport, world = self.transport, chaser.world.id
             # One client for all callers: connections are kept between requests.
-            http = stack.enter_context(httpx.Client(base_url=self.url, transport=_Shared(transport)))
+            http = stack.enter_context(httpx.Client(base_url=self.url, transport=_Shared(transport, world)))
             yield Subject(
                 part=part, document=self.document, http=http, api_key=key, peer_key=peer, emulator=chaser,
                 seed=seed, examples=examples, stateful=stateful, url=self.url,
@@ -110,7 +117,7 @@ def _own(where: Where, stack: ExitStack) -> Target:
     emulator = Emulator(engine=where.sandbox, settings=settings)
     chaser = emulator.start()
     stack.callback(emulator.stop)
-    return Target(where, bundled(), chaser.url, chaser.api_key, chaser.transport, _with_people(chaser, stack))
+    return Target(where, bundled(), chaser.url, chaser.api_key, chaser.transport, _with_people(emulator, stack))
 
 
 def _at(where: Where, stack: ExitStack) -> Target:
@@ -126,35 +133,29 @@ def _at(where: Where, stack: ExitStack) -> Target:
                 "for a service that is no emulator, say --profile live"
             ) from None
         stack.callback(found.stop)
-        chaser = _with_people(found.chaser, stack)
+        chaser = _with_people(found, stack)
     key = where.api_key or (None if chaser is None else chaser.api_key)
     if key is None:
         raise Unreachable("an API key is needed: --api-key, or CHASER_API_KEY")
     return Target(where, bundled(), url, key, transport, chaser)
 
 
-def _with_people(chaser: Chaser, stack: ExitStack) -> Chaser:
-    """A world with nothing in it but its first user and a peer, of which each part gets a fork."""
-    world = stack.enter_context(_world(chaser))
+def _with_people(emulator: Emulator, stack: ExitStack) -> Chaser:
+    """A world with nothing in it but its first user and a peer, and without rate limits; each part gets a fork."""
+    world = emulator.world(rate_limit=Limits(enabled=False))
+    stack.callback(world.delete)
     world.seed(_PEOPLE)
     return world
 
 
-@contextmanager
-def _world(chaser: Chaser) -> Iterator[Chaser]:
-    own = chaser.fork()
-    try:
-        own.reset()
-        yield own
-    finally:
-        own.delete()
-
-
 class _Shared(httpx.BaseTransport):
-    """A transport that its clients do not close."""
+    """A transport that its clients do not close; what carries no key of a world is for `world`."""
 
-    def __init__(self, inner: httpx.BaseTransport) -> None:
+    def __init__(self, inner: httpx.BaseTransport, world: str | None) -> None:
         self._inner = inner
+        self._world = world
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self._world is not None:
+            request.headers.setdefault("x-chaser-world", self._world)
         return self._inner.handle_request(request)

@@ -19,6 +19,7 @@ from chaser_emulator.acting import Perform
 from chaser_emulator.clock import Mode, new_id, new_secret_key
 from chaser_emulator.directory import Directory
 from chaser_emulator.errors import ApiError, invalid_field
+from chaser_emulator.meter import Limits
 from chaser_emulator.sandbox import Engine
 from chaser_emulator.settings import SandboxChoice, Settings
 from chaser_emulator.store import empty, identity
@@ -146,13 +147,14 @@ class Worlds:
         api_key: str | None = None,
         strict: bool | None = None,
         clock: tuple[Mode, datetime | None] | None = None,
+        rate_limit: Limits | None = None,
     ) -> World:
         """A new world with nothing in it but its first user; what is not given is as in the default one.
 
         Raises ApiError `conflict` for an id or a key that another world has, `invalid_request` for an odd id, and
         SandboxUnavailable.
         """
-        changes: dict[str, Any] = {"sandbox": sandbox, "plan": plan, "strict": strict}
+        changes: dict[str, Any] = {"sandbox": sandbox, "plan": plan, "strict": strict, **_limited(rate_limit)}
         settings = self._settings_for(api_key, {name: value for name, value in changes.items() if value is not None})
         return await self._new(world_id, settings, None, clock)
 
@@ -164,6 +166,7 @@ class Worlds:
         api_key: str | None = None,
         strict: bool | None = None,
         clock: tuple[Mode, datetime | None] | None = None,
+        rate_limit: Limits | None = None,
     ) -> World:
         """A world that begins with all that another one is now; afterwards neither knows of the other.
 
@@ -171,10 +174,15 @@ class Worlds:
         have ended. What is planned to fail is planned in it as well, as if nothing had failed yet.
         Raises as `create` does.
         """
-        changes = {} if strict is None else {"strict": strict}
-        settings = self._settings_for(
-            api_key, {"sandbox": source.settings.sandbox, "plan": source.settings.plan} | changes
-        )
+        held = source.settings
+        changes: dict[str, Any] = {
+            "sandbox": held.sandbox,
+            "plan": held.plan,
+            "rate_limit": held.rate_limit,
+            "rate_limits": held.rate_limits,
+            **_limited(rate_limit),
+        }
+        settings = self._settings_for(api_key, changes if strict is None else changes | {"strict": strict})
         from chaser_emulator.states import copying
 
         # The old texts select the world that they came from.
@@ -351,6 +359,11 @@ class Worlds:
             if not known or (secret is not None and identity.hash_of(secret) in hashes):
                 return self._changing[world_id]
         return None
+
+
+def _limited(limit: Limits | None) -> dict[str, Any]:
+    """The settings by which one limit is that of every surface; none where nothing is said."""
+    return {} if limit is None else {"rate_limit": limit, "rate_limits": {}}
 
 
 def _is_as_it_began(world: World, beginning: Beginning) -> bool:

@@ -214,3 +214,20 @@ def test_the_usual_limits_are_600_for_a_caller_and_1200_for_an_account() -> None
         assert limits(end(client)) == (600, 599, "principal")
     with emulator_on("scripted", rate_limit=Limits(per_principal=5000)) as emulator, http_of(emulator) as client:
         assert limits(end(client)) == (1200, 1199, "account")
+
+
+def test_a_world_has_the_limits_that_it_was_made_with_and_so_have_its_forks(emulator: Running) -> None:
+    with httpx.Client(base_url=f"{emulator.url}/_emulator", timeout=60) as control:
+        made = ok(control.post("/worlds", json={"rate_limit": {"per_principal": 2, "window_seconds": 300}}))
+        fork = ok(control.post(f"/worlds/{made['id']}/fork", json={}))
+        free = ok(control.post(f"/worlds/{made['id']}/fork", json={"rate_limit": {"enabled": False}}))
+        try:
+            for world in (made, fork):
+                with http_of(emulator, world["api_key"]) as client:
+                    assert [create(client).status_code for _ in range(3)] == [200, 200, 429]
+            with http_of(emulator, free["api_key"]) as client:
+                assert {limits(create(client))[:2] for _ in range(3)} == {(600, 600)}
+        finally:
+            for world in (made, fork, free):
+                ok(control.delete(f"/worlds/{world['id']}"))
+        refused(control.post("/worlds", json={"rate_limit": {"per_principal": 0}}), 400, "invalid_request")

@@ -12,6 +12,7 @@ from chaser_emulator.control.clock import moment_of
 from chaser_emulator.control.operations import ControlCall, control
 from chaser_emulator.control.seed import sown
 from chaser_emulator.errors import invalid_field
+from chaser_emulator.meter import Limits
 from chaser_emulator.world import World
 
 
@@ -32,6 +33,7 @@ async def create_world(call: ControlCall) -> dict[str, Any]:
         api_key=wanted.get("api_key"),
         strict=wanted.get("strict"),
         clock=_clock(wanted),
+        rate_limit=_rate_limit(wanted),
     )
     if "seed" not in wanted:
         return world_info(call, world, with_key=True)
@@ -74,7 +76,12 @@ async def fork_world(call: ControlCall) -> dict[str, Any]:
     """One that begins with all that another one is now."""
     wanted, source = call.body, call.worlds.get(call.path["id"])
     world = await call.worlds.fork(
-        source, wanted.get("id"), api_key=wanted.get("api_key"), strict=wanted.get("strict"), clock=_clock(wanted)
+        source,
+        wanted.get("id"),
+        api_key=wanted.get("api_key"),
+        strict=wanted.get("strict"),
+        clock=_clock(wanted),
+        rate_limit=_rate_limit(wanted),
     )
     return world_info(call, world, with_key=True)
 
@@ -100,3 +107,16 @@ def _clock(wanted: dict[str, Any]) -> tuple[Mode, datetime | None] | None:
     if setting is None:
         return None
     return setting["mode"], moment_of(setting["at"], "/clock/at") if "at" in setting else None
+
+
+def _rate_limit(wanted: dict[str, Any]) -> Limits | None:
+    setting = wanted.get("rate_limit")
+    if setting is None:
+        return None
+    default = Limits()
+    return Limits(
+        per_principal=setting.get("per_principal", default.per_principal),
+        per_account=setting.get("per_account", default.per_account),
+        window=setting.get("window_seconds", default.window),
+        enabled=setting.get("enabled", default.enabled),
+    )

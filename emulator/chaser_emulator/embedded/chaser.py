@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from chaser_emulator.embedded.forwarding import ForwardingTransport
     from chaser_emulator.embedded.transport import ChaserTransport
     from chaser_emulator.embedded.twins import AsyncChaser
+    from chaser_emulator.meter import Limits
 
 
 class Chaser:
@@ -199,9 +200,13 @@ class Chaser:
         *,
         strict: bool | None = None,
         clock: str | datetime | None = None,
+        rate_limit: Limits | None = None,
     ) -> Chaser:
-        """Another Chaser that begins with all that this one holds now; neither knows of the other afterwards."""
-        body = {"id": name, "strict": strict, "clock": clock_of(clock)}
+        """Another Chaser that begins with all that this one holds now; neither knows of the other afterwards.
+
+        `rate_limit` is that of every surface, where it is to be another.
+        """
+        body = {"id": name, "strict": strict, "clock": clock_of(clock), "rate_limit": limit_of(rate_limit)}
         return Chaser(self._door, made(self._door, f"/worlds/{segment(self.world.id)}/fork", body))
 
     def expect_no_leaks(self) -> NoLeaks:
@@ -268,3 +273,15 @@ def clock_of(clock: str | datetime | None) -> dict[str, str] | None:
     if clock is None or clock in ("real", "frozen"):
         return None if clock is None else {"mode": str(clock)}
     return {"mode": "frozen", "at": clock.isoformat() if isinstance(clock, datetime) else clock}
+
+
+def limit_of(limit: Limits | None) -> dict[str, Any] | None:
+    """A rate limit as the control plane takes it."""
+    if limit is None:
+        return None
+    return {
+        "enabled": limit.enabled,
+        "per_principal": limit.per_principal,
+        "per_account": limit.per_account,
+        "window_seconds": limit.window,
+    }

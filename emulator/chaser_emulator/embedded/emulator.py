@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from chaser_emulator.clock import new_secret_key
 from chaser_emulator.embedded.asking import Door, Refused, Sockets
-from chaser_emulator.embedded.chaser import Chaser, clock_of, made
+from chaser_emulator.embedded.chaser import Chaser, clock_of, limit_of, made
 from chaser_emulator.embedded.direct import Host
 from chaser_emulator.embedded.seeds import Seed
 from chaser_emulator.embedded.world import World, world_of
@@ -23,6 +23,7 @@ from chaser_emulator.settings import DEFAULT_API_KEY, SandboxChoice, Settings
 
 if TYPE_CHECKING:
     from chaser_emulator.embedded.twins import AsyncChaser
+    from chaser_emulator.meter import Limits
 
 
 class Emulator:
@@ -149,14 +150,16 @@ class Emulator:
         plan: str | None = None,
         clock: str | datetime | None = None,
         strict: bool | None = None,
+        rate_limit: Limits | None = None,
     ) -> Chaser:
         """A new world with nothing in it but its first user and the seed, until it is deleted or its block ends.
 
-        What is not said is as in the default world.
+        What is not said is as in the default world; `rate_limit` is that of every surface.
         """
         door = self.chaser._door
         body: Mapping[str, Any] = {
             "id": name, "sandbox": engine, "plan": plan, "strict": strict, "clock": clock_of(clock),
+            "rate_limit": limit_of(rate_limit),
         }  # fmt: skip
         chaser = Chaser(door, made(door, "/worlds", body))
         try:
