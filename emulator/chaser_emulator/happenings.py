@@ -12,7 +12,7 @@ from typing import Any
 from chaser_emulator.agenda import Agenda, Fired
 from chaser_emulator.clock import Clock, timestamp
 from chaser_emulator.journal import Exchange, Journal
-from chaser_emulator.store import Store
+from chaser_emulator.store import Store, outbox
 
 KEPT = 1000
 """Happenings that a world remembers for who was away."""
@@ -91,7 +91,7 @@ class Happenings:
         async with self._reading:
             if self._begun:
                 return
-            self._last_event = await self._newest_event()
+            self._last_event = await outbox.newest(self._store)
             # What came before anybody watched: exchanges are all that is still known.
             for exchange in self._journal.find():
                 if exchange.done:
@@ -117,17 +117,11 @@ class Happenings:
             return
         async with self._reading:
             # A database that was put back, as after a seed that is refused half-way, gives its numbers again.
-            self._last_event = min(self._last_event, await self._newest_event())
-            while rows := await self._store.all(
-                "SELECT rowid AS row, * FROM outbox WHERE rowid > ? ORDER BY rowid LIMIT ?", self._last_event, _BATCH
-            ):
+            self._last_event = min(self._last_event, await outbox.newest(self._store))
+            while rows := await outbox.after(self._store, self._last_event, _BATCH):
                 for row in rows:
                     self._last_event = row["row"]
                     self._add("event", _event(row))
-
-    async def _newest_event(self) -> int:
-        [row] = await self._store.all("SELECT coalesce(max(rowid), 0) FROM outbox")
-        return int(row[0])
 
     def _add(self, kind: str, data: dict[str, Any]) -> None:
         self._last += 1

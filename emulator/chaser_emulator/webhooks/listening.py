@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from chaser_emulator.clock import new_id, new_signing_secret
-from chaser_emulator.store import Row, Store, Transaction, webhooks
+from chaser_emulator.store import Row, Store, Transaction, outbox, webhooks
 from chaser_emulator.webhooks.signing import preview
 from chaser_emulator.world import World
 
@@ -67,17 +67,14 @@ async def _last_of_beginning(world: World) -> int:
     if world.beginning is None:
         return 0
     async with Store.of_image(world.beginning.image) as before:
-        [row] = await before.all("SELECT coalesce(max(rowid), 0) FROM outbox")
-        return int(row[0])
+        return await outbox.newest(before)
 
 
 async def _catch_up(tx: Transaction, hook: Row, last: int) -> None:
     """Put what has happened on its way, each resource's events behind each other."""
     account_id, hook_id = hook["account_id"], hook["id"]
-    for event in await tx.all(
-        "SELECT * FROM outbox WHERE account_id = ? AND rowid > ? ORDER BY rowid", account_id, last
-    ):
+    for event in await outbox.of_account_after(tx, account_id, last):
         about = (event["resource_type"], event["resource_id"])
         at = event["created_at"]
         await tx.run(_DELIVERY, new_id(), account_id, hook_id, event["id"], *about, hook_id, *about, at, at)
-        await tx.run("UPDATE outbox SET carried = 1 WHERE id = ?", event["id"])
+        await outbox.carry(tx, event["id"])
