@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Protocol
 
@@ -163,11 +164,10 @@ _own: list[Target] = []
 
 
 def _open(where: Where) -> None:
-    import atexit
-
     manager = opened(where)
     _own.append(manager.__enter__())
-    atexit.register(manager.__exit__, None, None, None)
+    # Not atexit: threads, which a sandbox is ended by, are not to be had any more by then.
+    Finalize(None, manager.__exit__, (None, None, None), exitpriority=0)
 
 
 def _try(name: str) -> Outcome:
