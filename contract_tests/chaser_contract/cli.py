@@ -106,3 +106,33 @@ def coverage(file: Path | None) -> int:
         raise click.ClickException(f"{file}: this is not what `run --evidence` writes") from None
     show(rows)
     return 1 if any(set(row.unseen) - set(row.reasons) for row in rows) else 0
+
+
+@commands.command()
+@click.option("--only", multiple=True, metavar="NAME", help="A defect, or all of a class; may be repeated.")
+@click.option("--list", "listed", is_flag=True, help="Show the defects, and try none.")
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes.")
+@click.option("--seed", type=int, default=0, show_default=True, help="What decides all that is drawn.")
+@click.option("--json", type=_FILE, help="Write everything, for programs.")
+def mutants(only: tuple[str, ...], listed: bool, workers: int, seed: int, json: Path | None) -> int:
+    """Run the emulator with one defect at a time, and tell which of them a run finds.
+
+    Exit codes: 0 when nearly all were found and the others are explained, 1 when not, 2 when a check finds something
+    in the emulator as it is.
+    """
+    from chaser_contract.mutants import running as of_mutants
+    from chaser_contract.mutants import telling
+
+    try:
+        defects = of_mutants.chosen(only)
+    except KeyError as error:
+        raise click.UsageError(f"there is no defect {error.args[0]!r}") from None
+    if listed:
+        telling.show(defects)
+        return 0
+    teller = telling.Teller(defects)
+    report = of_mutants.run(defects, teller.fate, seed=seed, workers=workers)
+    teller.sum(report)
+    if json is not None:
+        telling.write(report, json)
+    return report.exit_code

@@ -1,0 +1,1 @@
+"""The defects, one module a class of complaint. Each is called `<module>.<name>`."""

@@ -1,0 +1,237 @@
+"""A run of mutants: each defect is planted, and the parts of a contract run are tried until one finds it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import TypeVar
+
+from chaser_emulator.settings import SandboxChoice
+
+from chaser_contract import running
+from chaser_contract.findings import Finding, Outcome
+from chaser_contract.mutants import declaring
+from chaser_contract.mutants.declaring import Defect
+from chaser_contract.mutants.planting import NotUndone, Reach, Stale
+from chaser_contract.targets import Target, Where, opened
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+ENOUGH = 0.97
+"""The share of defects that has to be found."""
+
+PATIENCE = 120
+"""Seconds after which a part that has not come to its end counts as having found something: the target hangs."""
+
+
+@dataclass
+class Fate:
+    """What became of a defect. `status`: killed, survived, not reached, or stale (it could not be planted, or undone).
+
+    `by` is the part that found it, and `promise` what that says; `tried` are the parts that were tried, with seconds.
+    """
+
+    name: str
+    status: str = "survived"
+    by: str = ""
+    promise: str = ""
+    came: str = ""
+    tried: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass
+class Report:
+    """All that came of a run. `unclean` are the parts that find something without any defect, and what."""
+
+    seed: int
+    fates: list[Fate] = field(default_factory=list)
+    unclean: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def killed(self) -> int:
+        return sum(fate.status == "killed" for fate in self.fates)
+
+    @property
+    def rate(self) -> float:
+        return self.killed / len(self.fates) if self.fates else 1.0
+
+    @property
+    def unexplained(self) -> list[Fate]:
+        """Those that were not killed, and of which nobody has said why."""
+        known = declaring.load()
+        return [fate for fate in self.fates if fate.status != "killed" and not known[fate.name].survives]
+
+    @property
+    def exit_code(self) -> int:
+        if self.unclean:
+            return 2
+        return 0 if self.rate >= ENOUGH and not self.unexplained else 1
+
+
+Listener = Callable[[Fate], None]
+
+
+def chosen(only: Sequence[str] = ()) -> list[Defect]:
+    """The defects that are named, whole or by how their names begin; all without names. Raises KeyError."""
+    known = declaring.load()
+    for name in only:
+        if not any(_meant(one, name) for one in known):
+            raise KeyError(name)
+    return [one for name, one in known.items() if not only or any(_meant(name, each) for each in only)]
+
+
+def run(defects: Sequence[Defect], listener: Listener, *, seed: int = 0, workers: int = 2) -> Report:
+    """Try each defect. The parts that are to find them are tried without any first: they must find nothing."""
+    begun = time.perf_counter()
+    report = Report(seed)
+    first = list(dict.fromkeys((seed, one.engine, part) for one in defects for part in hinted(one)))
+    with _pool(workers) as pool:
+        for (_, engine, part), what in _each(pool, _without_defect, first):
+            if what:
+                report.unclean[f"{part} ({engine})"] = what
+        if not report.unclean:
+            for _, (fate, unclean) in _each(pool, _fate, [(seed, one.name) for one in defects]):
+                report.fates.append(fate)
+                report.unclean |= unclean
+                listener(fate)
+    order = {one.name: place for place, one in enumerate(defects)}
+    report.fates.sort(key=lambda fate: order[fate.name])
+    report.seconds = time.perf_counter() - begun
+    return report
+
+
+def hinted(defect: Defect) -> list[str]:
+    """The parts that a defect's hint names, in the order in which it names them. Raises KeyError."""
+    where, found = Where(sandbox=defect.engine), dict[str, None]()
+    for name in defect.kills:
+        try:
+            found |= dict.fromkeys(running.parts_of(where, [name]))
+        except KeyError:
+            raise KeyError(f"{defect.name}: no part is called {name}") from None
+    return list(found)
+
+
+def try_defect(defect: Defect, seed: int = 0) -> tuple[Fate, dict[str, str]]:
+    """What becomes of one defect, and which parts turned out to find something without it as well."""
+    where = Where(sandbox=defect.engine, seed=seed)
+    begun, reach = time.perf_counter(), Reach()
+    fate, unclean = Fate(defect.name), dict[str, str]()
+    first = hinted(defect)
+    parts = [*first, *(one for one in running.parts_of(where) if one not in first)]
+    try:
+        while (finding := _first_finding(defect, where, parts, reach, fate)) is not None:
+            if finding.part not in first and (what := _without_defect((seed, defect.engine, finding.part))):
+                # It says nothing about the defect; those after it may.
+                unclean[f"{finding.part} ({defect.engine})"] = what
+                parts = parts[parts.index(finding.part) + 1 :]
+                continue
+            fate.status, fate.by, fate.promise, fate.came = "killed", finding.part, finding.promise, finding.came
+            break
+    except (Stale, NotUndone) as error:
+        fate.status, fate.came = "stale", str(error)
+    if fate.status == "survived" and not reach.times:
+        fate.status = "not reached"
+    fate.seconds = time.perf_counter() - begun
+    return fate, unclean
+
+
+def _first_finding(defect: Defect, where: Where, parts: Sequence[str], reach: Reach, fate: Fate) -> Finding | None:
+    """What the first part that finds something finds on an emulator with the defect."""
+    with defect.planted(reach):
+        return _found(where, parts, fate.tried)
+
+
+def _found(where: Where, parts: Sequence[str], tried: dict[str, float]) -> Finding | None:
+    """What the first part that finds something finds on an emulator as it is now."""
+    part = parts[0]
+    try:
+        with opened(where) as target:
+            for part in parts:
+                begun = time.perf_counter()
+                outcome = _outcome(target, part)
+                tried[part] = time.perf_counter() - begun
+                if outcome.findings:
+                    return outcome.findings[0]
+                if outcome.status == "error":
+                    last = outcome.reason.strip().rpartition("\n")[2]
+                    return Finding(part, "the part comes to its end", last, kind="error")
+    except Exception as error:
+        # With a defect the emulator may not even start, or not come to its end.
+        came = f"{type(error).__name__}: {error}"
+        return Finding(part, "the emulator starts and stops", came, kind="start")
+    return None
+
+
+_known: dict[tuple[int, str, str], str] = {}
+"""What parts find without any defect, as far as this process has asked."""
+
+
+def _without_defect(asked: tuple[int, SandboxChoice, str]) -> str:
+    """What a part finds on an emulator without any defect; empty when it finds nothing."""
+    if asked not in _known:
+        seed, engine, part = asked
+        finding = _found(Where(sandbox=engine, seed=seed), [part], {})
+        _known[asked] = "" if finding is None else f"{finding.promise}; {finding.came}"
+    return _known[asked]
+
+
+def _fate(asked: tuple[int, str]) -> tuple[Fate, dict[str, str]]:
+    seed, name = asked
+    return try_defect(declaring.load()[name], seed)
+
+
+def _outcome(target: Target, part: str) -> Outcome:
+    try:
+        with _at_most(PATIENCE):
+            return running.try_part(target, part)
+    except _TooLong:
+        hangs = Finding(part, "the target does not hang", f"nothing came of it within {PATIENCE} s", kind="hangs")
+        return Outcome(part, "failed", findings=[hangs])
+
+
+def _pool(workers: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
+    if workers == 1:
+        return nullcontext()
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+
+
+def _each(pool: ProcessPoolExecutor | None, work: Callable[[A], T], asked: Sequence[A]) -> Iterator[tuple[A, T]]:
+    """What comes of each, as it comes."""
+    if pool is None:
+        for one in asked:
+            yield one, work(one)
+        return
+    coming = {pool.submit(work, one): one for one in asked}
+    for done in as_completed(coming):
+        yield coming[done], done.result()
+
+
+def _meant(known: str, name: str) -> bool:
+    return known == name or known.startswith((f"{name}.", f"{name}-"))
+
+
+class _TooLong(BaseException):
+    """The time of a part is over. No promise takes it for an answer that it did not expect."""
+
+
+@contextmanager
+def _at_most(seconds: int) -> Iterator[None]:
+    def over(_number: int, _frame: FrameType | None) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
