@@ -99,7 +99,7 @@ class Client:
         json: Any = _NOT_SAID,
         content: bytes | None = None,
         media_type: str | None = None,
-        files: Mapping[str, tuple[str, bytes]] | None = None,
+        files: Mapping[str, tuple[str | None, bytes]] | None = None,
         headers: Mapping[str, str] | None = None,
         expect: int | None = None,
         conforming: bool = True,
@@ -132,7 +132,7 @@ class Client:
         json: Any = _NOT_SAID,
         content: bytes | None = None,
         media_type: str | None = None,
-        files: Mapping[str, tuple[str, bytes]] | None = None,
+        files: Mapping[str, tuple[str | None, bytes]] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float = TIMEOUT,
     ) -> httpx.Request:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 import httpx
@@ -18,6 +20,7 @@ from chaser_emulator.settings import SandboxChoice, Settings
 
 from chaser_contract.document import Document, bundled
 from chaser_contract.subject import Subject
+from chaser_contract.valid_requests import REPOSITORY
 
 Profile = Literal["emulator", "live"]
 
@@ -104,13 +107,15 @@ def opened(where: Where) -> Iterator[Target]:
 
 
 def _own(where: Where, stack: ExitStack) -> Target:
+    # Imports look here, and not on the network.
+    repositories = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaser-contract-")))
+    _make_repository(repositories / f"{REPOSITORY}.git")
     settings = Settings(
         api_key=new_secret_key(),
         rate_limit=Limits(enabled=False),
         # Generated calls leave more sessions than a plan would let them.
         max_sessions=10_000,
-        # Imports look here, and not on the network.
-        github_url=stack.enter_context(tempfile.TemporaryDirectory(prefix="chaser-contract-")),
+        github_url=str(repositories),
     )
     if where.image is not None:
         settings = replace(settings, image=where.image)
@@ -118,6 +123,12 @@ def _own(where: Where, stack: ExitStack) -> Target:
     chaser = emulator.start()
     stack.callback(emulator.stop)
     return Target(where, bundled(), chaser.url, chaser.api_key, chaser.transport, _with_people(emulator, stack))
+
+
+def _make_repository(path: Path) -> None:
+    """One with nothing in it, where this machine has git at all."""
+    with suppress(FileNotFoundError):
+        subprocess.run(["git", "init", "--quiet", "--bare", str(path)], check=False)
 
 
 def _at(where: Where, stack: ExitStack) -> Target:
