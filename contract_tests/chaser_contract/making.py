@@ -81,6 +81,13 @@ def workspace(chaser: Subject, client: Client | None = None, **said: Any) -> dic
     return made
 
 
+def snapshot(chaser: Subject, ws: str, **said: Any) -> dict[str, Any]:
+    """A snapshot with a name of its own."""
+    wish = {"name": chaser.name("snap"), **said}
+    made: dict[str, Any] = chaser.ask("create-workspace-snapshot", ws=ws, json=wish, expect=200).json
+    return made
+
+
 def workspace_of(client: Client | Subject, workspace_id: str) -> dict[str, Any] | None:
     """How the list shows a workspace; None where it does not."""
     listed = client.ask("list-workspaces", expect=200).json
