@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chaser_emulator.spec import Operation
 
+from chaser_contract import refusing
 from chaser_contract.broken import Broken
 from chaser_contract.document import JSON, Document
 from chaser_contract.exchanges import Exchange
 
 _VISIBLE = re.compile(r"[!-~]{1,128}")
 _OWN_ID = re.compile(r"req_[a-z2-7]{26}")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+_SECRET = re.compile(r"sk_[0-9A-Za-z]{40}|whsec_[A-Za-z0-9+/]{43}=|\$argon2\w*\$|eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+")
+"""Texts of keys, signing secrets and access tokens, and what a password is kept as."""
+
+_GIVES_SECRETS = frozenset(
+    {
+        "create-key", "create-current-service-account-key", "create-webhook", "register", "login",
+        "finish-google-login", "finish-github-login", "get-openapi-document", "swagger-ui",
+        # What these answer with is what callers have put there, or what runs there says.
+        "resolve-assistant-credential", "download-session-file", "exec-session", "exec-sandbox", "get-session-command",
+        "stream-session-command",
+    }
+)  # fmt: skip
+
+_FREE = frozenset({"input", "result", "state", "config", "patch", "metadata", "data", "structuredContent"})
+"""Fields whose JSON is the caller's own, or of another's making."""
 
 
 def check(document: Document, operation: Operation, exchange: Exchange) -> None:
@@ -31,6 +49,7 @@ def check(document: Document, operation: Operation, exchange: Exchange) -> None:
         return
     _content(document, operation, exchange, status)
     _headers(document, operation, exchange, status)
+    _secrets(document, operation, exchange, status)
     if status >= 400:
         _refusal(document, operation, exchange, status)
 
@@ -48,9 +67,11 @@ def _content(document: Document, operation: Operation, exchange: Exchange, statu
     if media_type != JSON or exchange.method == "HEAD":
         return
     try:
-        value = json.loads(exchange.body)
+        value = json.loads(exchange.body.decode("utf-8"), parse_constant=_no_number, object_pairs_hook=_once)
     except ValueError as error:
         raise _broken(document, operation, exchange, f"{status} is JSON", f"it is none: {error}", "json") from None
+    if status < 400 and operation.tag != "description":
+        _moments(document, operation, exchange, value)
     validator = document.validator(operation, status)
     if validator is None:
         return
@@ -64,6 +85,17 @@ def _content(document: Document, operation: Operation, exchange: Exchange, statu
             exchange=exchange,
             kind="schema",
         )
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a field stands in it twice")
+    return found
 
 
 def _schema_place(document: Document, operation: Operation, status: int, path: list[Any]) -> str:
@@ -100,15 +132,40 @@ def _headers(document: Document, operation: Operation, exchange: Exchange, statu
 def _refusal(document: Document, operation: Operation, exchange: Exchange, status: int) -> None:
     if operation.responses[status].content.get(JSON) is None:
         return
-    said = exchange.json
-    if not isinstance(said, dict) or "request_id" not in said:
+    if operation.id == "mcp-handler" and status == 400 and b'"jsonrpc"' in exchange.body:
+        # What is no request at all is refused in the words of JSON-RPC (M3).
         return
-    if said["error"] != said["code"]:
-        promise = "`error` and `code` of a refusal are the same"
-        raise _broken(document, operation, exchange, promise, exchange.said(), "error-code")
-    if said["request_id"] != exchange.headers.get("x-request-id"):
-        promise = "`request_id` of a refusal is that of its header"
-        raise _broken(document, operation, exchange, promise, exchange.said(), "error-request-id")
+    for promise, came in refusing.broken(operation, exchange):
+        kind = re.sub(r"\W+", "-", promise)[:60]
+        raise _broken(document, operation, exchange, promise, came, f"refusal-{kind}")
+
+
+def _secrets(document: Document, operation: Operation, exchange: Exchange, status: int) -> None:
+    if operation.id in _GIVES_SECRETS and status < 400:
+        return
+    if found := _SECRET.search(exchange.body.decode("utf-8", "replace")):
+        promise = "no answer but that which gives a secret holds one"
+        came = f"it holds {found[0][:6]}… ({len(found[0])} characters)"
+        raise _broken(document, operation, exchange, promise, came, "secret")
+
+
+def _moments(document: Document, operation: Operation, exchange: Exchange, value: Any) -> None:
+    for name, text in _named(value):
+        if name.endswith("_at") and isinstance(text, str) and not _MOMENT.fullmatch(text):
+            promise = "moments are RFC 3339 in UTC, with microseconds and Z"
+            raise _broken(document, operation, exchange, promise, f"{name} is {text!r}", "moment")
+
+
+def _named(value: Any) -> Iterator[tuple[str, Any]]:
+    """The fields of a value and of all in it, but for what callers have made up."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _named(one)
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            yield name, one
+            if name not in _FREE:
+                yield from _named(one)
 
 
 def _broken(document: Document, operation: Operation, exchange: Exchange, promise: str, came: str, kind: str) -> Broken:
