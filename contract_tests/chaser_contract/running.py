@@ -110,7 +110,7 @@ def _promise(target: Target, one: promises.Promise) -> Outcome:
     outcome = Outcome(one.name)
     if "commands" in one.needs and target.where.url is None and target.where.sandbox == "scripted":
         return Outcome(one.name, "skipped", "it takes an engine on which commands really run")
-    with target.subject(one.name, stateful=one.stateful) as subject:
+    with target.subject(one.name, stateful=one.stateful, limits="limits" in one.needs) as subject:
         try:
             one.check(subject)
         except Broken as broken:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -68,13 +69,20 @@ class Target:
     api_key: str
     transport: httpx.BaseTransport
     emulator: Chaser | None = None
+    limited: Callable[[], Target] | None = None
+    """Opens another one, where plans allow as many sessions as they say; None where they do so here."""
 
     @contextmanager
-    def subject(self, part: str, *, stateful: bool = False) -> Iterator[Subject]:
+    def subject(self, part: str, *, stateful: bool = False, limits: bool = False) -> Iterator[Subject]:
         """A Chaser of one's own for one part: a fork of the emulator's world, or the account of the key.
 
         An emulator limits no rates there; where they are the point, `emulator.fork(rate_limit=...)` makes a world.
+        With `limits` plans allow as many sessions as they say.
         """
+        if limits and self.limited is not None:
+            with self.limited().subject(part, stateful=stateful) as subject:
+                yield subject
+            return
         seed, examples = self.where.seed_of(part), self.where.examples
         with ExitStack() as stack:
             world: str | None = None
@@ -113,12 +121,17 @@ def _own(where: Where, stack: ExitStack) -> Target:
     settings = Settings(
         api_key=new_secret_key(),
         rate_limit=Limits(enabled=False),
-        # Generated calls leave more sessions than a plan would let them.
-        max_sessions=10_000,
         github_url=str(repositories),
     )
     if where.image is not None:
         settings = replace(settings, image=where.image)
+    # Generated calls leave more sessions than a plan would let them.
+    target = _started(where, replace(settings, max_sessions=10_000), stack)
+    target.limited = functools.cache(lambda: _started(where, settings, stack))
+    return target
+
+
+def _started(where: Where, settings: Settings, stack: ExitStack) -> Target:
     emulator = Emulator(engine=where.sandbox, settings=settings)
     chaser = emulator.start()
     stack.callback(emulator.stop)

@@ -15,8 +15,10 @@ from typing import Literal
 
 from chaser_contract.subject import Subject
 
-Need = Literal["emulator", "peer", "commands", "sockets"]
-"""What a promise takes: a target that can be steered, another user, commands that really run, WebSockets."""
+Need = Literal["emulator", "peer", "commands", "sockets", "limits"]
+"""What a promise takes: a target that can be steered, another user, commands that really run, WebSockets, plans that
+allow no more sessions than they say.
+"""
 
 Check = Callable[[Subject], None]
 
