@@ -7,6 +7,8 @@
     asking.but(json={"name": "a/b"}).by(chaser.client)      # with something wrong in it
     asking.but(path=asking.unknown("ws")).by(chaser.client)
 
+    for asking in arranged.every(lambda operation: operation.scope == "full"): ...
+
 A request that is refused has changed nothing, so one asking serves for many refusals; what an operation uses up
 (deletes, ends, decides) is fresh in each `request_of`, what it only looks at or changes is shared. `Arranged(chaser,
 client)` makes everything as another caller, and in the account that this one names. What needs an organization is made
@@ -19,16 +21,20 @@ handshake: then `status` and `code` are those of the refusal that says so, the l
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from chaser_emulator.spec import Operation
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chaser_contract import valid_requests
 from chaser_contract.asking import Asking
+from chaser_contract.broken import NotTried
 from chaser_contract.client import Client
 from chaser_contract.subject import Subject
 
@@ -52,6 +58,17 @@ class Arranged:
     def request_of(self, operation_id: str) -> Asking:
         """A right request, with what it is about made for it. Raises NotTried where the target has no such thing."""
         return self.asking(operation_id, **valid_requests.REQUESTS[operation_id](self))
+
+    def every(self, which: Callable[[Operation], object] = bool) -> Iterator[Asking]:
+        """A right request for each operation that is meant; what cannot be made is told, and the next one comes."""
+        for operation in self.chaser.document.operations.values():
+            if not which(operation):
+                continue
+            made: list[Asking] = []
+            with self.chaser.case(), suppress(NotTried):
+                made.append(self.request_of(operation.id))
+            self.chaser.begin()
+            yield from made
 
     def asking(self, operation_id: str, **request: Any) -> Asking:
         """A request for an operation, answered with its success where nothing else is said."""
