@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -95,7 +96,10 @@ def test_exec_hands_a_signal_on_and_ends_as_its_command_does(tmp_path: Path) -> 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_exec_answers_for_a_command_that_a_signal_ended(tmp_path: Path, number: signal.Signals) -> None:
     arguments = ["exec", *SCRIPTED, "--", "sh", "-c", "echo up; exec sleep 300"]
-    with started(*arguments, cwd=tmp_path, stdout=subprocess.PIPE, start_new_session=True) as one:
+    # Whoever runs the tests may ignore signals (`nohup`), which every program that they start would do as well.
+    minding = functools.partial(signal.signal, number, signal.SIG_DFL)
+    options: dict[str, Any] = {"start_new_session": True, "preexec_fn": minding}
+    with started(*arguments, cwd=tmp_path, stdout=subprocess.PIPE, **options) as one:
         assert one.stdout is not None
         assert one.stdout.readline() == "up\n"
         one.send_signal(number)

@@ -51,6 +51,10 @@ async def go(page: Page, url: str, seconds: float) -> Arrived:
     loader = told.get("loaderId")
     if failure := told.get("errorText"):
         if failure == "net::ERR_ABORTED":
+            # So it is, too, for a page that is about to be closed.
+            await page.until(lambda: page.closed, _EVENT)
+            if page.closed:
+                raise NotDone("the page has been closed")
             raise NotDone(f"the address {url} gave nothing to show ({failure}); the page stays where it was")
         # The browser shows a page of its own about it.
         await page.until(lambda: page.loader == loader, _COMMIT)
