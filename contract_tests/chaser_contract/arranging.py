@@ -146,6 +146,13 @@ class Arranged:
         made = self.in_organization.ask("add-current-member", json=body, expect=200).json
         return str(made["member"]["user_id"])
 
+    def new_person(self, role: str) -> Client:
+        """Somebody new with a role in the organization, acting there as who has signed in."""
+        user = self.new_user()
+        body = {"email": user["email"], "role": role}
+        self.in_organization.ask("add-current-member", json=body, expect=200)
+        return self.chaser.as_(user["access_token"], account=self.organization)
+
     def new_service_account(self) -> dict[str, Any]:
         body = {"name": self.chaser.name("robot")}
         return dict(

@@ -258,6 +258,9 @@ class Pipeline:
                 now = world.clock.now().timestamp()
                 reading = world.meter.take(operation.rate, principal.id, account.id if account else None, now)
                 limits.update(reading.headers())
+                if account is None:
+                    # Waiting would not help: it is the account that is refused.
+                    limits.pop("Retry-After", None)
         call.admit(principal, account)
         if (exchange := exchange_of(call.request.scope)) is not None:
             _tell_who(exchange, principal, account)

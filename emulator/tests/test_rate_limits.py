@@ -216,6 +216,14 @@ def test_the_usual_limits_are_600_for_a_caller_and_1200_for_an_account() -> None
         assert limits(end(client)) == (1200, 1199, "account")
 
 
+def test_who_is_refused_for_the_account_is_not_told_to_wait(organization: Organization) -> None:
+    for _ in range(3):
+        ok(create(organization.owner))
+    answer = create(organization.owner, "nobody's")
+    refused(answer, 404, "not_found")
+    assert (limits(answer), "retry-after" in answer.headers) == ((3, 0, "principal"), False)
+
+
 def test_a_world_has_the_limits_that_it_was_made_with_and_so_have_its_forks(emulator: Running) -> None:
     with httpx.Client(base_url=f"{emulator.url}/_emulator", timeout=60) as control:
         made = ok(control.post("/worlds", json={"rate_limit": {"per_principal": 2, "window_seconds": 300}}))
