@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import subprocess
 import tempfile
 import zlib
@@ -115,6 +116,8 @@ def opened(where: Where) -> Iterator[Target]:
 
 
 def _own(where: Where, stack: ExitStack) -> Target:
+    # Sessions fail because a promise wants to see that they do: whatever else is wrong is a finding.
+    logging.getLogger("chaser_emulator").addHandler(logging.NullHandler())
     # Imports look here, and not on the network.
     repositories = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaser-contract-")))
     _make_repository(repositories / f"{REPOSITORY}.git")
