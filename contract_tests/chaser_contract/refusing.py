@@ -80,7 +80,8 @@ def _details(operation: Operation | None, exchange: Exchange, said: Mapping[str,
             yield from _problems(operation, exchange, said["message"], details)
     if code == "insufficient_scope":
         required = details.get("required") if isinstance(details, dict) else None
-        scope = None if operation is None else operation.scope
+        # Who may make keys still makes none with more than their own has.
+        scope = None if operation is None or operation.id == "create-key" else operation.scope
         wanted = f"`details.required` of insufficient_scope is {'a scope' if scope == 'dynamic' else scope}"
         if not isinstance(required, str) or (scope not in (None, "dynamic") and required != scope):
             yield wanted, exchange.said()
