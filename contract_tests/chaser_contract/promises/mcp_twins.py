@@ -174,7 +174,7 @@ def tools_for_assistants_do_what_the_routes_do(chaser: Subject) -> None:
 
 
 def _compare(chaser: Subject, twins: tuple[Twin, ...]) -> None:
-    """Perform all by tools in one account and by routes in another, and compare what came of it but for ids and times."""
+    """Perform all by tools in one account and by routes in another, and compare all but ids and times."""
     told = []
     for client, way in ((chaser.client, _by_tool), (chaser.peer, _by_route)):
         known, before = dict[str, str](), _audited(client)
