@@ -41,15 +41,19 @@ def declare(
     name: str,
     complaint: str,
     plant: Plant,
-    *kills: str,
+    kills: str,
+    *,
     engine: SandboxChoice = "scripted",
     survives: str = "",
 ) -> None:
-    """Add a defect of a module here; it is called by both, such as `lists.oldest-first`."""
+    """Add a defect of a module here; it is called by both, such as `lists.oldest-first`.
+
+    `kills` are names as in Defect, with spaces between them.
+    """
     whole = f"{module.rpartition('.')[2].replace('_', '-')}.{name}"
     if whole in _found:
         raise TypeError(f"there are two defects called {whole}")
-    _found[whole] = Defect(whole, complaint, plant, kills, engine, survives)
+    _found[whole] = Defect(whole, complaint, plant, tuple(kills.split()), engine, survives)
 
 
 def load() -> Mapping[str, Defect]:

@@ -12,6 +12,7 @@ import importlib
 import inspect
 import json
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -82,6 +83,25 @@ def edit(place: str, before: str, after: str, *more: tuple[str, str], forget: tu
                 raise NotUndone(place)
 
     return planted
+
+
+def schema(before: str, after: str) -> Plant:
+    """Text of the database's form exchanged: of a table, an index or a trigger."""
+    migrations = found("store:migrations")()
+    if (times := sum(text.count(before) for _, text in migrations)) != 1:
+
+        @contextmanager
+        def stale(reach: Reach) -> Iterator[None]:
+            raise Stale(f"the database: {before!r} is there {times} times")
+            yield
+
+        return stale
+    return edit(
+        "store:migrations",
+        'file.read_text("utf-8")',
+        f'file.read_text("utf-8").replace({before!r}, {after!r})',
+        forget=("store:migrations", "store:empty"),
+    )
 
 
 def all_of(*plants: Plant) -> Plant:
@@ -234,7 +254,10 @@ def _compiled(function: FunctionType, source: str, line: int) -> CodeType:
     ast.fix_missing_locations(tree)
     ast.increment_lineno(tree, function.__code__.co_firstlineno - 1)
     flags = function.__code__.co_flags & __future__.annotations.compiler_flag
-    code = compile(tree, function.__code__.co_filename, "exec", flags=flags, dont_inherit=True)
+    with warnings.catch_warnings():
+        # A defect may well be what a compiler warns of.
+        warnings.simplefilter("ignore", SyntaxWarning)
+        code = compile(tree, function.__code__.co_filename, "exec", flags=flags, dont_inherit=True)
     return _inner(_inner(code, "around"), definition.name) if free else _inner(code, definition.name)
 
 
