@@ -37,8 +37,7 @@ from chaser_contract.asking import Asking
 from chaser_contract.broken import NotTried
 from chaser_contract.client import Client
 from chaser_contract.subject import Subject
-
-PASSWORD = "correct horse battery staple"  # noqa: S105 - of nobody
+from chaser_contract.targets import PASSWORD, PEER
 
 NOWHERE = "http://127.0.0.1:9/"
 """An address where nobody listens."""
@@ -46,6 +45,13 @@ NOWHERE = "http://127.0.0.1:9/"
 _FAR = "2099-01-01T00:00:00Z"
 _CARRIED = ("state", "code_challenge", "redirect_uri", "world")
 """What a provider's page gets from its address, and sends along with what is chosen there."""
+
+
+def signed_in_peer(chaser: Subject) -> Client:
+    """The other user with an access token, which is bound to no account. Raises NotTried where their key is all."""
+    chaser.steered  # noqa: B018 - nobody knows a password elsewhere
+    told = chaser.nobody.ask("login", json={"email": PEER, "password": PASSWORD}, expect=200).json
+    return chaser.as_(told["access_token"])
 
 
 class Arranged:
@@ -86,8 +92,10 @@ class Arranged:
         """The id of the account that the caller names, else of an organization of theirs."""
         if self.client.account is not None:
             return self.client.account
-        made = self.make("create-organization", json={"name": self.chaser.name("org")})
-        return str(made["account"]["id"])
+        made = str(self.make("create-organization", json={"name": self.chaser.name("org")})["account"]["id"])
+        if self.client.ask("get-current-account", headers={"X-Chaser-Account": made}).status == 403:
+            raise NotTried("it takes a credential that is bound to no account, such as an access token")
+        return made
 
     @cached_property
     def in_organization(self) -> Client:
@@ -184,6 +192,15 @@ class Arranged:
     def new_job(self) -> str:
         """The id of a job that waits for a day that no run sees."""
         return str(self.make("create-job", json=self.job())["id"])
+
+    def finished_job(self, job: str) -> dict[str, Any]:
+        """A job once it is final."""
+        deadline = time.monotonic() + 60
+        while (told := self.make("get-job", id=job))["status"] in ("queued", "running"):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
+        return dict(told)
 
     def new_channel(self) -> dict[str, Any]:
         return dict(self.make("add-assistant-channel", id=self.assistant["id"], json=self.channel()))

@@ -29,8 +29,10 @@ Profile = Literal["emulator", "live"]
 PEER = "peer@example.com"
 """The other user in each world of an emulator, who has nothing to do with the first one."""
 
+PASSWORD = "correct horse battery staple"  # noqa: S105 - of nobody else
+
 _PEOPLE = {
-    "users": [{"email": PEER, "name": "Peer", "plan": "pro", "password": "correct horse battery staple"}],
+    "users": [{"email": PEER, "name": "Peer", "plan": "pro", "password": PASSWORD}],
     "keys": [{"name": "peer", "owner": PEER}],
 }
 
