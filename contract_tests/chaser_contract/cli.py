@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 import click
 from chaser_emulator import __version__
 
+from chaser_contract.parity.commands import parity
+
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -110,11 +112,14 @@ def coverage(file: Path | None) -> int:
 
 @commands.command()
 @click.option("--only", multiple=True, metavar="NAME", help="A defect, or all of a class; may be repeated.")
+@click.option("--skip", multiple=True, metavar="PART", help="A part of a run that is not to look; may be repeated.")
 @click.option("--list", "listed", is_flag=True, help="Show the defects, and try none.")
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes.")
 @click.option("--seed", type=int, default=0, show_default=True, help="What decides all that is drawn.")
 @click.option("--json", type=_FILE, help="Write everything, for programs.")
-def mutants(only: tuple[str, ...], listed: bool, workers: int, seed: int, json: Path | None) -> int:
+def mutants(
+    only: tuple[str, ...], skip: tuple[str, ...], listed: bool, workers: int, seed: int, json: Path | None
+) -> int:
     """Run the emulator with one defect at a time, and tell which of them a run finds.
 
     Exit codes: 0 when nearly all were found and the others are explained, 1 when not, 2 when a check finds something
@@ -131,8 +136,14 @@ def mutants(only: tuple[str, ...], listed: bool, workers: int, seed: int, json: 
         telling.show(defects)
         return 0
     teller = telling.Teller(defects)
-    report = of_mutants.run(defects, teller.fate, seed=seed, workers=workers)
+    try:
+        report = of_mutants.run(defects, teller.fate, seed=seed, workers=workers, skip=skip)
+    except KeyError as error:
+        raise click.UsageError(f"there is no part {error.args[0]!r}") from None
     teller.sum(report)
     if json is not None:
         telling.write(report, json)
     return report.exit_code
+
+
+commands.add_command(parity)

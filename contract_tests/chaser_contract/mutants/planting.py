@@ -175,6 +175,15 @@ def _sent(response: Response, operation: Operation, change: Callable[[Wire], Non
     return Response(body, wire.status, wire.headers)
 
 
+def as_status(status: int, body: bytes | None = None) -> Callable[[Wire], None]:
+    """The answer with another status, and another body where one is said."""
+
+    def change(wire: Wire) -> None:
+        wire.status, wire.raw = status, body
+
+    return change
+
+
 def dropped(*path: str | int) -> Callable[[Wire], None]:
     """A field of the answer left out, by its place; `*` stands for each of a list."""
     return _at(path, lambda holder, key: holder.pop(key, None))

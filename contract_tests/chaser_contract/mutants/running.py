@@ -89,17 +89,24 @@ def chosen(only: Sequence[str] = ()) -> list[Defect]:
     return [one for name, one in known.items() if not only or any(_meant(name, each) for each in only)]
 
 
-def run(defects: Sequence[Defect], listener: Listener, *, seed: int = 0, workers: int = 2) -> Report:
-    """Try each defect. The parts that are to find them are tried without any first: they must find nothing."""
+def run(
+    defects: Sequence[Defect], listener: Listener, *, seed: int = 0, workers: int = 2, skip: Sequence[str] = ()
+) -> Report:
+    """Try each defect. The parts that are to find them are tried without any first: they must find nothing.
+
+    `skip` are parts that are not to be tried. Raises KeyError for one that there is not.
+    """
     begun = time.perf_counter()
     report = Report(seed)
-    first = list(dict.fromkeys((seed, one.engine, part) for one in defects for part in hinted(one)))
+    running.parts_of(Where(), skip=skip)
+    skipped = tuple(skip)
+    first = list(dict.fromkeys((seed, one.engine, part) for one in defects for part in hinted(one, skipped)))
     with _pool(workers) as pool:
         for (_, engine, part), what in _each(pool, _without_defect, first):
             if what:
                 report.unclean[f"{part} ({engine})"] = what
         if not report.unclean:
-            for _, (fate, unclean) in _each(pool, _fate, [(seed, one.name) for one in defects]):
+            for _, (fate, unclean) in _each(pool, _fate, [(seed, one.name, skipped) for one in defects]):
                 report.fates.append(fate)
                 report.unclean |= unclean
                 listener(fate)
@@ -109,22 +116,22 @@ def run(defects: Sequence[Defect], listener: Listener, *, seed: int = 0, workers
     return report
 
 
-def hinted(defect: Defect) -> list[str]:
+def hinted(defect: Defect, skip: Sequence[str] = ()) -> list[str]:
     """The parts that a defect's hint names, in the order in which it names them."""
     where, found = Where(sandbox=defect.engine), dict[str, None]()
     for name in defect.kills:
         with suppress(KeyError):
-            found |= dict.fromkeys(running.parts_of(where, [name]))
+            found |= dict.fromkeys(running.parts_of(where, [name], skip))
     return list(found)
 
 
-def try_defect(defect: Defect, seed: int = 0) -> tuple[Fate, dict[str, str]]:
+def try_defect(defect: Defect, seed: int = 0, skip: Sequence[str] = ()) -> tuple[Fate, dict[str, str]]:
     """What becomes of one defect, and which parts turned out to find something without it as well."""
     where = Where(sandbox=defect.engine, seed=seed)
     begun, reach = time.perf_counter(), Reach()
     fate, unclean = Fate(defect.name), dict[str, str]()
-    first = hinted(defect)
-    parts = [*first, *(one for one in running.parts_of(where) if one not in first)]
+    first = hinted(defect, skip)
+    parts = [*first, *(one for one in running.parts_of(where, skip=skip) if one not in first)]
     try:
         while (finding := _first_finding(defect, where, parts, reach, fate)) is not None:
             if finding.part not in first and (what := _without_defect((seed, defect.engine, finding.part))):
@@ -182,9 +189,9 @@ def _without_defect(asked: tuple[int, SandboxChoice, str]) -> str:
     return _known[asked]
 
 
-def _fate(asked: tuple[int, str]) -> tuple[Fate, dict[str, str]]:
-    seed, name = asked
-    return try_defect(declaring.load()[name], seed)
+def _fate(asked: tuple[int, str, tuple[str, ...]]) -> tuple[Fate, dict[str, str]]:
+    seed, name, skip = asked
+    return try_defect(declaring.load()[name], seed, skip)
 
 
 def _outcome(target: Target, part: str) -> Outcome:

@@ -5,38 +5,38 @@ from __future__ import annotations
 from functools import partial
 
 from chaser_contract.mutants.declaring import declare
-from chaser_contract.mutants.planting import answers, dropped, edit, turned
+from chaser_contract.mutants.planting import answers, as_status, dropped, edit, turned
 
 defect = partial(declare, __name__)
 
 defect(
     "ok-is-created",
     "Creating a workspace answers 201.",
-    answers("create-workspace", lambda wire: setattr(wire, "status", 201)),
+    answers("create-workspace", as_status(201)),
     "resources writes",
 )
 defect(
     "no-content-is-ok",
     "Deleting a workspace answers 200 with an empty object.",
-    answers("delete-workspace", lambda wire: (setattr(wire, "status", 200), setattr(wire, "raw", b"{}"))[0]),
+    answers("delete-workspace", as_status(200, b"{}")),
     "deletes resources",
 )
 defect(
     "not-found-is-bad-request",
     "What is not there is a 400.",
-    answers(None, lambda wire: setattr(wire, "status", 400), status=404),
+    answers(None, as_status(400), status=404),
     "errors deletes",
 )
 defect(
     "conflict-is-bad-request",
     "A conflict is a 400.",
-    answers(None, lambda wire: setattr(wire, "status", 400), status=409),
+    answers(None, as_status(400), status=409),
     "errors writes",
 )
 defect(
     "forbidden-is-unauthorized",
     "A key that may not do something is told that it is unknown.",
-    answers(None, lambda wire: setattr(wire, "status", 401), status=403),
+    answers(None, as_status(401), status=403),
     "scopes errors",
 )
 defect(

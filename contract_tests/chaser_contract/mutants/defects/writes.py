@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from chaser_contract.mutants.declaring import declare
-from chaser_contract.mutants.planting import all_of, answers, edit, schema
+from chaser_contract.mutants.planting import all_of, answers, as_status, edit, schema
 
 defect = partial(declare, __name__)
 
@@ -237,7 +237,7 @@ defect(
 defect(
     "delete-again-succeeds",
     "Deleting what is not there succeeds.",
-    answers("delete-workspace", lambda wire: (setattr(wire, "status", 204), setattr(wire, "raw", b""))[0], status=404),
+    answers("delete-workspace", as_status(204, b""), status=404),
     "deletes",
 )
 defect(
