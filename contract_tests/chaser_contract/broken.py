@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import SkipTest
+
 from chaser_contract.exchanges import Exchange
 
 
@@ -22,5 +24,8 @@ class Broken(AssertionError):
         self.kind = kind
 
 
-class NotTried(Exception):
-    """A promise cannot be tried on this target, for a reason that the report names."""
+class NotTried(SkipTest):
+    """A promise cannot be tried on this target, for a reason that the report names.
+
+    Hypothesis takes it for what it is, and looks for no smaller example of it.
+    """

@@ -38,7 +38,7 @@ class Finding:
     @property
     def fingerprint(self) -> tuple[str, str, str, str]:
         """What makes two findings one: ids and numbers that differ do not."""
-        return self.kind, self.operation or "", self.pointer, _ID.sub("*", self.promise)
+        return self.kind, self.operation or "", self.pointer, masked(self.promise)
 
 
 @dataclass
@@ -56,6 +56,11 @@ class Outcome:
     seen: dict[tuple[str, int, str], int] = field(default_factory=dict)
     requests: int = 0
     seconds: float = 0.0
+
+
+def masked(promise: str) -> str:
+    """A promise without the ids and numbers in it."""
+    return _ID.sub("*", promise)
 
 
 def distinct(findings: Iterable[Finding]) -> list[Finding]:
