@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -150,9 +150,9 @@ class Subject:
         """Forget the exchanges so far: they have nothing to do with what comes."""
         self._steps.clear()
 
-    def found(self, broken: Broken, *, repeats: bool = True) -> None:
-        """Keep a finding, with the exchanges that led to it."""
-        steps = list(self._steps)
+    def found(self, broken: Broken, *, repeats: bool = True, steps: Sequence[Exchange] | None = None) -> None:
+        """Keep a finding, with the exchanges that led to it: all since `begin`, unless `steps` says which."""
+        steps = list(self._steps if steps is None else steps)
         if broken.exchange is not None and broken.exchange in steps:
             steps = steps[: steps.index(broken.exchange) + 1]
         elif broken.exchange is not None:
@@ -196,8 +196,12 @@ class Subject:
             self.found(broken, repeats=False)
 
     def _record(self, exchange: Exchange) -> None:
-        self.requests += 1
         self._steps.append(exchange)
+        self.saw(exchange)
+
+    def saw(self, exchange: Exchange) -> None:
+        """Count an exchange."""
+        self.requests += 1
         if exchange.operation is not None and exchange.status is not None:
             axis = "refused" if exchange.status >= 400 else "driven"
             self.seen[exchange.operation, exchange.status, axis] += 1

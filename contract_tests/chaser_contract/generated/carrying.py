@@ -1,0 +1,201 @@
+"""How requests of Schemathesis travel: by the target's own transport, each answer held against the document."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+import httpx
+import requests
+from chaser_emulator.pieces import Pieces
+from requests.adapters import HTTPAdapter
+from schemathesis.transport.requests import ManagedCookiesSession
+from urllib3 import HTTPHeaderDict, HTTPResponse
+
+from chaser_contract import conformance
+from chaser_contract.broken import Broken
+from chaser_contract.document import Document
+from chaser_contract.exchanges import Exchange
+
+_STREAM = "text/event-stream"
+_TRIES = 5
+_LONGEST_WAIT = 120.0
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A request that was sent, its answer, and the promise that the answer does not keep, if any."""
+
+    exchange: Exchange
+    broken: Broken | None
+
+
+CARRIED: WeakKeyDictionary[requests.PreparedRequest, Carried] = WeakKeyDictionary()
+"""What came of a request, for as long as anybody has it."""
+
+
+class Carrier(HTTPAdapter):
+    """Sends by a client of httpx what is asked of `requests`, so that all of a run goes one way.
+
+    `prefix` stands before the paths of the document; `told` hears of each exchange. With `patient` a 429 is asked again
+    when its time has come.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        http: httpx.Client,
+        told: Callable[[Carried], None],
+        *,
+        prefix: str = "",
+        patient: bool = False,
+    ) -> None:
+        super().__init__()
+        self._document = document
+        self._http = http
+        self._told = told
+        self._prefix = prefix
+        self._patient = patient
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        seconds = timeout[1] if isinstance(timeout, tuple) else timeout
+        begun = time.perf_counter()
+        try:
+            response, body = self._answered(request, seconds)
+        except httpx.TransportError as error:
+            trouble = f"no answer: {type(error).__name__} {error}".rstrip()
+            self._tell(request, None, {}, b"", time.perf_counter() - begun, trouble)
+            if isinstance(error, httpx.TimeoutException):
+                raise requests.ReadTimeout(error, request=request) from None
+            raise requests.ConnectionError(error, request=request) from None
+        names = HTTPHeaderDict([(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw])
+        if body is None:
+            pieces: io.RawIOBase = _Streamed(response, request)
+        else:
+            pieces = Pieces([body])
+        found = {name.lower(): value for name, value in response.headers.items()}
+        self._tell(request, response.status_code, found, body or b"", time.perf_counter() - begun, None)
+        raw = HTTPResponse(
+            io.BufferedReader(pieces), names, response.status_code, version=11, preload_content=False,
+            request_method=request.method,
+        )  # fmt: skip
+        return self.build_response(request, raw)
+
+    def _answered(self, request: requests.PreparedRequest, seconds: float | None) -> tuple[httpx.Response, bytes | None]:
+        """An answer, and its body as it was sent unless it is one to be read as it comes."""
+        for _ in range(_TRIES):
+            response = self._http.send(_of_httpx(request, seconds), stream=True)
+            if response.headers.get("content-type", "").startswith(_STREAM):
+                return response, None
+            try:
+                body = b"".join(response.iter_raw())
+            finally:
+                response.close()
+            wait = response.headers.get("retry-after", "")
+            if not (self._patient and response.status_code == 429 and wait.isdecimal() and float(wait) < _LONGEST_WAIT):
+                break
+            time.sleep(float(wait))
+        return response, body
+
+    def _tell(
+        self,
+        request: requests.PreparedRequest,
+        status: int | None,
+        headers: Mapping[str, str],
+        body: bytes,
+        seconds: float,
+        trouble: str | None,
+    ) -> None:
+        target = str(request.url).split(urlsplit(str(request.url)).netloc, 1)[1] or "/"
+        method = str(request.method)
+        operation = self._document.operation_at(method, target.partition("?")[0].removeprefix(self._prefix))
+        exchange = Exchange(
+            operation=None if operation is None else operation.id, method=method, target=target,
+            request_headers={name: _text(value) for name, value in request.headers.items() if name not in _OWN},
+            request_body=_whole(request), status=status, headers=headers, body=body, seconds=seconds, trouble=trouble,
+            at=time.time() - seconds,
+        )  # fmt: skip
+        broken = None
+        if operation is not None:
+            try:
+                conformance.check(self._document, operation, exchange)
+            except Broken as error:
+                broken = error
+        carried = Carried(exchange, broken)
+        CARRIED[request] = carried
+        self._told(carried)
+
+
+_OWN = ("User-Agent", "Accept-Encoding", "Connection", "Content-Length", "X-Schemathesis-TestCaseId")
+"""Headers that Schemathesis and `requests` add to whatever is sent."""
+
+
+def session_of(carrier: Carrier) -> requests.Session:
+    """A session whose requests all go by a carrier, and which minds nothing of the environment."""
+    session = ManagedCookiesSession()
+    session.headers = {}
+    session.trust_env = False
+    session.mount("http://", carrier)
+    session.mount("https://", carrier)
+    return session
+
+
+class _Streamed(Pieces):
+    """The body of an answer that is read as it comes; to close it is to leave."""
+
+    def __init__(self, response: httpx.Response, request: requests.PreparedRequest) -> None:
+        super().__init__(_pieces(response, request))
+        self._response = response
+
+    def close(self) -> None:
+        if not self.closed:
+            self._response.close()
+        super().close()
+
+
+def _pieces(response: httpx.Response, request: requests.PreparedRequest) -> Iterator[bytes]:
+    try:
+        yield from response.iter_raw()
+    except httpx.TimeoutException as error:
+        # What Schemathesis takes for the end of a stream that goes on.
+        raise TimeoutError(str(error)) from None
+    except httpx.TransportError as error:
+        raise requests.ConnectionError(error, request=request) from None
+
+
+def _of_httpx(request: requests.PreparedRequest, seconds: float | None) -> httpx.Request:
+    headers = [(_raw(name), _raw(value)) for name, value in request.headers.items()]
+    return httpx.Request(
+        str(request.method), str(request.url), headers=headers, content=_whole(request),
+        extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)},
+    )  # fmt: skip
+
+
+def _whole(request: requests.PreparedRequest) -> bytes:
+    body: Any = request.body
+    if body is None:
+        return b""
+    if isinstance(body, str):
+        return body.encode()
+    return bytes(body if isinstance(body, (bytes, bytearray)) else body.read())
+
+
+def _raw(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode("latin-1")
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value

@@ -1,0 +1,46 @@
+"""The parts that generated requests are divided into: which operations go together, and through which phases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chaser_contract.document import Document
+
+PEOPLE = ("auth", "accounts", "keys", "service-accounts", "ssh-keys", "billing", "audit", "description", "github")
+ASSISTANTS = ("assistants", "webhooks", "mcp")
+
+ALONE = ("examples", "coverage", "fuzzing")
+"""The phases in which each request stands alone."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some operations (those of no tag: of all) through some phases. `times` as many examples as a property has."""
+
+    name: str
+    phases: tuple[str, ...]
+    tags: tuple[str, ...] | None = None
+    besides: tuple[str, ...] = field(default=())
+    times: float = 1.0
+
+    def operations(self, document: Document) -> list[str]:
+        """The ids of its operations, in the order of the document."""
+        return [
+            one.id
+            for one in document.operations.values()
+            if (self.tags is None or one.tag in self.tags) and one.tag not in self.besides
+        ]
+
+
+PARTS: Mapping[str, Part] = {
+    part.name: part
+    for part in (
+        Part("generated.stateful", ("stateful",), times=20),
+        # All that is about sandboxes needs those that the others of it have made.
+        Part("generated.sandboxes", ALONE, besides=(*PEOPLE, *ASSISTANTS)),
+        Part("generated.assistants", ALONE, tags=ASSISTANTS),
+        Part("generated.people", ALONE, tags=PEOPLE),
+    )
+}
+"""By their names, the longest first."""

@@ -1,0 +1,112 @@
+"""One part of a run in which Schemathesis makes up the requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Any
+
+import requests
+from schemathesis.engine import events
+
+from chaser_contract import expectations
+from chaser_contract.broken import Broken
+from chaser_contract.findings import Outcome
+from chaser_contract.generated import engine, telling
+from chaser_contract.generated.carrying import CARRIED, Carried, Carrier, session_of
+from chaser_contract.generated.easing import eased
+from chaser_contract.generated.furnishing import furnish
+from chaser_contract.generated.parts import Part
+from chaser_contract.subject import Subject
+from chaser_contract.targets import Target
+
+_STEPS = 10
+"""Requests in a sequence at most."""
+
+_CONTROLS = "".join(map(chr, [*range(32), 127]))
+"""What no client sends in a header."""
+
+
+def try_part(target: Target, part: Part) -> Outcome:
+    """What comes of it on a target."""
+    with target.subject(part.name, stateful="stateful" in part.phases) as chaser:
+        operations = part.operations(chaser.document)
+        document = eased(chaser.document.spec.document)
+        accounts = furnish(chaser, document, operations) if "stateful" not in part.phases else {}
+        carrier = Carrier(chaser.document, chaser.http, lambda carried: _count(chaser, carried), patient=True)
+        config = {
+            **general(chaser, part),
+            "headers": {"Authorization": f"Bearer {chaser.api_key}"},
+            "operations": _operations(accounts),
+        }
+        errors = run(chaser, part, engine.events(document, config, session_of(carrier), operations, part.phases))
+        return outcome_of(chaser, part, errors)
+
+
+def general(chaser: Subject, part: Part) -> dict[str, Any]:
+    """What holds for a run over any document, in the words of a `schemathesis.toml`."""
+    return {
+        "seed": chaser.seed,
+        "base-url": chaser.url,
+        # A machine that is busy makes data slowly; that says nothing of the API.
+        "suppress-health-check": ["too_slow"],
+        "generation": {
+            "max-examples": max(1, round(chaser.examples * part.times)),
+            "database": "none",
+            "exclude-header-characters": _CONTROLS,
+        },
+        "phases": {"stateful": {"max-steps": _STEPS}},
+    }
+
+
+def run(chaser: Subject, part: Part, stream: Any) -> list[str]:
+    """Go through what happens; findings are the subject's, and what went wrong by itself is answered."""
+    errors: list[str] = []
+    with closing(stream):
+        for event in stream:
+            if isinstance(event, events.ScenarioFinished):
+                for broken, steps in telling.told(chaser.document, event):
+                    chaser.found(broken, steps=steps)
+            elif isinstance(event, events.NonFatalError):
+                if not _is_told(chaser, event.value):
+                    errors.append(f"{event.label}: {event.info.title}: {event.info.message}")
+            elif isinstance(event, events.FatalError):
+                errors.append(repr(event.exception))
+    return errors
+
+
+def outcome_of(chaser: Subject, part: Part, errors: list[str]) -> Outcome:
+    """The outcome, from what the subject has."""
+    status = "error" if errors else "failed" if chaser.findings else "passed"
+    return Outcome(
+        part.name, status, "\n".join(errors), list(chaser.findings), dict(chaser.seen), chaser.requests
+    )  # fmt: skip
+
+
+def _is_told(chaser: Subject, error: Exception) -> bool:
+    """Whether an error is that nothing was answered, which is a finding as any other."""
+    request = getattr(error, "request", None)
+    carried = CARRIED.get(request) if isinstance(request, requests.PreparedRequest) else None
+    if carried is None:
+        return False
+    broken = carried.broken or Broken(
+        "every request is answered", str(carried.exchange.trouble or error), exchange=carried.exchange, kind="no-answer"
+    )
+    chaser.found(broken, steps=[carried.exchange])
+    return True
+
+
+def _count(chaser: Subject, carried: Carried) -> None:
+    chaser.saw(carried.exchange)
+    if carried.broken is not None:
+        # Schemathesis finds it as well, with all that led to it; not so in what its own checks ask.
+        chaser.found(carried.broken, steps=[carried.exchange])
+
+
+def _operations(accounts: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What is meant of single operations, and in which accounts they are asked."""
+    found = {one["include-operation-id"]: one for one in expectations.as_config(expectations.load())}
+    for name, account in accounts.items():
+        entry = found.setdefault(name, {"include-operation-id": name})
+        entry["headers"] = {"X-Chaser-Account": account}
+    return list(found.values())
