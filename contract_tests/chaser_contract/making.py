@@ -104,11 +104,11 @@ def person(chaser: Subject, name: str = "person") -> tuple[Client, dict[str, Any
     """Somebody new, who has signed in; on the free plan, as all who register."""
     mail = f"{chaser.name(name)}@example.com"
     wish = {"email": mail, "password": "correct horse battery", "name": name}
-    told = chaser.nobody.ask("register", json=wish, headers=_world(chaser), expect=200).json
+    told = chaser.nobody.ask("register", json=wish, headers=world(chaser), expect=200).json
     return chaser.as_(told["access_token"]), told["user"]
 
 
-def _world(chaser: Subject) -> Mapping[str, str]:
+def world(chaser: Subject) -> Mapping[str, str]:
     """What leads somebody without a credential into the world of a part."""
     return {} if chaser.emulator is None else {"X-Chaser-World": chaser.emulator.world.id}
 
