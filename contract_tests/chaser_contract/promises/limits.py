@@ -1,0 +1,297 @@
+"""Limits: how often anybody may ask, counted by surface, by principal and by account, in a window that slides."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from chaser_emulator.embedded.chaser import Chaser
+from chaser_emulator.meter import Limits
+
+from chaser_contract import rights
+from chaser_contract.arranging import Arranged
+from chaser_contract.asking import UNKNOWN, Asking
+from chaser_contract.client import Answer, Client
+from chaser_contract.promises import promise
+from chaser_contract.refusing import RATE
+from chaser_contract.subject import Subject
+
+Ask = Callable[[Client], Answer]
+
+SURFACES: dict[str, Ask] = {
+    "exec": lambda one: one.ask("get-session-command", id=UNKNOWN, cid=UNKNOWN),
+    "files": lambda one: one.ask("download-session-file", id=UNKNOWN, query={"path": "/x"}),
+    "jobs": lambda one: one.ask("list-jobs"),
+    "mcp": lambda one: one.ask("mcp-handler", json={"jsonrpc": "2.0", "id": 1, "method": "ping"}),
+    "sessions": lambda one: one.ask("terminate-session", id=UNKNOWN),
+    "workspaces": lambda one: one.ask("delete-workspace", ws=UNKNOWN),
+    "webhooks": lambda one: one.ask("delete-webhook", id=UNKNOWN),
+}
+"""A request on each surface that costs nothing."""
+
+
+@contextmanager
+def limited(chaser: Subject, per_principal: int = 3, per_account: int = 100, window: float = 60) -> Iterator[Chaser]:
+    """A fork with these limits, whose clock stands still."""
+    fork = chaser.steered.fork(
+        rate_limit=Limits(per_principal=per_principal, per_account=per_account, window=window), clock="frozen"
+    )
+    try:
+        yield fork
+    finally:
+        fork.delete()
+
+
+def reading(answer: Answer) -> tuple[int, int, int, str]:
+    """Limit, remaining, reset and scope, as the headers have them."""
+    limit, remaining, reset, scope = (answer.headers.get(name, "") for name in RATE)
+    answer.require(
+        limit.isdecimal() and remaining.isdecimal() and reset.isdecimal() and scope in ("principal", "account"),
+        "an answer on a limited surface has X-RateLimit-Limit, -Remaining, -Reset and -Scope", str(answer.headers),
+    )  # fmt: skip
+    return int(limit), int(remaining), int(reset), scope
+
+
+def _told(answer: Answer, limit: int, remaining: int, scope: str = "principal") -> None:
+    found = reading(answer)
+    answer.require(found[0] == limit, f"X-RateLimit-Limit is {limit}", f"it is {found[0]}")
+    answer.require(found[1] == remaining, f"X-RateLimit-Remaining is {remaining}", f"it is {found[1]}")
+    answer.require(found[3] == scope, f"X-RateLimit-Scope is {scope}", f"it is {found[3]}")
+
+
+def _refused(answer: Answer, seconds: int) -> None:
+    answer.must_be(429, "rate_limited", because="when all requests of a window are used up")
+    told = answer.headers.get("retry-after", "")
+    answer.require(told == str(seconds), f"Retry-After is {seconds}, when the oldest request leaves", f"it is {told!r}")
+
+
+def _now(fork: Chaser) -> float:
+    return fork.clock.now.timestamp() if isinstance(fork.clock.now, datetime) else float("nan")
+
+
+@promise("emulator")
+def a_minute_takes_six_hundred_of_a_caller(chaser: Subject) -> None:
+    """By default 600 requests a minute are a caller's and 1,200 an account's, on each surface."""
+    with limited(chaser, Limits().per_principal, Limits().per_account, Limits().window) as fork:
+        client = chaser.as_(fork.api_key)
+        for surface, ask in SURFACES.items():
+            with chaser.case():
+                answer = ask(client)
+                _told(answer, 600, 599)
+                waits = reading(answer)[2] - _now(fork)
+                answer.require(0 <= waits - 60 <= 1, f"a window of {surface} is a minute", f"it is {waits} s")
+
+
+@promise("emulator")
+def each_request_is_counted_once_on_its_surface(chaser: Subject) -> None:
+    """Every request on a surface takes one of its, whatever the answer, and none of another; no other is counted."""
+    arranged = Arranged(chaser)
+    askings = list(arranged.every(lambda one: one.secured and not one.upgrades))
+    counted: Counter[str] = Counter()
+    with limited(chaser, 10_000, 20_000) as fork:
+        client = chaser.as_(fork.api_key)
+        for asking in askings:
+            surface = rights.surface_of(asking.operation)
+            path = dict.fromkeys(asking.path, UNKNOWN)
+            for request in (asking.but(path=path), Asking(asking.operation, path=path)):
+                with chaser.case():
+                    answer = request.by(client)
+                    if surface is None:
+                        there = [name for name in answer.headers if name.startswith("x-ratelimit")]
+                        answer.require(
+                            not there, "an answer that is not counted has no X-RateLimit headers", f"{there}"
+                        )
+                        continue
+                    counted[surface] += 1
+                    _told(answer, 10_000, 10_000 - counted[surface])
+
+
+@promise("emulator")
+def what_is_left_is_counted_down_and_then_refused(chaser: Subject) -> None:
+    """Remaining goes down by one to 0, then it is 429 with Retry-After; other surfaces are not touched."""
+    with limited(chaser) as fork:
+        client = chaser.as_(fork.api_key)
+        for surface, ask in SURFACES.items():
+            with chaser.case():
+                for remaining in (2, 1, 0):
+                    answer = ask(client)
+                    answer.require(answer.status != 429, f"three requests on {surface} are let in")
+                    answer.require("retry-after" not in answer.headers, "only 429 has Retry-After")
+                    _told(answer, 3, remaining)
+                for _ in range(2):
+                    answer = ask(client)
+                    _refused(answer, 60)
+                    _told(answer, 3, 0)
+                    answer.require(0 <= reading(answer)[2] - _now(fork) - 60 <= 1, "X-RateLimit-Reset is in 60 s")
+        # What is not limited goes on.
+        for operation in ("list-sessions", "list-workspaces", "list-webhooks", "list-keys", "get-current-account"):
+            with chaser.case():
+                client.ask(operation).must_be(200, because="where nothing is limited")
+
+
+@promise("emulator")
+def the_window_slides(chaser: Subject) -> None:
+    """Each request leaves the window by itself, a window after it came; a refused one was never in it."""
+    for surface in ("jobs", "workspaces"):
+        ask = SURFACES[surface]
+        with chaser.case(), limited(chaser) as fork:
+            client = chaser.as_(fork.api_key)
+            start = _now(fork)
+            for number in range(3):
+                answer = ask(client)
+                _told(answer, 3, 2 - number)
+                _resets(answer, start + 10 * number + 60)
+                fork.clock.advance(10)
+            # Thirty seconds after the first.
+            _refused(ask(client), 30)
+            fork.clock.advance(29)
+            answer = ask(client)
+            _refused(answer, 1)
+            _resets(answer, start + 80)
+            fork.clock.advance(1)
+            answer = ask(client)
+            answer.require(answer.status != 429, "a request is let in once the oldest has left the window")
+            _told(answer, 3, 0)
+            _resets(answer, start + 120)
+            _refused(ask(client), 10)
+            fork.clock.advance(10)
+            _told(ask(client), 3, 0)
+            fork.clock.advance(61)
+            _told(ask(client), 3, 2)
+
+
+def _resets(answer: Answer, at: float) -> None:
+    """It is whole again when the newest request leaves, in whole seconds."""
+    reset = reading(answer)[2]
+    answer.require(0 <= reset - at < 1, "X-RateLimit-Reset is when the bucket is full again", f"{reset - at} s off")
+
+
+@promise("emulator")
+def a_principal_has_one_bucket_whatever_the_key_and_the_account(chaser: Subject) -> None:
+    """A user's keys, sign-ins and accounts share one bucket; another user and a service account have their own."""
+    arranged = Arranged(chaser)
+    other = arranged.new_person("member")
+    key, robot = arranged.new_key()["key"], arranged.new_service_account_key()["key"]
+    with limited(chaser, 4) as fork:
+        there = {"X-Chaser-World": fork.world.id}
+
+        def ask(client: Client) -> Answer:
+            return client.ask("list-jobs", headers=there)
+
+        own = chaser.as_(fork.api_key)
+        organization = chaser.as_(fork.api_key, account=arranged.organization)
+        for client, remaining in ((own, 3), (chaser.as_(key), 2), (organization, 1)):
+            with chaser.case():
+                _told(ask(client), 4, remaining)
+        for client in (other, chaser.as_(robot), chaser.as_(fork.keys["peer"])):
+            with chaser.case():
+                _told(ask(client), 4, 3)
+        with chaser.case():
+            _told(ask(own), 4, 0)
+        for client in (own, chaser.as_(key), organization):
+            with chaser.case():
+                _refused(ask(client), 60)
+
+
+@promise("emulator")
+def an_account_has_a_bucket_for_all_its_callers(chaser: Subject) -> None:
+    """All callers of an account share its bucket, which is told where it is closer to empty, and refuses them all."""
+    arranged = Arranged(chaser)
+    robot = chaser.as_(arranged.new_service_account_key()["key"])
+    members = [arranged.new_person("member") for _ in range(2)]
+    with limited(chaser, 3, 5) as fork:
+        there = {"X-Chaser-World": fork.world.id}
+
+        def ask(client: Client, **headers: str) -> Answer:
+            return client.ask("list-jobs", headers={**there, **headers})
+
+        organization = chaser.as_(fork.api_key, account=arranged.organization)
+        callers = [organization, members[0], robot, members[0], members[1]]
+        expected = [(3, 2, "principal"), (3, 2, "principal"), None, (3, 1, "principal"), (5, 0, "account")]
+        for number, (client, one) in enumerate(zip(callers, expected, strict=True)):
+            with chaser.case():
+                answer = ask(client)
+                answer.require(answer.status == 200, "five requests of an account are let in")
+                if one is not None:
+                    _told(answer, one[0], one[1], one[2])
+                else:
+                    answer.require(
+                        reading(answer)[1] == 2, "the remaining of both buckets is told right", f"request {number + 1}"
+                    )
+        for client in (organization, members[1], robot):
+            with chaser.case():
+                answer = ask(client)
+                _refused(answer, 60)
+                _told(answer, 5, 0, "account")
+        with chaser.case():
+            # In an account of their own they are counted by themselves.
+            _told(ask(members[1], **{"X-Chaser-Account": "personal"}), 3, 1)
+
+
+@promise("emulator")
+def a_refused_request_has_no_effect(chaser: Subject) -> None:
+    """What is refused for coming too often makes and changes nothing, and is in no audit log as done."""
+    workspace = Arranged(chaser).workspace
+    with limited(chaser, 1) as fork:
+        client = chaser.as_(fork.api_key)
+        for ask in SURFACES.values():
+            ask(client)
+        names = [one["name"] for one in client.ask("list-workspaces").json]
+        sessions = client.ask("list-sessions").json["total"]
+        events = client.ask("list-audit-events", query={"status": "success", "limit": 500}).json["events"]
+        refused: list[tuple[str, dict[str, object]]] = [
+            ("create-workspace", {"json": {"name": "contract-too-often", "session_type": "sandbox"}}),
+            ("set-workspace-name", {"ws": workspace["id"], "json": {"name": "contract-too-often"}}),
+            ("delete-workspace", {"ws": workspace["id"]}),
+            ("create-session", {"json": {"ephemeral": True}}),
+            ("create-webhook", {"json": {"url": "http://127.0.0.1:9/"}}),
+            ("exec-sandbox", {"json": {"ephemeral": True, "command": "echo x"}}),
+            ("create-job", {"json": {"kind": "sandbox.exec", "input": {"ephemeral": True, "command": "echo x"}}}),
+        ]
+        for operation, request in refused:
+            with chaser.case():
+                client.ask(operation, **request).must_be(429, "rate_limited")  # type: ignore[arg-type]
+        with chaser.case():
+            told = client.ask("list-workspaces", expect=200)
+            told.require([one["name"] for one in told.json] == names, "a refused request changes nothing")
+            told = client.ask("list-sessions", expect=200)
+            told.require(told.json["total"] == sessions, "a refused request makes no session")
+            told = client.ask("list-webhooks", expect=200)
+            told.require(told.json["webhooks"] == [], "a refused request makes no webhook")
+            told = client.ask("list-audit-events", query={"status": "success", "limit": 500}, expect=200)
+            told.require(told.json["events"] == events, "a refused request is in no audit log as done")
+
+
+@promise("emulator")
+def who_is_not_let_in_is_not_counted(chaser: Subject) -> None:
+    """A request without a good credential takes nothing of anybody's, and has no X-RateLimit headers."""
+    with limited(chaser) as fork:
+        client = chaser.as_(fork.api_key)
+        nobody = Client(chaser.document, chaser.http, client.record, "sk_nobody")
+        for surface, ask in SURFACES.items():
+            with chaser.case():
+                for _ in range(5):
+                    answer = ask(nobody).must_be(401, "unauthorized")
+                    there = [name for name in answer.headers if name.startswith("x-ratelimit")]
+                    answer.require(not there, "401 has no X-RateLimit headers", f"{there}")
+                answer = ask(client)
+                answer.require(answer.status != 429, f"others take nothing of a caller's on {surface}")
+                _told(answer, 3, 2)
+
+
+@promise("emulator")
+def without_limits_nothing_is_refused(chaser: Subject) -> None:
+    """Where the limits are off every request is let in, and the headers say that all are left."""
+    fork = chaser.steered.fork(rate_limit=Limits(per_principal=2, per_account=2, enabled=False))
+    try:
+        client = chaser.as_(fork.api_key)
+        for surface, ask in SURFACES.items():
+            with chaser.case():
+                for _ in range(4):
+                    answer = ask(client)
+                    answer.require(answer.status != 429, f"without limits every request on {surface} is let in")
+                    _told(answer, 2, 2)
+    finally:
+        fork.delete()
