@@ -16,6 +16,7 @@ from typing import Protocol
 from chaser_contract import generated, promises
 from chaser_contract.broken import Broken, NotTried
 from chaser_contract.findings import Finding, Outcome, distinct
+from chaser_contract.live.baseline import Accepted, sort
 from chaser_contract.targets import Target, Where, opened
 
 CLEAN, FINDINGS, COULD_NOT = 0, 1, 2
@@ -32,13 +33,20 @@ class Listener(Protocol):
 
 @dataclass
 class Report:
-    """All that came of a run."""
+    """All that came of a run.
+
+    `accepted` are deviations that the baseline knows, `notes` what else is to be told, and `left` what a run on a real
+    service could not remove.
+    """
 
     where: Where
     url: str
     begun: datetime = field(default_factory=lambda: datetime.now(UTC))
     seconds: float = 0.0
     outcomes: list[Outcome] = field(default_factory=list)
+    accepted: list[tuple[Finding, Accepted]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
 
     @property
     def findings(self) -> list[Finding]:
@@ -58,7 +66,15 @@ class Report:
     def exit_code(self) -> int:
         if self.findings:
             return FINDINGS
-        return COULD_NOT if any(outcome.status == "error" for outcome in self.outcomes) else CLEAN
+        if self.left or any(outcome.status == "error" for outcome in self.outcomes):
+            return COULD_NOT
+        return COULD_NOT if self._nothing_answered else CLEAN
+
+    @property
+    def _nothing_answered(self) -> bool:
+        """A service that was never steady has not been tried."""
+        unsteady = [one for one in self.outcomes if one.reason.startswith("not steady")]
+        return bool(unsteady) and not any(one.status == "passed" for one in self.outcomes)
 
 
 def parts_of(where: Where, only: Collection[str] = (), skip: Collection[str] = ()) -> list[str]:
@@ -77,18 +93,29 @@ def parts_of(where: Where, only: Collection[str] = (), skip: Collection[str] = (
     ]
 
 
-def run(where: Where, parts: Sequence[str], listener: Listener, *, workers: int = 1) -> Report:
+def run(
+    where: Where, parts: Sequence[str], listener: Listener, *, workers: int = 1, baseline: Sequence[Accepted] = ()
+) -> Report:
     """Run parts. Raises Unreachable before anything is tried. A part that breaks by itself is an outcome `error`."""
+    # A real service is asked by one caller, who counts.
+    workers = 1 if where.profile == "live" else workers
     begun = time.perf_counter()
     with opened(where) as target:
         report = Report(where, target.url)
         listener.begins(where, target.url, parts)
         try:
             for outcome in _outcomes(target, parts, workers):
+                _accept(report, outcome, baseline)
                 report.outcomes.append(outcome)
                 listener.ended(outcome)
         finally:
             listener.stop()
+    if target.guard is not None:
+        guard = target.guard
+        report.left = list(guard.swept.left)
+        report.notes += [f"not steady: {what} ({count} times)" for what, count in sorted(guard.troubles.items())]
+        report.notes += [f"lasting: {what}" for what in guard.swept.lasting]
+    report.notes += sort([one for one, _ in report.accepted], baseline, report.begun.date()).notes
     order = {name: place for place, name in enumerate(parts)}
     report.outcomes.sort(key=lambda one: order[one.part])
     report.seconds = time.perf_counter() - begun
@@ -98,12 +125,23 @@ def run(where: Where, parts: Sequence[str], listener: Listener, *, workers: int 
 def try_part(target: Target, name: str) -> Outcome:
     """What comes of one part on a target."""
     begun = time.perf_counter()
+    if target.guard is not None and target.guard.spent is not None:
+        return Outcome(name, "skipped", target.guard.spent)
     if name.startswith("generated."):
         outcome = _guarded(name, lambda: generated.try_part(target, name))
     else:
         outcome = _guarded(name, lambda: _promise(target, promises.load()[name]))
     outcome.seconds = time.perf_counter() - begun
     return outcome
+
+
+def _accept(report: Report, outcome: Outcome, baseline: Sequence[Accepted]) -> None:
+    """Take out of an outcome what the baseline accepts."""
+    result = sort(outcome.findings, baseline, report.begun.date())
+    report.accepted += result.accepted
+    outcome.findings = result.findings
+    if result.accepted and not outcome.findings and outcome.status == "failed":
+        outcome.status, outcome.reason = "passed", "what it found is accepted by the baseline"
 
 
 def _promise(target: Target, one: promises.Promise) -> Outcome:
@@ -127,6 +165,9 @@ def _promise(target: Target, one: promises.Promise) -> Outcome:
             outcome.seen, outcome.requests = dict(subject.seen), subject.requests
     if outcome.findings:
         outcome.status = "failed"
+    elif subject.left_out and outcome.status == "passed":
+        outcome.status = "passed" if any(seen[1] < 400 for seen in outcome.seen) else "skipped"
+        outcome.reason = "; ".join(dict.fromkeys(subject.left_out))
     return outcome
 
 

@@ -22,11 +22,10 @@ from chaser_contract.client import Answer, Client
 from chaser_contract.document import Document
 from chaser_contract.exchanges import KEY, OTHER_KEY, PEER_KEY, Exchange
 from chaser_contract.findings import Finding
+from chaser_contract.live import PREFIX
+from chaser_contract.live.stopping import NotAllowed, NotSteady
 
 T = TypeVar("T")
-
-PREFIX = "contract-"
-"""What the names of everything that a run makes begin with."""
 
 _STEPS = 30
 """Exchanges that a finding shows at most, the last ones."""
@@ -52,6 +51,8 @@ class Subject:
     findings: list[Finding] = field(default_factory=list)
     seen: Counter[tuple[str, int, str]] = field(default_factory=Counter)
     requests: int = 0
+    prefix: str = PREFIX
+    left_out: list[str] = field(default_factory=list)
     _steps: list[Exchange] = field(default_factory=list)
     _secrets: dict[str, str] = field(default_factory=dict)
     _names: int = 0
@@ -100,7 +101,7 @@ class Subject:
     def name(self, kind: str = "it") -> str:
         """A name that nothing has yet, and by which what a run has made can be told."""
         self._names += 1
-        return f"{PREFIX}{kind}-{self.random.getrandbits(32):08x}-{self._names}"
+        return f"{self.prefix}{kind}-{self.random.getrandbits(32):08x}-{self._names}"
 
     # Trying
 
@@ -112,12 +113,17 @@ class Subject:
 
     @contextmanager
     def case(self) -> Iterator[None]:
-        """One of several cases of a promise: what is broken in it is kept, and the promise goes on with the next."""
+        """One of several cases of a promise: what is broken in it is kept, and the promise goes on with the next.
+
+        So it does where a real service may not be asked for one, or is not steady.
+        """
         self.begin()
         try:
             yield
         except Broken as broken:
             self.found(broken)
+        except (NotAllowed, NotSteady) as error:
+            self.left_out.append(str(error))
 
     def for_all(
         self, strategy: st.SearchStrategy[T], check: Callable[[T], None], *, examples: int | None = None
@@ -190,9 +196,11 @@ class Subject:
             run()
         except (FlakyFailure, FlakyReplay) as flaky:
             # What came once and not again with the same requests is still a finding: the target is not steady.
-            broken = next((one for one in getattr(flaky, "exceptions", ()) if isinstance(one, Broken)), None)
+            raised = getattr(flaky, "exceptions", ())
+            broken = next((one for one in raised if isinstance(one, Broken)), None)
             if broken is None:
-                raise
+                not_tried = next((one for one in raised if isinstance(one, NotTried)), None)
+                raise flaky if not_tried is None else not_tried from None
             self.found(broken, repeats=False)
 
     def _record(self, exchange: Exchange) -> None:

@@ -21,6 +21,11 @@ from chaser_emulator.meter import Limits
 from chaser_emulator.settings import SandboxChoice, Settings
 
 from chaser_contract.document import Document, bundled
+from chaser_contract.live import PREFIX, Live
+from chaser_contract.live.guard import FIRST, Guard, guarding
+from chaser_contract.live.guard import PEER as OTHER
+from chaser_contract.live.ledger import Unusable
+from chaser_contract.live.stopping import BudgetSpent, NotSteady
 from chaser_contract.subject import Subject
 from chaser_contract.valid_requests import REPOSITORY
 
@@ -45,7 +50,8 @@ class Unreachable(Exception):
 class Where:
     """What to test, as the command line says it. `url` None: an emulator of this process on the engine `sandbox`.
 
-    `seed` decides everything that is drawn, and `examples` how much is. It can be handed to another process.
+    `seed` decides everything that is drawn, and `examples` how much is. It can be handed to another process. `live` is
+    how a real service is asked.
     """
 
     url: str | None = None
@@ -56,6 +62,7 @@ class Where:
     image: str | None = None
     seed: int = 0
     examples: int = 10
+    live: Live = field(default_factory=Live)
 
     def seed_of(self, part: str) -> int:
         """The seed of one part of the run, whatever runs before it."""
@@ -74,6 +81,8 @@ class Target:
     emulator: Chaser | None = None
     limited: Callable[[], Target] | None = None
     """Opens another one, where plans allow as many sessions as they say; None where they do so here."""
+    guard: Guard | None = None
+    """What stands before a real service, and sweeps after each part."""
 
     @contextmanager
     def subject(self, part: str, *, stateful: bool = False, limits: bool = False) -> Iterator[Subject]:
@@ -91,6 +100,8 @@ class Target:
             world: str | None = None
             if self.emulator is None:
                 chaser, transport, key, peer = None, self.transport, self.api_key, self.where.peer_key
+                if self.guard is not None:
+                    stack.callback(self.guard.sweep)
             else:
                 chaser = self.emulator.fork()
                 stack.callback(chaser.delete)
@@ -104,6 +115,7 @@ class Target:
             yield Subject(
                 part=part, document=self.document, http=http, api_key=key, peer_key=peer, emulator=chaser,
                 seed=seed, examples=examples, stateful=stateful, url=self.url,
+                prefix=PREFIX if self.guard is None else self.where.live.prefix,
             )  # fmt: skip
 
 
@@ -152,21 +164,39 @@ def _make_repository(path: Path) -> None:
 def _at(where: Where, stack: ExitStack) -> Target:
     url = str(where.url).rstrip("/")
     transport = stack.enter_context(httpx.HTTPTransport())
-    chaser = None
-    if where.profile == "emulator":
-        try:
-            found = Emulator.at(url, where.api_key)
-        except (ConnectionError, Refused) as error:
-            raise Unreachable(
-                f"no emulator at {url} lets itself be steered: {error}; "
-                "for a service that is no emulator, say --profile live"
-            ) from None
-        stack.callback(found.stop)
-        chaser = _with_people(found, stack)
-    key = where.api_key or (None if chaser is None else chaser.api_key)
-    if key is None:
-        raise Unreachable("an API key is needed: --api-key, or CHASER_API_KEY")
+    if where.profile == "live":
+        return _live(where, url, transport, stack)
+    try:
+        found = Emulator.at(url, where.api_key)
+    except (ConnectionError, Refused) as error:
+        raise Unreachable(
+            f"no emulator at {url} lets itself be steered: {error}; "
+            "for a service that is no emulator, say --profile live"
+        ) from None
+    stack.callback(found.stop)
+    chaser = _with_people(found, stack)
+    key = where.api_key or chaser.api_key
     return Target(where, bundled(), url, key, transport, chaser)
+
+
+def _live(where: Where, url: str, transport: httpx.BaseTransport, stack: ExitStack) -> Target:
+    """A real service, which is asked once for whether it answers this key at all."""
+    if where.api_key is None:
+        raise Unreachable("an API key is needed: --api-key, or CHASER_API_KEY")
+    keys = {FIRST: where.api_key} | ({} if where.peer_key is None else {OTHER: where.peer_key})
+    document = bundled()
+    try:
+        guard = stack.enter_context(guarding(where.live, document, url, transport, keys))
+        account = f"{url}{document.operation('get-current-account').path}"
+        with httpx.Client(transport=_Shared(guard, None)) as http:
+            answer = http.get(account, headers={"Authorization": f"Bearer {where.api_key}"})
+    except (Unusable, BudgetSpent) as error:
+        raise Unreachable(str(error)) from None
+    except (httpx.TransportError, httpx.InvalidURL, NotSteady) as error:
+        raise Unreachable(f"nothing answers at {url}: {error}") from None
+    if answer.status_code in (401, 403):
+        raise Unreachable(f"{url} does not take the key: {answer.status_code} {answer.text[:200]}")
+    return Target(where, document, url, where.api_key, guard, guard=guard)
 
 
 def _with_people(emulator: Emulator, stack: ExitStack) -> Chaser:

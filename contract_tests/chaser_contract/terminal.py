@@ -15,6 +15,7 @@ from rich.text import Text
 from chaser_contract.document import bundled
 from chaser_contract.evidence import AXES, Row
 from chaser_contract.findings import Finding, Outcome
+from chaser_contract.live.baseline import told
 from chaser_contract.reports.lines import curl_line, sdk_line
 from chaser_contract.running import Report
 from chaser_contract.targets import Where
@@ -71,6 +72,10 @@ class Terminal:
         for number, finding in enumerate(report.findings, 1):
             self._finding(number, finding, report.url)
         self._skipped(report.outcomes)
+        for line in (*told(report.accepted), *report.notes):
+            self._console.print(Text(f"\n{line}", "dim"))
+        for line in report.left:
+            self._console.print(Text.assemble("\n", ("left behind", "bold red"), f": {line}"))
         requests = sum(outcome.requests for outcome in report.outcomes)
         found = len(report.findings)
         verdict = "nothing found" if not found else _counted(found, "finding")

@@ -22,6 +22,9 @@ PASSES = 3
 """How often what could not be removed is tried again, as one thing may hold another."""
 
 _PAUSE = 0.5
+_SILENCES = 3
+"""After so many requests in a row that are not answered, nobody is there to remove anything."""
+_TIMEOUT = 15.0
 _PAGE = 200
 _PAGED = frozenset({"list-sessions", "list-jobs"})
 _FINAL = frozenset({"completed", "failed", "canceled"})
@@ -65,6 +68,7 @@ class Sweeper:
         self._alone = alone
         self._ended = ended
         self._sleep = sleep
+        self._silences = 0
 
     def sweep(self, ledger: Ledger, *, last: bool = True) -> Swept:
         """Remove all that may be there, the last one first.
@@ -73,7 +77,8 @@ class Sweeper:
         """
         swept = Swept()
         why: dict[int, str] = {}
-        for number in range(PASSES):
+        self._silences = 0
+        for number in range(PASSES if last else 1):
             for entry in ledger.open:
                 self._find(ledger, entry, last=last)
             waiting = [one for one in ledger.open if one.state == "made" and KINDS[one.kind].removal is not None]
@@ -216,12 +221,17 @@ class Sweeper:
         if account is not None:
             headers["X-Chaser-Account"] = account
         address = f"{self._url}{target}" + (f"?{urlencode(query)}" if query else "")
-        timeout = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), 30.0)}
+        timeout = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), _TIMEOUT)}
         request = httpx.Request(operation.method, address, headers=headers, extensions=timeout)
-        try:
-            return self._send(request, operation_id, True)
-        except (NotSteady, httpx.TransportError):
+        if self._silences >= _SILENCES:
             return None
+        try:
+            response = self._send(request, operation_id, True)
+        except (NotSteady, httpx.TransportError):
+            self._silences += 1
+            return None
+        self._silences = 0
+        return response
 
     def _unasked(self, entry: Entry) -> str:
         if entry.root not in self._keys:

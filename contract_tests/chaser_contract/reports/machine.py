@@ -36,6 +36,13 @@ def as_json(report: Report) -> dict[str, Any]:
         "seconds": round(report.seconds, 3),
         "exit_code": report.exit_code,
         "requests": sum(outcome.requests for outcome in report.outcomes),
+        "accepted": [
+            finding_info(one, report.url)
+            | {"owner": entry.owner, "date": entry.date.isoformat(), "reason": entry.reason}
+            for one, entry in report.accepted
+        ],
+        "notes": report.notes,
+        "left": report.left,
         "findings": [finding_info(one, report.url) for one in report.findings],
         "parts": [
             {
