@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 from chaser_emulator import __version__
 
+from chaser_contract.live.options import live_of, live_options
 from chaser_contract.parity.commands import parity
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -40,6 +41,8 @@ def commands() -> None:
 
 
 @commands.command()
+@live_options
+@click.option("--baseline", type=_FILE, help="Deviations that are accepted, with owner, date and reason.")
 @click.option("--url", help="What to test; without it an emulator of this process.")
 @click.option("--api-key", envvar="CHASER_API_KEY", help="A key of the first user.")
 @click.option("--peer-key", envvar="CHASER_PEER_KEY", help="A key of another user.")
@@ -66,23 +69,30 @@ def run(
     json: Path | None,
     html: Path | None,
     har: Path | None,
+    baseline: Path | None,
     **where: Any,
 ) -> int:
     """Run everything against a Chaser, and tell what it does not keep."""
     # Imported on use: Schemathesis takes a second.
     from chaser_contract import reports, running
     from chaser_contract.evidence import keep
+    from chaser_contract.live.baseline import Unreadable, load
     from chaser_contract.targets import Unreachable, Where
     from chaser_contract.terminal import Terminal
 
-    wished = Where(seed=secrets.randbits(32) if seed is None else seed, **where)
+    live = live_of(where["profile"], where["url"], where)
+    wished = Where(seed=secrets.randbits(32) if seed is None else seed, live=live, **where)
+    try:
+        accepted = [] if baseline is None else load(baseline)
+    except Unreadable as error:
+        raise click.ClickException(str(error)) from None
     try:
         parts = running.parts_of(wished, only, skip)
     except KeyError as error:
         raise click.UsageError(f"there is no part {error.args[0]!r}") from None
     terminal = Terminal()
     try:
-        report = running.run(wished, parts, terminal, workers=workers or os.cpu_count() or 1)
+        report = running.run(wished, parts, terminal, workers=workers or os.cpu_count() or 1, baseline=accepted)
     except Unreachable as error:
         raise click.ClickException(str(error)) from None
     written = reports.write(report, {"junit": junit, "json": json, "html": html, "har": har})
@@ -91,6 +101,53 @@ def run(
         written.append(evidence)
     terminal.tell(report, written)
     return report.exit_code
+
+
+@commands.command()
+@click.option("--url", required=True, help="The service that the runs were on.")
+@click.option("--api-key", envvar="CHASER_API_KEY", help="A key of the first user.")
+@click.option("--peer-key", envvar="CHASER_PEER_KEY", help="A key of another user.")
+@click.option("--ledger", multiple=True, type=_FILE, help="What to remove; all that are kept, where none is said.")
+@click.option("--alone", is_flag=True, help="Nobody else uses the account: remove what appeared during a lost answer.")
+def sweep(url: str, api_key: str | None, peer_key: str | None, ledger: tuple[Path, ...], alone: bool) -> int:
+    """Remove from a real service what runs that were cut short have left there, and nothing else.
+
+    Exit codes: 0 when nothing is left, 1 when something is, 2 when it could not run.
+    """
+    from chaser_contract.live import command
+    from chaser_contract.live.guard import FIRST, PEER
+    from chaser_contract.live.ledger import Unusable
+
+    if api_key is None:
+        raise click.UsageError("an API key is needed: --api-key, or CHASER_API_KEY")
+    keys = {FIRST: api_key} | ({} if peer_key is None else {PEER: peer_key})
+    try:
+        swept = command.sweep(url.rstrip("/"), keys, ledger or None, click.echo, alone=alone)
+    except Unusable as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{len(swept.removed)} removed, {len(swept.left)} left")
+    return 1 if swept.left else 0
+
+
+@commands.command()
+@click.argument("report", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--output", "-o", type=_FILE, help="Where to; the standard output.")
+def baseline(report: Path, output: Path | None) -> int:
+    """Begin a baseline of all that REPORT (of `run --json`) has found; owners and reasons are to be filled in."""
+    from datetime import UTC, datetime
+
+    from chaser_contract.live.baseline import Unreadable, skeleton
+
+    try:
+        text = skeleton(report, datetime.now(UTC).date())
+    except Unreadable as error:
+        raise click.ClickException(str(error)) from None
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, "utf-8")
+        click.echo(f"wrote {output}")
+    return 0
 
 
 @commands.command()
