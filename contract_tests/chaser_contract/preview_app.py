@@ -1,0 +1,55 @@
+"""A server that runs inside a sandbox, of Python's standard library alone: tells what it was asked, or says it back.
+
+Below `/back` the body of a request is the answer, of the status and the headers in its query; everywhere else the
+answer describes the request. It is put into the sandbox as a file and run as `python3 preview_app.py PORT`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl
+
+
+class App(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def handle_one_request(self) -> None:
+        self.raw_requestline = self.rfile.readline(65_537)
+        if not self.raw_requestline or not self.parse_request():
+            self.close_connection = True
+            return
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path, _, query = self.path.partition("?")
+        if path.startswith("/back"):
+            said = dict(parse_qsl(query, keep_blank_values=True))
+            self.send_response(int(said.pop("status", "200")))
+            for name, value in said.items():
+                self.send_header(name, value)
+        else:
+            told = {
+                "method": self.command,
+                "path": path,
+                "query": query,
+                "headers": {name.lower(): value for name, value in self.headers.items()},
+                "body": body.decode("utf-8", "replace"),
+            }
+            body = json.dumps(told).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+        self.wfile.flush()
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+if __name__ == "__main__":
+    server = ThreadingHTTPServer(("0.0.0.0", int(sys.argv[1])), App)  # noqa: S104 - as the guide has it
+    sys.stdout.write("listening\n")
+    sys.stdout.flush()
+    server.serve_forever()

@@ -1,0 +1,235 @@
+"""The gateway: what listens in a sandbox is reached from outside, each request and answer as it was sent."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from typing import Any
+
+import httpx
+from hypothesis import strategies as st
+
+from chaser_contract.broken import Broken, NotTried
+from chaser_contract.exchanges import Exchange
+from chaser_contract.promises import promise
+from chaser_contract.promises.files import put
+from chaser_contract.sandboxes import begin, eventually, run, session, stubbed
+from chaser_contract.subject import Subject
+from chaser_contract.web_sockets import Refused, opened
+
+PORT, CLOSED = 4180, 4181
+
+
+@promise()
+def the_root_is_an_index_of_the_session(chaser: Subject) -> None:
+    """The root of a session's address tells which it is and which ports listen: as JSON, or as a page to a browser."""
+    with _app(chaser) as one:
+        for path in (f"/s/{one}", f"/s/{one}/"):
+            with chaser.case():
+                index = _get(chaser, path)
+                _is(chaser, (index.status, _kind(index)), (200, "application/json"), "the index is JSON")
+                told = index.json
+                due = {"session_id": one, "session_type": "sandbox", "status": "running"}
+                _is(chaser, {name: told.get(name) for name in due}, due, "the index says which session it is")
+                listed = {entry["port"]: entry["url"] for entry in told["ports"]}
+                _is(chaser, list(listed), [PORT], "the index has the ports that listen")
+                url = listed.get(PORT, "")
+                _is(chaser, url.endswith(f"/s/{one}/forward/{PORT}/"), True, f"it has the address of a port: {url}")
+                page = _get(chaser, path, {"Accept": "text/html,*/*;q=0.8"})
+                _is(chaser, (page.status, _kind(page)), (200, "text/html"), "a browser gets a page")
+        control = chaser.ask("get-session", id=one, expect=200).json["endpoints"]["control"]
+        _is(chaser, control.endswith(f"/s/{one}/"), True, f"`endpoints.control` is the root of the session: {control}")
+
+
+@promise()
+def what_is_not_there_is_refused(chaser: Subject) -> None:
+    """A closed port is 502, an impossible one 400, and a session that has ended or never was 404."""
+    with _app(chaser) as one:
+        _refused(chaser, f"/s/{one}/forward/{CLOSED}/", 502, "bad_gateway")
+        _refused(chaser, f"/s/{one}/forward/{CLOSED}/x?y", 502, "bad_gateway")
+        for port in ("0", "65536", "x", "-1"):
+            _refused(chaser, f"/s/{one}/forward/{port}/", 400, "invalid_request")
+        for path in ("/s/no-such/", f"/s/5b1f6c1e-2d4a-4b5f-9c3d-8e7f6a5b4c3d/forward/{PORT}/"):
+            _refused(chaser, path, 404, "not_found")
+        chaser.ask("terminate-session", id=one, query={"force": True}, expect=204)
+        for path in (f"/s/{one}/", f"/s/{one}/forward/{PORT}/"):
+            _refused(chaser, path, 404, "not_found")
+
+
+@promise()
+def a_request_reaches_the_app_as_it_was_sent(chaser: Subject) -> None:
+    """Any method, path, query, header and body reaches the app as it was sent, but for headers of the connection."""
+    with _app(chaser) as one:
+        prefix = f"/s/{one}/forward/{PORT}"
+
+        def check(drawn: tuple[str, str, str, dict[str, str], str]) -> None:
+            method, path, query, headers, body = drawn
+            target = f"{prefix}/{path}" + (f"?{query}" if query else "")
+            content = b"" if method in ("GET", "HEAD") else body.encode()
+            exchange = _send(chaser, method, target, headers, content)
+            _is(chaser, exchange.status, 200, "an app is reached")
+            told = exchange.json
+            _is(chaser, told["method"], method, "the method reaches the app as it was sent")
+            _is(chaser, (told["path"], told["query"]), (f"/{path}", query), "path and query reach the app as they were")
+            _is(chaser, told["body"], content.decode(), "the body reaches the app as it was sent")
+            found = {name.lower(): value for name, value in told["headers"].items()}
+            for name, value in headers.items():
+                _is(chaser, found.get(name.lower()), value, f"the header {name} reaches the app")
+
+        names = st.sampled_from(
+            ["X-One", "X-Two", "Accept", "Authorization", "Cookie", "If-None-Match", "Content-Type"]
+        )
+        words = st.from_regex(r"[!-~]([ -~]{0,20}[!-~])?", fullmatch=True)
+        drawn = st.tuples(
+            st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]),
+            st.sampled_from(["", "a/b", "a%2Fb", "a%20b/", "x/../y", "%e2%82%ac", "a//b", ";p=1", "~x'()*!$,"]),
+            st.sampled_from(["", "a=1", "a=b%20c&d=%2B", "q=%e4", "a=1&a=2&b", "x=?y"]),
+            st.dictionaries(names, words, max_size=3),
+            st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
+        )
+        chaser.for_all(drawn, check, examples=2 * chaser.examples)
+        with chaser.case():
+            told = _send(chaser, "POST", f"{prefix}/x", _HOPS, b"x").json
+            found = {name.lower(): value for name, value in told["headers"].items()}
+            left = sorted({"x-hop", "te", "keep-alive", "proxy-authorization"} & set(found))
+            _is(chaser, left, [], "headers of the connection do not reach the app")
+            _is(chaser, found.get("x-kept"), "2", "the other headers reach the app")
+            _is(chaser, found.get("x-forwarded-prefix"), prefix, "X-Forwarded-Prefix is where the app is")
+            _is(chaser, found.get("x-forwarded-proto"), chaser.url.partition(":")[0], "X-Forwarded-Proto is the scheme")
+            host = chaser.url.partition("//")[2].partition("/")[0]
+            _is(chaser, found.get("x-forwarded-host"), host, "X-Forwarded-Host is the host that was asked")
+            _is(chaser, bool(found.get("x-forwarded-for")), True, "X-Forwarded-For names the client")
+
+
+@promise()
+def an_answer_comes_as_the_app_gave_it(chaser: Subject) -> None:
+    """Any status, header and body of an app comes to the client as the app gave it, to the byte."""
+    with session(chaser) as session_:
+        one = session_["id"]
+        answers = [
+            (200, chaser.random.randbytes(300_000)), (201, b"made"), (202, b""), (206, b"\0\xff\r\n\r\n"),
+            (400, b'{"code": "own"}'), (404, b"none"), (418, b"tea"), (500, "fehlgeschlagen ü".encode()),
+            (503, b"later"),
+        ]  # fmt: skip
+        named = {"X-Of-The-App": 'a, b; c="d"', "Content-Type": "application/x-own", "Cache-Control": "no-cache"}
+        canned = [
+            {"path": f"/back/{number}", "status": status, "headers": named, "base64": base64.b64encode(body).decode()}
+            for number, (status, body) in enumerate(answers)
+        ]
+        stub = {"command": "serve", "runs": "forever", "ports": [{"port": PORT, "answers": canned}]}
+        real = not stubbed(chaser, stub)
+        if real:
+            _serve(chaser, one)
+        else:
+            begin(chaser, one, "serve")
+        for number, (status, body) in enumerate(answers):
+            with chaser.case():
+                path = f"/s/{one}/forward/{PORT}/back/{number}"
+                query = str(httpx.QueryParams({"status": status, **named}))
+                exchange = _send(chaser, "POST", f"{path}?{query}" if real else path, {}, body if real else b"")
+                _is(chaser, exchange.status, status, "the status of an app comes as it gave it")
+                _is(chaser, exchange.body, body, f"the body of a {status} comes to the byte")
+                for name, value in named.items():
+                    _is(
+                        chaser, exchange.headers.get(name.lower()), value, f"the header {name} comes as the app gave it"
+                    )
+
+
+@promise("sockets")
+def messages_pass_a_web_socket(chaser: Subject) -> None:
+    """Text and bytes pass a WebSocket to a port both ways as they were, and it is refused where nothing listens."""
+    with session(chaser) as one:
+        stub = {"command": "serve", "runs": "forever", "ports": [{"port": PORT, "echo": "http"}]}
+        if not stubbed(chaser, stub):
+            raise NotTried("it takes a stub that answers WebSockets")
+        begin(chaser, one["id"], "serve")
+        target = f"/s/{one['id']}/forward/{PORT}/socket?a=b"
+        with opened(chaser, target, subprotocols=("chat", "other")) as socket:
+            _is(chaser, socket.subprotocol, "chat", "the app chooses the subprotocol")
+
+            def check(message: str | bytes) -> None:
+                socket.send(message)
+                _is(chaser, socket.recv(timeout=10), message, "a message comes back as it was sent, text or bytes")
+
+            text = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+            chaser.for_all(st.one_of(text, st.binary(max_size=60)), check)
+            check(chaser.random.randbytes(200_000))
+            leased = chaser.ask("terminate-session", id=one["id"])
+            leased.must_be(409, "session_leased", because="while a WebSocket is open")
+        for path, status in ((f"/s/{one['id']}/forward/{CLOSED}/", 502), (f"/s/no-such/forward/{PORT}/", 404)):
+            with chaser.case():
+                try:
+                    with opened(chaser, path):
+                        raise Broken("gateway: a WebSocket to where nothing listens is refused", f"{path} was opened")
+                except Refused as refused:
+                    _is(chaser, refused.exchange.status, status, f"such a WebSocket is refused with {status}")
+        for origin in ("https://evil.example",):
+            try:
+                with opened(chaser, target, origin=origin):
+                    raise Broken("gateway: a WebSocket of a foreign page is refused", f"{origin} opened one")
+            except Refused as refused:
+                _is(chaser, refused.exchange.status, 403, "a WebSocket of a foreign page is refused with 403")
+
+
+_HOPS = {
+    "Connection": "keep-alive, X-Hop", "X-Hop": "1", "TE": "trailers", "Keep-Alive": "timeout=5", "X-Kept": "2",
+    "Proxy-Authorization": "Basic eDp5",
+}  # fmt: skip
+
+
+@contextmanager
+def _app(chaser: Subject) -> Iterator[str]:
+    """A session in which an app listens that tells what it was asked."""
+    with session(chaser) as one:
+        if stubbed(chaser, {"command": "serve", "runs": "forever", "ports": [{"port": PORT, "echo": "http"}]}):
+            begin(chaser, one["id"], "serve")
+        else:
+            _serve(chaser, one["id"])
+        yield one["id"]
+
+
+def _serve(chaser: Subject, session_id: str) -> None:
+    """Run the app of ours in a sandbox where commands really run."""
+    if run(chaser, session_id, "command -v python3").json["exit_code"] != 0:
+        raise NotTried("it takes python3 in the sandbox")
+    source = (resources.files("chaser_contract") / "preview_app.py").read_bytes()
+    put(chaser.client, session_id, "preview_app.py", source).must_be(200)
+    command = begin(chaser, session_id, f"python3 preview_app.py {PORT}")
+    eventually(
+        lambda: chaser.ask("get-session-command", id=session_id, cid=command, expect=200),
+        lambda answer: "listening" in answer.json.get("output", ""),
+        "get-session-command: what a server writes is told while it runs",
+    )
+
+
+def _send(chaser: Subject, method: str, target: str, headers: dict[str, str], content: bytes) -> Exchange:
+    request = chaser.http.build_request(method, target, content=content, headers=headers)
+    return chaser.client.send(request)
+
+
+def _get(chaser: Subject, path: str, headers: dict[str, str] | None = None) -> Exchange:
+    return _send(chaser, "GET", path, headers or {}, b"")
+
+
+def _refused(chaser: Subject, path: str, status: int, code: str) -> None:
+    with chaser.case():
+        exchange = _get(chaser, path)
+        told: Any = exchange.json if _kind(exchange) == "application/json" else {}
+        found = (exchange.status, told.get("code"), told.get("error"))
+        _is(chaser, found, (status, code, code), f"it is refused with {status} {code}")
+        _is(chaser, told.get("request_id"), exchange.headers.get("x-request-id"), "a refusal has the id of its request")
+
+
+def _kind(exchange: Exchange) -> str:
+    return exchange.headers.get("content-type", "").partition(";")[0]
+
+
+def _is(chaser: Subject, found: object, due: object, promised: str) -> None:
+    chaser.require(found == due, f"gateway: {promised}", f"{_short(found)} and not {_short(due)}")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:120]}…{text[-60:]} ({len(text)} characters)"
