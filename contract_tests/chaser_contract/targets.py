@@ -20,6 +20,7 @@ from chaser_emulator.embedded.chaser import Chaser
 from chaser_emulator.meter import Limits
 from chaser_emulator.settings import SandboxChoice, Settings
 
+from chaser_contract import planted
 from chaser_contract.document import Document, bundled
 from chaser_contract.live import PREFIX, Live
 from chaser_contract.live.guard import FIRST, Guard, guarding
@@ -135,6 +136,7 @@ def _own(where: Where, stack: ExitStack) -> Target:
     # Imports look here, and not on the network.
     repositories = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaser-contract-")))
     _make_repository(repositories / f"{REPOSITORY}.git")
+    planted.plant(repositories)
     settings = Settings(
         api_key=new_secret_key(),
         rate_limit=Limits(enabled=False),
