@@ -13,6 +13,7 @@ from chaser_emulator import __version__
 
 from chaser_contract.live.options import live_of, live_options
 from chaser_contract.parity.commands import parity
+from chaser_contract.recording.commands import record
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -203,4 +204,5 @@ def mutants(
     return report.exit_code
 
 
-commands.add_command(parity)
+for command in (parity, record):
+    commands.add_command(command)

@@ -1,0 +1,330 @@
+"""Sequences of calls, drawn by Hypothesis: wishes that know nothing of each other, joined to steps by the links.
+
+A wish that needs something (a session to run a command in) takes what an earlier step has made, and where none has, a
+step that makes it comes before it. So any part of a sequence is one by itself, which is what lets it shrink.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chaser_emulator.assembly import resolve
+from chaser_emulator.spec import Operation
+from hypothesis import strategies as st
+
+from chaser_contract.document import JSON, Document
+from chaser_contract.parity.steps import FIRST, MISSING, NOBODY, NOTHING, PEER, WRONG, Ref, Step
+from chaser_contract.parity.values import COMMANDS, Values
+
+LEFT_OUT = {
+    "connect-browser": "a WebSocket",
+    "connect-browser-target": "a WebSocket",
+    "open-session-pty": "a WebSocket",
+    "swagger-ui": "a page for people",
+    "get-openapi-document": "that is compared by `drift`",
+    "start-google-login": "it leads away from the API",
+    "start-github-login": "it leads away from the API",
+}
+"""What no sequence calls, and why."""
+
+NARROW = "narrow"
+"""A caller of sequences: who has a key of the first user's with a few scopes, made on the way."""
+
+_FORM = "multipart/form-data"
+_BYTES = [b"first line\n", b"", bytes(range(256))]
+
+# Where something comes from that no link of the document leads to.
+_MORE_LINKS: list[tuple[str, str, dict[str, str]]] = [
+    ("list-webhook-deliveries", "get-webhook-delivery", {"did": "$response.body#/deliveries/0/id"}),
+    ("list-webhook-deliveries", "replay-webhook-delivery", {"did": "$response.body#/deliveries/0/id"}),
+    ("list-webhook-deliveries", "discard-webhook-delivery", {"did": "$response.body#/deliveries/0/id"}),
+    ("create-session", "list-browser-targets-shortly", {"id": "$response.body#/id"}),
+    ("create-session", "open-browser-target-by-get", {"id": "$response.body#/id"}),
+    ("create-session", "open-browser-target", {"id": "$response.body#/id"}),
+    ("create-session", "get-browser-protocol", {"id": "$response.body#/id"}),
+    ("create-session", "upload-browser-extension", {"id": "$response.body#/id"}),
+    ("open-browser-target", "activate-browser-target", {"id": "$request.path.id", "target": "$response.body#/id"}),
+    ("open-browser-target", "close-browser-target", {"id": "$request.path.id", "target": "$response.body#/id"}),
+]
+
+_RAW = [(b"{", JSON), (b"[]", JSON), (b"", JSON), (b"{}", "text/plain")]
+
+_SESSION, _WORKSPACE = [("create-session", "/id")], [("create-workspace", "/id"), ("create-workspace", "/name")]
+_FIELDS: Mapping[str, list[tuple[str, str]]] = {
+    "session_id": _SESSION,
+    "workspace": _WORKSPACE,
+    "workspace_id": _WORKSPACE,
+    "clone_from": _WORKSPACE,
+    "assistant_id": [("create-assistant", "/assistant/id")],
+    "webhook_id": [("create-webhook", "/webhook/id")],
+    "resource_id": [*_SESSION, *_WORKSPACE],
+}
+"""Fields of bodies and queries that name something, and which answers hold it."""
+
+_MAKING: Mapping[str, Any] = {
+    "create-session": {"session_type": "sandbox", "ephemeral": True},
+    "create-workspace": {"session_type": "sandbox", "name": "my-app"},
+    "create-organization": {"name": "acme"},
+    "add-current-member": {"email": "peer@example.com"},
+    "exec-session": {"command": "echo hello", "background": True},
+    "create-job": {"kind": "session.terminate", "input": {"session_id": MISSING}, "run_at": "2099-01-01T00:00:00Z"},
+    "create-webhook": {"url": "http://127.0.0.1:9/hook"},
+}
+"""What is sent where a step only makes what another needs; for the rest it is the document's first example."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Something that one of several steps has made, the `back`-th newest of them."""
+
+    sources: tuple[tuple[str, str], ...]
+    back: int
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A call as it is drawn. `lost` asks for something that there is not, `back` for older things than the newest."""
+
+    operation: str
+    query: Mapping[str, Any] = field(default_factory=dict)
+    json: Any = NOTHING
+    file: bytes | None = None
+    caller: str = FIRST
+    back: int = 0
+    lost: bool = False
+    in_organization: bool = False
+    raw: tuple[bytes, str] | None = None
+    """Bytes of a media type, in place of a body in JSON."""
+
+
+_NARROW = Wish("create-key", json={"name": "narrow", "scopes": ["sessions.read", "workspaces.write"]})
+
+
+class Sequences:
+    """The sequences of one document. `callers` are those that take turns with the first one, where they can.
+
+    Without `browsers` no session is one: for targets of which one has none.
+    """
+
+    def __init__(
+        self, document: Document, callers: Sequence[str] = (NARROW, NOBODY, WRONG), *, browsers: bool = True
+    ) -> None:
+        self._document = document
+        self._values = Values(document.spec.document)
+        self._callers = list(callers)
+        self._browsers = browsers
+        self._links = _links(document)
+
+    def strategy(self, most: int) -> st.SearchStrategy[list[Step]]:
+        """Sequences of at most so many wishes; what they need comes on top."""
+        operations = [
+            one.id
+            for one in self._document.operations.values()
+            if one.id not in LEFT_OUT and (self._browsers or one.tag != "browser")
+        ]
+        wish = st.sampled_from(operations).flatmap(self._wish)
+        return st.lists(wish, min_size=1, max_size=most).map(self.joined)
+
+    @functools.cache  # noqa: B019 - there is one of these in a run
+    def _wish(self, operation_id: str) -> st.SearchStrategy[Wish]:
+        operation = self._document.operations[operation_id]
+        return st.builds(
+            Wish,
+            operation=st.just(operation_id),
+            query=self._query(operation),
+            json=self._json(operation),
+            file=st.sampled_from(_BYTES) if self._is_form(operation) else st.none(),
+            # The first choices are what a sequence shrinks to.
+            caller=st.sampled_from([FIRST] * 12 + self._callers) if operation.secured else st.just(NOBODY),
+            back=st.sampled_from([0, 0, 0, 1, 2]),
+            lost=st.sampled_from([False] * 11 + [True]),
+            in_organization=st.sampled_from([False] * 15 + [True]) if operation.selects_account else st.just(False),
+            raw=st.sampled_from([None] * 20 + _RAW) if operation.body is not None else st.none(),
+        )
+
+    def _query(self, operation: Operation) -> st.SearchStrategy[dict[str, Any]]:
+        strategies = {}
+        for one in operation.parameters:
+            if one.location != "query":
+                continue
+            if one.name in _FIELDS:
+                strategies[one.name] = _wanted(_FIELDS[one.name])
+            else:
+                strategies[one.name] = self._values.input(one.schema, one.name)
+        needed = {one.name for one in operation.parameters if one.location == "query" and one.required}
+        free = sorted(set(strategies) - needed)
+        some = st.lists(st.sampled_from(free), max_size=2, unique=True) if free else st.just([])
+        return some.flatmap(lambda names: st.fixed_dictionaries({name: strategies[name] for name in [*needed, *names]}))
+
+    def _json(self, operation: Operation) -> st.SearchStrategy[Any]:
+        if operation.body is None:
+            return st.just(NOTHING)
+        media_type = _FORM if self._is_form(operation) else JSON
+        schema = operation.body.content[media_type]
+        examples = _examples(self._document, operation, media_type)
+        if self._is_form(operation):
+            return st.fixed_dictionaries({"path": st.sampled_from(["/workspace/a.txt", "/workspace/b/c.bin"])})
+        body = st.builds(_pointed, self._values.body(schema, examples), st.integers(0, 2), st.booleans())
+        body = body.map(_harmless)
+        if not self._browsers:
+            body = body.map(_without_browsers)
+        return body if operation.body.required else st.one_of(st.just(NOTHING), body)
+
+    @staticmethod
+    def _is_form(operation: Operation) -> bool:
+        return operation.body is not None and _FORM in operation.body.content
+
+    def joined(self, wishes: Sequence[Wish]) -> list[Step]:
+        """Steps that carry out wishes in their order, with what they need before them."""
+        steps: list[Step] = []
+        for wish in wishes:
+            self._carry_out(wish, steps)
+        return steps
+
+    def _carry_out(self, wish: Wish, steps: list[Step]) -> int:
+        operation = self._document.operations[wish.operation]
+        account = None
+        caller: str | Ref = wish.caller
+        if caller == NARROW:
+            caller = self._made(Wanted(((_NARROW.operation, "/key"),), wish.back), FIRST, steps)
+        if wish.in_organization:
+            account = self._made(Wanted((("create-organization", "/account/id"),), wish.back), wish.caller, steps)
+        query, body = (self._settled(part, wish.caller, steps) for part in (wish.query, wish.json))
+        path = self._path(operation, wish, steps)
+        content, media_type = wish.raw or (None, None)
+        steps.append(
+            Step(
+                operation.id, path, query, json=NOTHING if wish.raw else body, content=content, media_type=media_type,
+                file=None if wish.raw else wish.file, caller=caller, account=account,
+            )
+        )  # fmt: skip
+        return len(steps) - 1
+
+    def _path(self, operation: Operation, wish: Wish, steps: list[Step]) -> dict[str, Any]:
+        names = [one.name for one in operation.parameters if one.location == "path"]
+        links = [one for one in self._links.get(operation.id, []) if set(names) <= set(one[1])]
+        if not names or wish.lost or not links:
+            return dict.fromkeys(names, MISSING)
+        found = [
+            (place, parameters)
+            for place, step in enumerate(steps)
+            for source, parameters in links
+            if step.operation == source
+        ]
+        if found:
+            place, parameters = found[-1 - wish.back % len(found)]
+        else:
+            source, parameters = links[0]
+            place = self._carry_out(self._maker(source, wish.caller), steps)
+        return {name: _linked(parameters[name], place, steps[place]) for name in names}
+
+    def _maker(self, operation_id: str, caller: str) -> Wish:
+        caller = PEER if caller == PEER else FIRST
+        operation = self._document.operations[operation_id]
+        if operation_id == _NARROW.operation:
+            return _NARROW
+        body = _MAKING.get(operation_id, NOTHING)
+        if body is NOTHING and operation.body is not None:
+            media_type = _FORM if self._is_form(operation) else JSON
+            body = next(iter(_examples(self._document, operation, media_type)), {})
+        if self._is_form(operation):
+            return Wish(operation_id, json={"path": "/workspace/a.txt"}, file=_BYTES[0], caller=caller)
+        return Wish(operation_id, json=body, caller=caller)
+
+    def _settled(self, value: Any, caller: str, steps: list[Step]) -> Any:
+        if isinstance(value, Wanted):
+            return self._made(value, caller, steps)
+        if isinstance(value, Mapping):
+            return {name: self._settled(part, caller, steps) for name, part in value.items()}
+        if isinstance(value, list):
+            return [self._settled(part, caller, steps) for part in value]
+        return value
+
+    def _made(self, wanted: Wanted, caller: str, steps: list[Step]) -> Ref:
+        found = [
+            Ref(place, pointer)
+            for place, step in enumerate(steps)
+            for source, pointer in wanted.sources
+            if step.operation == source
+        ]
+        if found:
+            return found[-1 - wanted.back % len(found)]
+        source, pointer = wanted.sources[0]
+        return Ref(self._carry_out(self._maker(source, caller), steps), pointer)
+
+
+def _links(document: Document) -> dict[str, list[tuple[str, dict[str, str]]]]:
+    """By operation: which other one's answer holds what it takes, and as which parameters."""
+    found: dict[str, list[tuple[str, dict[str, str]]]] = {}
+    root = document.spec.document
+    for operation in document.operations.values():
+        for response in root["paths"][operation.path][operation.method.lower()]["responses"].values():
+            for link in resolve(root, response).get("links", {}).values():
+                node = resolve(root, link)
+                found.setdefault(node["operationId"], []).append((operation.id, node.get("parameters", {})))
+    for source, target, parameters in _MORE_LINKS:
+        if source in document.operations and target in document.operations:
+            found.setdefault(target, []).append((source, parameters))
+    # What runs as a command of a session is made without a sandbox of its own first.
+    for links in found.values():
+        links.sort(key=lambda one: one[0] == "exec-sandbox")
+    return found
+
+
+def _linked(expression: str, place: int, source: Step) -> Any:
+    """What an expression of a link means after the step that it is a link of."""
+    if expression.startswith("$response.body#"):
+        return Ref(place, expression.removeprefix("$response.body#"))
+    return source.path.get(expression.removeprefix("$request.path."), MISSING)
+
+
+def _examples(document: Document, operation: Operation, media_type: str) -> list[Any]:
+    root = document.spec.document
+    body = resolve(root, root["paths"][operation.path][operation.method.lower()]["requestBody"])
+    return [resolve(root, one)["value"] for one in body["content"][media_type].get("examples", {}).values()]
+
+
+def _wanted(sources: list[tuple[str, str]]) -> st.SearchStrategy[Any]:
+    made = st.builds(Wanted, st.just(tuple(sources)), st.integers(0, 2))
+    return st.one_of(made, made, st.sampled_from([MISSING, "nonsense"]))
+
+
+def _pointed(body: Any, back: int, real: bool) -> Any:
+    """A body whose fields name what there is; without `real` they stay as they are."""
+    if not real:
+        return body
+    if isinstance(body, list):
+        return [_pointed(part, back, real) for part in body]
+    if not isinstance(body, Mapping):
+        return body
+    return {
+        name: Wanted(tuple(_FIELDS[name]), back)
+        if name in _FIELDS and isinstance(part, str)
+        else _pointed(part, back, real)
+        for name, part in body.items()
+    }
+
+
+def _harmless(body: Any) -> Any:
+    """A body whose commands end by themselves and say the same everywhere, which those of the examples do not."""
+    if isinstance(body, list):
+        return [_harmless(part) for part in body]
+    if not isinstance(body, Mapping):
+        return body
+    return {
+        name: COMMANDS[len(part) % len(COMMANDS)]
+        if name == "command" and isinstance(part, str) and part not in COMMANDS and 1 < len(part) < 300
+        else _harmless(part)
+        for name, part in body.items()
+    }
+
+
+def _without_browsers(body: Any) -> Any:
+    if isinstance(body, list):
+        return [_without_browsers(part) for part in body]
+    if isinstance(body, Mapping):
+        return {name: _without_browsers(part) for name, part in body.items()}
+    return "sandbox" if body == "browser" else body
