@@ -220,10 +220,10 @@ def a_change_is_proposed_and_decided(chaser: Subject) -> None:
     for path in ({"id": other["id"], "rid": waits}, {"id": made["id"], "rid": making.NOBODY}):
         refused(chaser.ask("approve-assistant-config-change-request", **path), 404, "not_found")
         refused(chaser.ask("deny-assistant-config-change-request", **path), 404, "not_found")
-    for body, pointer in (
+    for wrong, pointer in (
         ({}, "/patch"),
         ({"patch": None}, "/patch"),
         ({"patch": {}, "reason": "x" * 4097}, "/reason"),
     ):
-        answer = chaser.ask("create-assistant-config-change-request", json=body, **where)
+        answer = chaser.ask("create-assistant-config-change-request", json=wrong, **where)
         refused(answer, 400, "invalid_request", pointer)
