@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 
@@ -10,7 +11,9 @@ from chaser_contract.arranging import Arranged
 from chaser_contract.asking import UNKNOWN
 from chaser_contract.broken import Broken
 from chaser_contract.client import Client
+from chaser_contract.document import JSON
 from chaser_contract.exchanges import Exchange
+from chaser_contract.looking import differences, looked
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 
@@ -154,3 +157,32 @@ def an_error_of_a_client_that_reads_is_the_same_each_time(chaser: Subject) -> No
             said = [{**one.json, "request_id": ""} for one in (first, second)]
             if said[0] != said[1]:
                 raise Broken("the same request is refused in the same words", second.said(), exchange=second)
+
+
+@promise("emulator")
+def what_is_refused_has_changed_nothing(chaser: Subject) -> None:
+    """After refusals of every operation, for its form, its type or what it names, every list is as it was."""
+    chaser.steered.clock.freeze()
+    arranged = Arranged(chaser)
+    askings = list(arranged.every(lambda one: one.secured and one.method != "GET"))
+    clients = [chaser.client, arranged.in_organization]
+    before = [looked(client, "list-audit-events") for client in clients]
+    wrong = chaser.as_(arranged.new_key(scopes=["audit.read"])["key"])
+    before[0]["list-keys"] = looked(chaser.client)["list-keys"]
+    for asking in askings:
+        refused = [(asking, chaser.nobody), (asking.but(account=None), wrong)]
+        if asking.operation.body is not None:
+            refused.append((asking.but(content=b"{", media_type=JSON), chaser.client))
+            refused.append((asking.but(content=json.dumps({}).encode(), media_type="text/plain"), chaser.client))
+        if asking.path:
+            refused.append((asking.but(path=asking.unknown()), chaser.client))
+        for one, client in refused:
+            if asking.operation.scope == "dynamic" and client is wrong and asking.operation.id == "mcp-handler":
+                continue
+            with chaser.case():
+                answer = one.by(client)
+                answer.require(answer.status >= 400, "it refuses what is wrong")
+    for client, known in zip(clients, before, strict=True):
+        for name, came in differences(known, looked(client, "list-audit-events")):
+            with chaser.case():
+                raise Broken(f"{name}: what is refused has changed nothing", came, kind="touched")
