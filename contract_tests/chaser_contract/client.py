@@ -14,7 +14,7 @@ import httpx
 from chaser_emulator.spec import Operation
 
 from chaser_contract import conformance
-from chaser_contract.broken import Broken
+from chaser_contract.broken import Broken, NotTried
 from chaser_contract.document import Document
 from chaser_contract.exchanges import Exchange
 
@@ -165,6 +165,8 @@ class Client:
         try:
             response = self.http.send(request)
             status, headers, body, trouble = response.status_code, _headers(response), response.content, None
+        except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
+            raise NotTried(f"such a request cannot be sent over a connection: {error}") from None
         except httpx.TransportError as error:
             status, headers, body = None, {}, b""
             trouble = f"no answer: {type(error).__name__} {error}".rstrip()

@@ -113,7 +113,9 @@ def run(
     if target.guard is not None:
         guard = target.guard
         report.left = list(guard.swept.left)
-        report.notes += [f"not steady: {what} ({count} times)" for what, count in sorted(guard.troubles.items())]
+        if guard.troubles:
+            met = [f"{what} ×{count}" for what, count in sorted(guard.troubles.items())]
+            report.notes.append(f"waited for what passes by itself: {_joined(met, 10)}")
         report.notes += [f"lasting: {what}" for what in guard.swept.lasting]
     report.notes += sort([one for one, _ in report.accepted], baseline, report.begun.date()).notes
     order = {name: place for place, name in enumerate(parts)}
@@ -148,6 +150,8 @@ def _promise(target: Target, one: promises.Promise) -> Outcome:
     outcome = Outcome(one.name)
     if "commands" in one.needs and target.where.url is None and target.where.sandbox == "scripted":
         return Outcome(one.name, "skipped", "it takes an engine on which commands really run")
+    if "emulator" in one.needs and target.emulator is None:
+        return Outcome(one.name, "skipped", "it takes an emulator, whose clock and state can be steered")
     with target.subject(one.name, stateful=one.stateful, limits="limits" in one.needs) as subject:
         try:
             one.check(subject)
@@ -167,8 +171,13 @@ def _promise(target: Target, one: promises.Promise) -> Outcome:
         outcome.status = "failed"
     elif subject.left_out and outcome.status == "passed":
         outcome.status = "passed" if any(seen[1] < 400 for seen in outcome.seen) else "skipped"
-        outcome.reason = "; ".join(dict.fromkeys(subject.left_out))
+        outcome.reason = _joined(list(dict.fromkeys(subject.left_out)))
     return outcome
+
+
+def _joined(texts: Sequence[str], shown: int = 3) -> str:
+    more = f"; and {len(texts) - shown} more" if len(texts) > shown else ""
+    return "; ".join(texts[:shown]) + more
 
 
 def _place(error: BaseException) -> str:

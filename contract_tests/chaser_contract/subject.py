@@ -23,7 +23,7 @@ from chaser_contract.document import Document
 from chaser_contract.exchanges import KEY, OTHER_KEY, PEER_KEY, Exchange
 from chaser_contract.findings import Finding
 from chaser_contract.live import PREFIX
-from chaser_contract.live.stopping import NotAllowed, NotSteady
+from chaser_contract.live.stopping import BudgetSpent
 
 T = TypeVar("T")
 
@@ -115,14 +115,16 @@ class Subject:
     def case(self) -> Iterator[None]:
         """One of several cases of a promise: what is broken in it is kept, and the promise goes on with the next.
 
-        So it does where a real service may not be asked for one, or is not steady.
+        So it does where one cannot be tried on this target.
         """
         self.begin()
         try:
             yield
         except Broken as broken:
             self.found(broken)
-        except (NotAllowed, NotSteady) as error:
+        except BudgetSpent:
+            raise
+        except NotTried as error:
             self.left_out.append(str(error))
 
     def for_all(

@@ -106,6 +106,8 @@ class Terminal:
         for outcome in outcomes:
             if outcome.status == "skipped":
                 reasons.setdefault(outcome.reason, []).append(outcome.part)
+            elif outcome.status == "passed" and outcome.reason:
+                reasons.setdefault(f"in part: {outcome.reason}", []).append(outcome.part)
         for reason, parts in reasons.items():
             shown = ", ".join(parts[:3]) + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")
             self._console.print(Text(f"\nskipped {len(parts)}: {reason} ({shown})", "dim"))

@@ -23,9 +23,9 @@ from chaser_contract.live.budget import SMALLEST_TOPUP, Budget
 from chaser_contract.live.effects import KINDS, MAKES
 from chaser_contract.live.ledger import Entry, Ledger
 from chaser_contract.live.ownership import Ownership, body_of, names_of, not_allowed
-from chaser_contract.live.patience import Patience, content_of
+from chaser_contract.live.patience import NOT_SENDABLE, Patience, content_of
 from chaser_contract.live.stopping import BudgetSpent, NotAllowed, NotSteady
-from chaser_contract.live.sweeping import Sweeper, Swept
+from chaser_contract.live.sweeping import NOBODY, Sweeper, Swept
 
 FIRST, PEER = "first", "peer"
 """Whose something is: the user whose key a run was given, or the other one."""
@@ -122,6 +122,10 @@ class Guard(httpx.BaseTransport):
         entry, running = self._ask(request, operation, path, body)
         try:
             response = self._patience.send(request, operation, again=False)
+        except NOT_SENDABLE:
+            if entry is not None:
+                self._refused(entry, running)
+            raise
         except (BudgetSpent, NotSteady) as error:
             # Only what was not carried out is waited for with a budget.
             if entry is not None and not (isinstance(error, NotSteady) and error.done):
@@ -275,7 +279,7 @@ class Guard(httpx.BaseTransport):
     def _caller(self, request: httpx.Request) -> tuple[str, str | None]:
         """Who asks, and the account that their key is bound to, as far as the run knows."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        return self._roots.get(token, ("nobody that is known", None) if token else ("nobody", None))
+        return self._roots.get(token, (NOBODY, None))
 
     def _sweeping(self, request: httpx.Request, operation_id: str, again: bool) -> httpx.Response:
         return self._steadfast.send(request, self._document.operation(operation_id), again=again)

@@ -24,7 +24,9 @@ LONGEST_WAIT = 120.0
 _PASSING = frozenset({502, 503, 504})
 _FIRST_PAUSE = 0.25
 _STREAM = "text/event-stream"
-_OURS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+NOT_SENDABLE = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+"""What is raised for what cannot be sent at all."""
+
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -57,7 +59,7 @@ class Patience:
             self._before()
             try:
                 response = _whole(self._transport.handle_request(request))
-            except _OURS:
+            except NOT_SENDABLE:
                 raise
             except httpx.TransportError as error:
                 trouble, pause = f"{type(error).__name__} {error}".strip(), None

@@ -30,6 +30,9 @@ _PAGED = frozenset({"list-sessions", "list-jobs"})
 _FINAL = frozenset({"completed", "failed", "canceled"})
 _ENDED = frozenset({"terminated", "failed"})
 
+NOBODY = "nobody"
+"""Whose key is none; as long as the service does not let anybody in, there is nothing of theirs."""
+
 Send = Callable[[httpx.Request, str, bool], httpx.Response]
 """How a sweep asks: a request, the operation's id, and whether it may be sent again."""
 
@@ -127,6 +130,10 @@ class Sweeper:
             return
         kind = KINDS[entry.kind]
         if kind.name == "user":
+            return
+        if entry.root == NOBODY and last:
+            ledger.became(entry, "refused")
+        if entry.root == NOBODY:
             return
         listed = self.there(kind, entry.root, entry.account, entry.path)
         if listed is None:
