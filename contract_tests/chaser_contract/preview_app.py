@@ -1,7 +1,8 @@
 """A server that runs inside a sandbox, of Python's standard library alone: tells what it was asked, or says it back.
 
 Below `/back` the body of a request is the answer, of the status and the headers in its query; everywhere else the
-answer describes the request. It is put into the sandbox as a file and run as `python3 preview_app.py PORT`.
+answer describes the request. It is put into the sandbox as a file and run as `python3 preview_app.py`; it says which
+port it has got.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class App(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("0.0.0.0", int(sys.argv[1])), App)  # noqa: S104 - as the guide has it
-    sys.stdout.write("listening\n")
+    server = ThreadingHTTPServer(("0.0.0.0", 0), App)  # noqa: S104 - as the guide has it
+    sys.stdout.write(f"listening {server.server_port}\n")
     sys.stdout.flush()
     server.serve_forever()

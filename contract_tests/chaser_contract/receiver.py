@@ -98,6 +98,8 @@ class Hook:
             lambda types: "workspace.deleted" in types,
             f"{_SENDS}: what happens to a workspace is delivered",
         )
+        # What happened to something else before it is known by now, and may still be on its way.
+        self.settled(0)
 
 
 @contextmanager

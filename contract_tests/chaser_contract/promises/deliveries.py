@@ -311,7 +311,7 @@ def _is(hook: Hook, delivery_id: str, **expected: Any) -> dict[str, Any]:
     told = look()
     if told["attempts"] != expected.get("attempts", told["attempts"]) or told["status"] == "pending":
         # The clock has moved, and the attempt may still be on its way.
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + 10
         while any(told.get(name) != value for name, value in expected.items()) and time.monotonic() < deadline:
             told = look()
     for name, value in expected.items():
@@ -326,7 +326,7 @@ def _is(hook: Hook, delivery_id: str, **expected: Any) -> dict[str, Any]:
 
 
 def _count(receiver: Receiver, count: int, promised: str) -> None:
-    eventually(lambda: len(receiver.came), lambda found: found == count, f"create-webhook: {promised}", seconds=2)
+    eventually(lambda: len(receiver.came), lambda found: found == count, f"create-webhook: {promised}", seconds=10)
 
 
 def _require_list(chaser: Subject, found: list[str], due: list[str], what: str) -> None:

@@ -55,13 +55,14 @@ def a_terminal_has_the_size_that_is_asked_for(chaser: Subject) -> None:
     with session(chaser) as one:
         with terminal(chaser, one["id"]) as shell:
             _sized(shell, 24, 80)
-            for rows, cols in ((30, 100), (1, 1000), (1000, 1)):
+            # Some programs take a single row or column for a terminal that does not know its size.
+            for rows, cols in ((30, 100), (2, 1000), (1000, 2)):
                 shell.tell(type="resize", rows=rows, cols=cols)
                 _sized(shell, rows, cols)
             for wrong in ((0, 80), (24, 1001), (-1, 5), ("24", "80"), (2.5, 80), (None, None), (True, True)):
                 shell.tell(type="resize", rows=wrong[0], cols=wrong[1])
                 shell.tell(type="of-no-meaning", rows=33, cols=33)
-            _sized(shell, 1000, 1)
+            _sized(shell, 1000, 2)
             chaser.ask("resize-session-pty", id=one["id"], json={"rows": 41, "cols": 133}, expect=204)
             _sized(shell, 41, 133)
         with terminal(chaser, one["id"], mode="agent") as shell:
@@ -200,6 +201,8 @@ def what_runs_on_it_leaves_with_the_client(chaser: Subject) -> None:
             shell.type(b"PS1='<pro''mpt>'; stty -echo; echo $TERM; pwd; tty; cat\n")
             for text in (b"xterm-256color", b"/workspace", b"/dev/"):
                 shell.until(text)
+            shell.type(b"typed\n")
+            shell.until(b"typed\r\n")
             shell.type(b"\x03")
             # What is typed before the shell is back is thrown away with the rest of the line.
             shell.until(b"<prompt>")
