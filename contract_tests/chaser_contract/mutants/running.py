@@ -131,7 +131,8 @@ def try_defect(defect: Defect, seed: int = 0, skip: Sequence[str] = ()) -> tuple
     begun, reach = time.perf_counter(), Reach()
     fate, unclean = Fate(defect.name), dict[str, str]()
     first = hinted(defect, skip)
-    parts = [*first, *(one for one in running.parts_of(where, skip=skip) if one not in first)]
+    others = [one for one in running.parts_of(where, skip=skip) if one not in first]
+    parts = [*first, *sorted(others, key=lambda one: one.startswith("generated."))]
     try:
         while (finding := _first_finding(defect, where, parts, reach, fate)) is not None:
             if finding.part not in first and (what := _without_defect((seed, defect.engine, finding.part))):

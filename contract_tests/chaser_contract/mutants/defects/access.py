@@ -80,7 +80,12 @@ defect(
 defect(
     "revocation-not-noticed",
     "A revoked key works until nobody has used it for a while.",
-    edit("admission:Admission._current", "self._version != store.identity_version or", "self._version < 0 or"),
+    edit(
+        "admission:Admission._current",
+        "self._version != store.identity_version or",
+        "self._version < 0 or",
+        ("return self._version", "return store.identity_version"),
+    ),
     "keys access deletes",
 )
 defect(

@@ -136,42 +136,36 @@ defect(
         "if not name.startswith(b'x-'):\n            passed.append((name, value))\n",
     ),
     "gateway",
-    engine="local",
 )
 defect(
     "gateway-authorization-lost",
     "The Authorization that I send does not reach my server.",
     edit("gateway.headers:Rewriting.request", "if name in ours:", "if name in ours or name == b'authorization':"),
     "gateway",
-    engine="local",
 )
 defect(
     "gateway-cookies-lost",
     "Cookies do not reach my server.",
     edit("gateway.headers:Rewriting.request", "value = _without_our_cookie(value)", "value = b''"),
     "gateway",
-    engine="local",
 )
 defect(
     "gateway-forwarded-missing",
     "My server does not learn from where it was asked.",
     edit("gateway.headers:Rewriting.request", '(b"x-forwarded-host", self.outside.host.encode("latin-1")),', ""),
     "gateway",
-    engine="local",
 )
 defect(
     "gateway-prefix-missing",
     "My server does not learn below which path it is.",
     edit("gateway.headers:Rewriting.request", "if self.place.prefix:", "if False:"),
     "gateway",
-    engine="local",
 )
 defect(
     "gateway-answer-header-lost",
     "A header of my server does not reach the client.",
     edit("gateway.headers:Rewriting.response", 'if name == b"date":', 'if name == b"date" or name.startswith(b"x-"):'),
     "gateway",
-    engine="local",
 )
 defect(
     "gateway-redirect-lost",
@@ -182,7 +176,6 @@ defect(
         "return path",
     ),
     "gateway",
-    engine="local",
 )
 defect(
     "gateway-cookie-path",
@@ -193,35 +186,30 @@ defect(
         'attribute = " Path=/"',
     ),
     "gateway",
-    engine="local",
 )
 defect(
     "gateway-body-lost",
     "The body of a request does not reach my server.",
     edit("gateway.http:_Exchange._upload", 'h11.Data(message["body"]) if message.get("body") else None', "None"),
     "gateway",
-    engine="local",
 )
 defect(
     "gateway-query-lost",
     "The query of a request does not reach my server.",
     edit("gateway.http:_request", "target=visit.target", "target=visit.target.partition('?')[0]"),
     "gateway",
-    engine="local",
 )
 defect(
     "gateway-status-lost",
     "My server's 404 arrives as 200.",
     edit("gateway.http:_Exchange._respond", '"status": response.status_code', '"status": 200'),
     "gateway",
-    engine="local",
 )
 defect(
     "gateway-answer-cut",
     "Answers of my server are cut.",
     edit("gateway.http:_Exchange._body", "pending += event.data", "pending += event.data[:-1]"),
     "gateway",
-    engine="local",
 )
 defect(
     "gateway-closed-port-is-404",
@@ -264,14 +252,12 @@ defect(
         "gateway.sockets:_Upstream.to_client", '{"text": data.decode()} if text else {"bytes": data}', '{"bytes": data}'
     ),
     "gateway",
-    engine="local",
 )
 defect(
     "gateway-socket-close-code",
     "The code with which my server closes a WebSocket is lost.",
     edit("gateway.sockets:_Upstream._ending", "(close.code if _may_be_sent(close.code) else _NORMAL)", "_NORMAL"),
     "gateway",
-    engine="local",
 )
 defect(
     "gateway-socket-without-lease",
@@ -282,7 +268,6 @@ defect(
         "contextlib.closing(sock):",
     ),
     "gateway lifecycles",
-    engine="local",
 )
 defect(
     "mcp-tool-missing",
