@@ -23,7 +23,7 @@ from chaser_contract.live.budget import SMALLEST_TOPUP, Budget
 from chaser_contract.live.effects import KINDS, MAKES
 from chaser_contract.live.ledger import Entry, Ledger
 from chaser_contract.live.ownership import Ownership, body_of, names_of, not_allowed
-from chaser_contract.live.patience import NOT_SENDABLE, Patience, content_of
+from chaser_contract.live.patience import NOT_SENDABLE, Patience, content_of, moment_of
 from chaser_contract.live.stopping import BudgetSpent, NotAllowed, NotSteady
 from chaser_contract.live.sweeping import NOBODY, Sweeper, Swept
 
@@ -79,6 +79,7 @@ class Guard(httpx.BaseTransport):
             if operation.method != "GET" and not self.allows(operation):
                 raise not_allowed(operation)
             response = self._patience.send(request, operation, again=operation.method in _SAFE)
+            self._set_clock(response)
             self._learn(operation, request, response)
             return response
         return self._change(request, operation, body)
@@ -128,7 +129,9 @@ class Guard(httpx.BaseTransport):
             raise
         except (BudgetSpent, NotSteady) as error:
             # Only what was not carried out is waited for with a budget.
-            if entry is not None and not (isinstance(error, NotSteady) and error.done):
+            if entry is not None and isinstance(error, NotSteady) and error.done:
+                self.ledger.became(entry, "lost")
+            elif entry is not None:
                 self._refused(entry, running)
             raise
         self._answered(request, operation, response, entry, running)
@@ -190,6 +193,8 @@ class Guard(httpx.BaseTransport):
         status = response.status_code
         if entry is not None and 400 <= status < 500:
             self._refused(entry, running)
+        elif entry is not None and status >= 500:
+            self.ledger.became(entry, "lost")
         if status >= 400:
             return
         said = body_of(content_of(response))
@@ -275,6 +280,11 @@ class Guard(httpx.BaseTransport):
             delivery = effects.id_in(body_of(content_of(response)), ("delivery", "id"))
             if delivery is not None:
                 self._owner.learn(delivery)
+
+    def _set_clock(self, response: httpx.Response) -> None:
+        moment = moment_of(response.headers.get("date", ""))
+        if moment is not None:
+            self.ledger.skew = (moment - datetime.now(UTC)).total_seconds()
 
     def _caller(self, request: httpx.Request) -> tuple[str, str | None]:
         """Who asks, and the account that their key is bound to, as far as the run knows."""

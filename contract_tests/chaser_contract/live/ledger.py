@@ -8,12 +8,12 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Literal
 
 State = Literal["asked", "made", "refused", "gone", "lost"]
-"""`asked` was sent and never answered; `lost` is one of those of which nothing can be told."""
+"""`asked` is about to be answered, or was when its run was killed; `lost` is what will not be answered any more."""
 
 
 class Unusable(Exception):
@@ -24,7 +24,8 @@ class Unusable(Exception):
 class Entry:
     """One thing that was asked for. `root` is whose it is (`first`, `peer`, or somebody else), in `account` if named.
 
-    `names` are the texts by which it can be told in a list, `path` the parameters that stood in the path.
+    `names` are the texts by which it can be told in a list, `path` the parameters that stood in the path. `at` and
+    `until` are when it was asked for and when its answer was given up, by the clock of the service.
     """
 
     number: int
@@ -37,6 +38,11 @@ class Entry:
     path: Mapping[str, str] = field(default_factory=dict)
     id: str | None = None
     state: State = "asked"
+    until: str | None = None
+
+    @property
+    def answered(self) -> bool:
+        return self.state not in ("asked", "lost")
 
     @property
     def said(self) -> str:
@@ -58,6 +64,8 @@ class Ledger:
     before: dict[tuple[str, str | None, str], frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.skew = 0.0
+        """Seconds that the clock of the service is ahead of ours."""
         self._file: IO[str] | None = None
         self._lock = threading.RLock()
 
@@ -87,9 +95,7 @@ class Ledger:
     def ask(self, operation: str, kind: str, root: str, **said: Any) -> Entry:
         """Note what is about to be asked for; it is on the disk when this returns."""
         with self._lock:
-            entry = Entry(
-                len(self.entries) + 1, operation, kind, datetime.now(UTC).isoformat(timespec="seconds"), root, **said
-            )
+            entry = Entry(len(self.entries) + 1, operation, kind, self._now(), root, **said)
             self.entries[entry.number] = entry
             self._write({
                 "event": "ask", "number": entry.number, "operation": operation, "kind": kind, "at": entry.at,
@@ -103,7 +109,8 @@ class Ledger:
             if entry.state == state and identifier in (None, entry.id):
                 return
             entry.state, entry.id = state, identifier or entry.id
-            self._write({"event": state, "number": entry.number, "id": entry.id})
+            entry.until = self._now() if state == "lost" else entry.until
+            self._write({"event": state, "number": entry.number, "id": entry.id, "until": entry.until})
 
     def gone(self, identifier: str) -> None:
         """Note that what has this id is not there any more."""
@@ -126,6 +133,9 @@ class Ledger:
             if self._file is not None:
                 self._file.close()
                 self._file = None
+
+    def _now(self) -> str:
+        return (datetime.now(UTC) + timedelta(seconds=self.skew)).isoformat(timespec="milliseconds")
 
     def _write(self, line: Mapping[str, Any]) -> None:
         if self._file is None:
@@ -217,4 +227,4 @@ def _take(ledger: Ledger, said: Mapping[str, Any]) -> None:
             )  # fmt: skip
         case "made" | "refused" | "gone" | "lost" | "asked" as state:
             entry = ledger.entries[said["number"]]
-            entry.state, entry.id = state, said.get("id") or entry.id
+            entry.state, entry.id, entry.until = state, said.get("id") or entry.id, said.get("until")

@@ -127,15 +127,16 @@ def retry_after(response: httpx.Response) -> float | None:
     said = response.headers.get("retry-after", "").strip()
     if said.isdecimal():
         return float(said)
-    moment = _moment(said)
+    moment = moment_of(said)
     if moment is None:
         return None
     # By the clock of who says it, which may not be ours.
-    now = _moment(response.headers.get("date", "")) or datetime.now(UTC)
+    now = moment_of(response.headers.get("date", "")) or datetime.now(UTC)
     return max(0.0, (moment - now).total_seconds())
 
 
-def _moment(text: str) -> datetime | None:
+def moment_of(text: str) -> datetime | None:
+    """The moment that an HTTP date names, or None."""
     try:
         found = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -26,9 +27,18 @@ _SILENCES = 3
 """After so many requests in a row that are not answered, nobody is there to remove anything."""
 _TIMEOUT = 15.0
 _PAGE = 200
+_MARGIN = timedelta(seconds=2)
+"""Dates of HTTP are in whole seconds."""
+
+_AT_MOST = timedelta(seconds=5)
+"""How long what was asked for by a run that was killed may have taken to be made."""
+
+_LATE = timedelta(minutes=1)
+"""How long after its answer was given up something may still come to be."""
+
 _PAGED = frozenset({"list-sessions", "list-jobs"})
 _FINAL = frozenset({"completed", "failed", "canceled"})
-_ENDED = frozenset({"terminated", "failed"})
+_OVER = frozenset({"terminated", "failed", "completed", "canceled"})
 
 NOBODY = "nobody"
 """Whose key is none; as long as the service does not let anybody in, there is nothing of theirs."""
@@ -49,7 +59,8 @@ class Swept:
 class Sweeper:
     """Removes what a ledger names. `keys` are the credentials by whose they are; whose is not there is told.
 
-    `alone`: what was not there before, and is not in the ledger, was made by the run when an answer of it was lost.
+    What was asked for and never answered is looked for in lists: it is what bears the name that was asked for, or what
+    was not there before and was made in the very moment. `alone`: whatever was not there before.
     `ended` hears of each thing that is not there any more.
     """
 
@@ -72,6 +83,7 @@ class Sweeper:
         self._ended = ended
         self._sleep = sleep
         self._silences = 0
+        self._lists: dict[tuple[str | None, ...], list[dict[str, Any]] | None] = {}
 
     def sweep(self, ledger: Ledger, *, last: bool = True) -> Swept:
         """Remove all that may be there, the last one first.
@@ -82,6 +94,7 @@ class Sweeper:
         why: dict[int, str] = {}
         self._silences = 0
         for number in range(PASSES if last else 1):
+            self._lists.clear()
             for entry in ledger.open:
                 self._find(ledger, entry, last=last)
             waiting = [one for one in ledger.open if one.state == "made" and KINDS[one.kind].removal is not None]
@@ -126,7 +139,7 @@ class Sweeper:
 
     def _find(self, ledger: Ledger, entry: Entry, *, last: bool) -> None:
         """Look for what was asked for, and never answered."""
-        if entry.state != "asked":
+        if entry.answered:
             return
         kind = KINDS[entry.kind]
         if kind.name == "user":
@@ -135,34 +148,50 @@ class Sweeper:
             ledger.became(entry, "refused")
         if entry.root == NOBODY:
             return
-        listed = self.there(kind, entry.root, entry.account, entry.path)
+        where = (kind.name, entry.root, entry.account, *(entry.path.get(name) for name in kind.parents))
+        if where not in self._lists:
+            self._lists[where] = self.there(kind, entry.root, entry.account, entry.path)
+        listed = self._lists[where]
         if listed is None:
             return
-        before = ledger.before.get((entry.kind, entry.account, entry.root))
-        for one in listed:
-            identifier = one.get(kind.id)
-            if (
-                not isinstance(identifier, str)
-                or ledger.has(identifier, entry.kind)
-                or (before and identifier in before)
-            ):
-                continue
-            if _is_meant(ledger, entry, kind, one) or (self._alone and before is not None):
-                ledger.became(entry, "made", identifier)
-                return
-        named = any(_marked(ledger, name) for name in entry.names)
-        if last and (named or before is not None) and not self._candidates(ledger, entry, listed):
+        known = (entry.kind, entry.account, entry.root) in ledger.before
+        new = self._new(ledger, entry, listed)
+        meant = [one for one in new if _is_meant(ledger, entry, kind, one)]
+        if not meant and known:
+            meant = new if self._alone else _of_the_moment(ledger, entry, kind, new)
+        if meant:
+            ledger.became(entry, "made", str(meant[0][kind.id]))
+        elif last and (known or kind.parents or _is_marked(ledger, entry)) and not self._candidates(ledger, entry, new):
             # It would be there.
             ledger.became(entry, "refused")
             self._ended(entry)
 
-    def _candidates(self, ledger: Ledger, entry: Entry, listed: list[dict[str, Any]]) -> list[str]:
-        """The ids of what may be what was asked for: it was not there before, and nobody knows who made it."""
-        if any(_marked(ledger, name) for name in entry.names):
-            return []
+    def _new(self, ledger: Ledger, entry: Entry, listed: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What was not there before, and is not known to be the run's."""
+        kind = KINDS[entry.kind]
         before = ledger.before.get((entry.kind, entry.account, entry.root), frozenset())
-        found = (str(one.get(KINDS[entry.kind].id)) for one in listed if one.get("status") not in _ENDED)
-        return [one for one in found if one not in before and not ledger.has(one)]
+        return [
+            one
+            for one in listed
+            if isinstance(one.get(kind.id), str)
+            and one[kind.id] not in before
+            and not ledger.has(one[kind.id], entry.kind)
+            and one.get("status") not in _OVER
+            and not one.get("revoked")
+        ]
+
+    def _candidates(self, ledger: Ledger, entry: Entry, new: Iterable[dict[str, Any]]) -> list[str]:
+        """The ids of what may be what was asked for, for all that is known."""
+        kind = KINDS[entry.kind]
+        if _is_marked(ledger, entry) or kind.parents:
+            return []
+        begin, end = _moment(entry)
+        return [
+            one[kind.id]
+            for one in new
+            if (not entry.names or _is_named(entry, kind, one))
+            and ((made := _time(one.get("created_at"))) is None or begin <= made <= end + _LATE)
+        ]
 
     def _remove(self, ledger: Ledger, entry: Entry) -> str:
         """Remove one; the answer is why it could not be."""
@@ -208,7 +237,7 @@ class Sweeper:
         kind = KINDS[entry.kind]
         said = "it was never answered, and has no name by which it could be told"
         listed = self.there(kind, entry.root, entry.account, entry.path) if kind.name != "user" else None
-        new = self._candidates(ledger, entry, listed or [])
+        new = self._candidates(ledger, entry, self._new(ledger, entry, listed or []))
         if not new:
             return said
         return f"{said}; it may be {' or '.join(new)}: --alone removes it where nobody else uses the account"
@@ -248,13 +277,56 @@ class Sweeper:
 
 def _is_meant(ledger: Ledger, entry: Entry, kind: Kind, listed: Mapping[str, Any]) -> bool:
     """Whether something in a list is what was asked for, beyond doubt."""
+    if kind.parents and all(ledger.has(value) for name, value in entry.path.items() if name in kind.parents):
+        # Whatever is in something of the run's is of the run.
+        return True
     if kind.name == "session":
-        return ledger.has(str(listed.get("workspace_id")), "workspace") and listed.get("status") not in _ENDED
+        return ledger.has(str(listed.get("workspace_id")), "workspace")
     if kind.name == "job":
         text = json.dumps(listed.get("input"))
         return _marked(ledger, text) or any(one.id and one.id in text for one in ledger.entries.values())
-    texts = [listed[name] for name in kind.names if isinstance(listed.get(name), str)]
-    return any(text in entry.names and _marked(ledger, text) for text in texts)
+    return _is_marked(ledger, entry) and _is_named(entry, kind, listed)
+
+
+def _of_the_moment(ledger: Ledger, entry: Entry, kind: Kind, new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What was made in the moment in which it was asked for, as it was; none where that may be another's."""
+    begin, end = _moment(entry)
+    found = [
+        one
+        for one in new
+        if (made := _time(one.get("created_at"))) is not None
+        and begin <= made <= end
+        and (not entry.names or _is_named(entry, kind, one))
+    ]
+    # More that were made then than were asked for are not all of the run's.
+    rivals = [
+        other
+        for other in ledger.entries.values()
+        if not other.answered and other.kind == entry.kind and _moment(other)[0] <= end and _moment(other)[1] >= begin
+    ]
+    return found if len(found) <= len(rivals) else []
+
+
+def _moment(entry: Entry) -> tuple[datetime, datetime]:
+    begun = _time(entry.at) or datetime.now(UTC)
+    given_up = _time(entry.until) or begun + _AT_MOST
+    return begun - _MARGIN, given_up + _MARGIN
+
+
+def _time(text: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except (ValueError, TypeError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _is_named(entry: Entry, kind: Kind, listed: Mapping[str, Any]) -> bool:
+    return any(listed.get(name) in entry.names for name in kind.names if listed.get(name))
+
+
+def _is_marked(ledger: Ledger, entry: Entry) -> bool:
+    return any(_marked(ledger, name) for name in entry.names)
 
 
 def _marked(ledger: Ledger, text: str) -> bool:
