@@ -120,6 +120,21 @@ def all_are_all_of_a_type(chaser: Subject) -> None:
 
 
 @promise()
+def both_kinds_of_selectors_add_up(chaser: Subject) -> None:
+    """What is named by id and what runs on a workspace that is named are ended together, each told once."""
+    room = making.workspace(chaser)
+    one, two = making.running(chaser)["id"], making.running(chaser, workspace=room["id"])["id"]
+    third = making.running(chaser)["id"]
+    body = {"ids": [one, two], "workspaces": [room["id"], room["name"]]}
+    many = chaser.ask("bulk-terminate-sessions", json=body, expect=200)
+    _became(many, ended=[one, two], failed={})
+    read = chaser.ask("get-session", id=third, expect=200)
+    holds(read, read.json, status="running")
+    chaser.ask("terminate-session", id=third, expect=204)
+    chaser.ask("delete-workspace", ws=room["id"], expect=204)
+
+
+@promise()
 def a_selection_names_something(chaser: Subject) -> None:
     """A selection without ids, workspaces and `all` is 400, as is one of another form; nothing is ended by it."""
     made = making.running(chaser)

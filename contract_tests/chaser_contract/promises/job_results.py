@@ -203,7 +203,9 @@ def _run(chaser: Subject, kind: str, given: Json) -> Answer:
     """A job, once it is final."""
     made = chaser.ask("create-job", json={"kind": kind, "input": given}, expect=200)
     making.finished_job(chaser, made.json["id"])
+    listed = chaser.ask("list-jobs", query={"limit": 1, "kind": kind}, expect=200)
     done = chaser.ask("get-job", id=made.json["id"], expect=200)
+    equals(done, done.json, listed.json["jobs"][0], "a job is read as it is listed")
     holds(done, done.json, kind=kind, input=given, created_at=made.json["created_at"])
     return done
 

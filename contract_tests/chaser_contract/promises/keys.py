@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from chaser_contract import making
+from chaser_contract.arranging import signed_in_peer
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
+from chaser_contract.targets import PEER
 from chaser_contract.values import equals, frozen, holds, is_at, is_uuid, lacks, passed, refused, unchanged
 
 SCOPES = (
@@ -104,6 +106,26 @@ def a_key_is_bound_to_its_account(chaser: Subject) -> None:
     mine = bound.ask("create-key", json={}, expect=200)
     inside = chaser.as_(mine.json["key"]).ask("get-current-account", expect=200)
     holds(inside, inside.json["account"], "account", id=account["id"])
+
+
+@promise("emulator", "peer")
+def keys_are_of_a_person(chaser: Subject) -> None:
+    """In an organization everybody lists and revokes their own API and SSH keys, and nobody else's."""
+    org, account = making.organization(chaser)
+    org.ask("add-current-member", json={"email": PEER, "role": "owner"}, expect=200)
+    theirs = chaser.as_(signed_in_peer(chaser).credential, account=account["id"])
+    keys, lines = [], []
+    for client in (org, theirs):
+        keys.append(client.ask("create-key", json={}, expect=200).json["id"])
+        line = {"public_key": making.ssh_line(chaser)}
+        lines.append(client.ask("create-ssh-key", json=line, expect=200).json["key"]["id"])
+    for number, client in enumerate((org, theirs)):
+        for operation, own in (("list-keys", keys[number]), ("list-ssh-keys", lines[number])):
+            listed = client.ask(operation, expect=200)
+            ids = [one["id"] for one in listed.json["keys"]]
+            equals(listed, ids, [own], "a person lists their own keys of the account")
+        refused(client.ask("revoke-key", id=keys[1 - number]), 404, "not_found")
+        refused(client.ask("delete-ssh-key", id=lines[1 - number]), 404, "not_found")
 
 
 @promise("emulator")

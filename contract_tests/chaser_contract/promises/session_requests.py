@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from chaser_contract import making
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
-from chaser_contract.values import refused
+from chaser_contract.values import holds, refused
 
 
 @promise()
@@ -110,4 +112,15 @@ def variables_have_bounds(chaser: Subject) -> None:
     ):
         with chaser.case():
             made = chaser.ask("create-session", json={"ephemeral": True, "env": env}, expect=200)
+            chaser.ask("terminate-session", id=made.json["id"], expect=204)
+
+
+@promise()
+def null_is_as_good_as_nothing(chaser: Subject) -> None:
+    """Null for an image, a proxy or a repository is the same as nothing said."""
+    wishes: list[dict[str, Any]] = [{"image": None}, {"proxy": None}, {"github_repo": None}, {"env": {}, "image": None}]
+    for wish in wishes:
+        with chaser.case():
+            made = chaser.ask("create-session", json={"ephemeral": True, **wish}, expect=200)
+            holds(made, made.json, session_type="sandbox", workspace_id=None, persistence=False)
             chaser.ask("terminate-session", id=made.json["id"], expect=204)

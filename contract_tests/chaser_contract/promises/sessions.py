@@ -11,7 +11,7 @@ from chaser_contract.broken import NotTried
 from chaser_contract.client import Client
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
-from chaser_contract.values import frozen, holds, is_at, is_uuid, lacks, refused, unchanged
+from chaser_contract.values import equals, frozen, holds, is_at, is_uuid, lacks, refused, unchanged
 
 
 @promise()
@@ -37,6 +37,23 @@ def begins_now(chaser: Subject) -> None:
     is_at(made, made.json, "created_at", then)
     [listed] = chaser.ask("list-sessions", expect=200).json["sessions"]
     holds(made, listed, created_at=made.json["created_at"], id=made.json["id"])
+
+
+@promise()
+def one_is_listed_as_it_is_read(chaser: Subject) -> None:
+    """The list shows each session as reading it does, and counts them."""
+    room = making.workspace(chaser)
+    before = chaser.ask("list-sessions", query={"limit": 1}, expect=200).json["total"]
+    made = [making.running(chaser), making.running(chaser, workspace=room["id"])]
+    listed = chaser.ask("list-sessions", query={"limit": 2}, expect=200)
+    holds(listed, listed.json, total=before + 2)
+    for one, shown in zip(reversed(made), listed.json["sessions"], strict=True):
+        read = chaser.ask("get-session", id=one["id"], expect=200)
+        equals(read, read.json, shown, "a session is read as it is listed")
+        chaser.ask("terminate-session", id=one["id"], expect=204)
+    listed = chaser.ask("list-sessions", query={"limit": 1}, expect=200)
+    holds(listed, listed.json, total=before)
+    chaser.ask("delete-workspace", ws=room["id"], expect=204)
 
 
 @promise()
