@@ -54,6 +54,7 @@ class Guard(httpx.BaseTransport):
         self._roots: dict[str, tuple[str, str | None]] = {key: (root, None) for root, key in keys.items()}
         self._sweeper = Sweeper(document, url, self._sweeping, self._keys, alone=live.alone, ended=self._swept)
         self._lock = threading.RLock()
+        self._clock_known = False
 
     @property
     def spent(self) -> str | None:
@@ -284,7 +285,10 @@ class Guard(httpx.BaseTransport):
     def _set_clock(self, response: httpx.Response) -> None:
         moment = moment_of(response.headers.get("date", ""))
         if moment is not None:
-            self.ledger.skew = (moment - datetime.now(UTC)).total_seconds()
+            # A date is cut to its second, and may be told for longer: the greatest difference is the nearest.
+            skew = (moment - datetime.now(UTC)).total_seconds()
+            self.ledger.skew = skew if not self._clock_known else max(skew, self.ledger.skew)
+            self._clock_known = True
 
     def _caller(self, request: httpx.Request) -> tuple[str, str | None]:
         """Who asks, and the account that their key is bound to, as far as the run knows."""
