@@ -151,7 +151,7 @@ def a_workspace_has_a_hundred_at_most(chaser: Subject) -> None:
 
 
 @promise("commands")
-def going_back_brings_files_back(chaser: Subject) -> None:
+def going_back_brings_modes_and_links_back(chaser: Subject) -> None:
     """Going back makes the files what they were: changed and deleted ones are back, new ones gone, twice as well."""
     room = making.workspace(chaser)
     client = chaser.client
@@ -179,7 +179,7 @@ def going_back_brings_files_back(chaser: Subject) -> None:
 
 
 @promise("commands")
-def a_copy_has_its_own_files(chaser: Subject) -> None:
+def a_copy_has_modes_of_its_own(chaser: Subject) -> None:
     """A copy of a workspace begins with its files, and what is changed in one of the two is not in the other."""
     room = making.workspace(chaser)
     first = making.running(chaser, workspace=room["id"])["id"]

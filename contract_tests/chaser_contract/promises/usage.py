@@ -162,35 +162,6 @@ def a_wallet_that_runs_dry_ends_sessions(chaser: Subject) -> None:
     equals(listed, listed.json["total"], 0, "nothing runs that nobody pays for")
 
 
-@promise("commands")
-def storage_is_what_workspaces_hold(chaser: Subject) -> None:
-    """The summary counts the bytes of all workspaces and snapshots, and how many workspaces are measured."""
-    before = _storage(chaser)
-    room = making.workspace(chaser)
-    making.workspace(chaser)
-    empty = _storage(chaser)
-    chaser.require(
-        empty["measured"] == before["measured"] + 2 and empty["unresolved"] == 0,
-        "get-billing-summary: workspaces whose size is known are counted as measured",
-        str(empty),
-    )
-    made = making.running(chaser, workspace=room["id"])
-    write = "head -c 3000000 /dev/urandom > data"
-    chaser.ask("exec-session", id=made["id"], json={"command": write}, expect=200)
-    chaser.ask("terminate-session", id=made["id"], expect=204)
-    full = _storage(chaser)
-    _about(chaser, full["used"] - empty["used"], 3_000_000, "what is written into a workspace")
-    kept = chaser.ask("create-workspace-snapshot", ws=room["id"], json={"name": "kept"}, expect=200)
-    size = kept.json.get("used_bytes", 0)
-    _about(chaser, size, 3_000_000, "a snapshot")
-    twice = _storage(chaser)
-    _about(chaser, twice["used"] - full["used"], size, "a snapshot")
-    chaser.ask("delete-workspace", ws=room["id"], expect=204)
-    after = _storage(chaser)
-    _about(chaser, after["used"], empty["used"], "what is left after a workspace is deleted")
-    chaser.require(after["measured"] == empty["measured"] - 1, "get-billing-summary: one is counted less", str(after))
-
-
 def _payer(chaser: Subject, dollars: float, plan: str = "usage_based") -> Client:
     """Somebody with so much in their wallet, from a moment on at which the clock stands."""
     name = chaser.name("payer")
@@ -221,19 +192,3 @@ def _left(client: Client, micros: int) -> None:
     found = told.json["wallet_balance_micros_usd"]
     told.require(abs(found - micros) <= 1, f"the wallet holds {micros} millionths of a dollar then", f"it is {found}")
     holds(told, told.json, wallet_balance_usd=found / 1e6)
-
-
-def _storage(chaser: Subject) -> dict[str, int]:
-    told = chaser.ask("get-billing-summary", expect=200)
-    holds(told, told.json, workspace_storage_cap_bytes=25 * 10**9)
-    return {
-        "used": told.json["workspace_storage_used_bytes"],
-        "measured": told.json["workspace_storage_measured_workspaces"],
-        "unresolved": told.json["workspace_storage_unresolved_workspaces"],
-    }
-
-
-def _about(chaser: Subject, found: int, wanted: int, what: str) -> None:
-    """Disks count in blocks, and have files of their own."""
-    fits = wanted - 100_000 <= found <= wanted + 1_000_000
-    chaser.require(fits, f"get-billing-summary: {what} is counted as bytes on disk", f"{found} and not about {wanted}")
