@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from chaser_contract.document import Document
 from chaser_contract.exchanges import Exchange
 
 _STREAM = "text/event-stream"
+_BOUNDARY = "between-the-parts-of-a-form-12345"[:32]
 _TRIES = 5
 _LONGEST_WAIT = 120.0
 
@@ -72,6 +74,7 @@ class Carrier(HTTPAdapter):
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
         seconds = timeout[1] if isinstance(timeout, tuple) else timeout
+        _settle(request)
         begun = time.perf_counter()
         try:
             response, body = self._answered(request, seconds)
@@ -81,7 +84,9 @@ class Carrier(HTTPAdapter):
             if isinstance(error, httpx.TimeoutException):
                 raise requests.ReadTimeout(error, request=request) from None
             raise requests.ConnectionError(error, request=request) from None
-        names = HTTPHeaderDict([(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw])
+        names = HTTPHeaderDict(
+            [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw]
+        )
         if body is None:
             pieces: io.RawIOBase = _Streamed(response, request)
         else:
@@ -94,7 +99,9 @@ class Carrier(HTTPAdapter):
         )  # fmt: skip
         return self.build_response(request, raw)
 
-    def _answered(self, request: requests.PreparedRequest, seconds: float | None) -> tuple[httpx.Response, bytes | None]:
+    def _answered(
+        self, request: requests.PreparedRequest, seconds: float | None
+    ) -> tuple[httpx.Response, bytes | None]:
         """An answer, and its body as it was sent unless it is one to be read as it comes."""
         for _ in range(_TRIES):
             response = self._http.send(_of_httpx(request, seconds), stream=True)
@@ -182,6 +189,14 @@ def _of_httpx(request: requests.PreparedRequest, seconds: float | None) -> httpx
         str(request.method), str(request.url), headers=headers, content=_whole(request),
         extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)},
     )  # fmt: skip
+
+
+def _settle(request: requests.PreparedRequest) -> None:
+    """Let the parts of a form be divided by the same line in each run."""
+    media_type, found, boundary = str(request.headers.get("Content-Type", "")).partition("boundary=")
+    if media_type.startswith("multipart/form-data") and re.fullmatch(r"[0-9a-f]{32}", boundary):
+        request.body = _whole(request).replace(boundary.encode(), _BOUNDARY.encode())
+        request.headers["Content-Type"] = f"{media_type}{found}{_BOUNDARY}"
 
 
 def _whole(request: requests.PreparedRequest) -> bytes:

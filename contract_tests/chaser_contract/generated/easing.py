@@ -11,11 +11,13 @@ _LONG = 512
 
 
 def eased(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy in which no long string is bounded that also has a pattern; `bounds` tries those bounds."""
+    """A copy in which no long string is bounded that also has a pattern, and streams of events have no schema."""
     whole: dict[str, Any] = copy.deepcopy(dict(document))
-    for schema in _schemas(whole):
-        if is_eased(schema):
-            del schema["maxLength"]
+    for node in _mappings(whole):
+        if is_eased(node):
+            del node["maxLength"]
+        # Ours is about the whole of a stream, and would be held against the parts of each event.
+        node.get("text/event-stream", {}).pop("schema", None)
     return whole
 
 
@@ -27,10 +29,10 @@ def is_eased(schema: Mapping[str, Any]) -> bool:
     return "pattern" in schema or any("pattern" in one for one in schema.get("anyOf", ()))
 
 
-def _schemas(node: Any) -> list[dict[str, Any]]:
+def _mappings(node: Any) -> list[dict[str, Any]]:
     """Every mapping in a document, the outermost first."""
     if isinstance(node, list):
-        return [found for one in node for found in _schemas(one)]
+        return [found for one in node for found in _mappings(one)]
     if not isinstance(node, dict):
         return []
-    return [node, *(found for one in node.values() for found in _schemas(one))]
+    return [node, *(found for one in node.values() for found in _mappings(one))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import requests
@@ -33,15 +33,22 @@ def events(
     session: requests.Session,
     operations: Collection[str],
     phases: Collection[str],
+    fresh: Callable[[], object] | None = None,
 ) -> Iterator[EngineEvent]:
-    """What happens in a run over some operations, by their ids; `config` is that of a `schemathesis.toml`."""
+    """What happens in a run over some operations, by their ids; `config` is that of a `schemathesis.toml`.
+
+    `fresh` makes all as it was, before each sequence.
+    """
     checking.register()
     schema = schemathesis.openapi.from_dict(dict(document), config=SchemathesisConfig.from_dict(dict(config)))
     # An `include` would be one more, beside all those that the configuration says something about.
     others = [name for name in _ids(document) if name not in operations]
     if others:
         schema = schema.exclude(operation_id=others)
+    schema.hook(checking.filter_failure)
     schema.config.phases.update(phases=list(phases))
+    if fresh is not None:
+        schema.build_state_machine = _afresh(schema.build_state_machine, fresh)  # type: ignore[attr-defined]
     engine = from_schema(schema)
     # Without the requests that look for what a server can take, nobody asks anything but what is promised.
     plan = ExecutionPlan([
@@ -61,6 +68,20 @@ def events(
 def _ids(document: Mapping[str, Any]) -> list[str]:
     methods = (method for path in document["paths"].values() for method in path.values() if isinstance(method, dict))
     return [method["operationId"] for method in methods if "operationId" in method]
+
+
+def _afresh(make: Callable[..., type[Any]], fresh: Callable[[], object]) -> Callable[..., type[Any]]:
+    """State machines that each begin with the same state: else Hypothesis, which tries to repeat itself, gives up."""
+
+    def made(**how: Any) -> type[Any]:
+        class Afresh(make(**how)):  # type: ignore[misc]
+            def __init__(self) -> None:
+                fresh()
+                super().__init__()
+
+        return Afresh
+
+    return made
 
 
 class _Context(EngineContext):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from chaser_contract.document import Document
 
@@ -13,6 +13,9 @@ ASSISTANTS = ("assistants", "webhooks", "mcp")
 ALONE = ("examples", "coverage", "fuzzing")
 """The phases in which each request stands alone."""
 
+STATEFUL = ("stateful",)
+"""The phase in which requests follow the links of the document."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -21,7 +24,7 @@ class Part:
     name: str
     phases: tuple[str, ...]
     tags: tuple[str, ...] | None = None
-    besides: tuple[str, ...] = field(default=())
+    besides: tuple[str, ...] = ()
     times: float = 1.0
 
     def operations(self, document: Document) -> list[str]:
@@ -36,11 +39,13 @@ class Part:
 PARTS: Mapping[str, Part] = {
     part.name: part
     for part in (
-        Part("generated.stateful", ("stateful",), times=20),
+        Part("generated.stateful-sandboxes", STATEFUL, besides=(*PEOPLE, *ASSISTANTS), times=8),
         # All that is about sandboxes needs those that the others of it have made.
         Part("generated.sandboxes", ALONE, besides=(*PEOPLE, *ASSISTANTS)),
         Part("generated.assistants", ALONE, tags=ASSISTANTS),
         Part("generated.people", ALONE, tags=PEOPLE),
+        Part("generated.stateful-assistants", STATEFUL, tags=ASSISTANTS, times=4),
+        Part("generated.stateful-people", STATEFUL, tags=PEOPLE, times=4),
     )
 }
 """By their names, the longest first."""

@@ -39,7 +39,9 @@ def try_part(target: Target, part: Part) -> Outcome:
             "headers": {"Authorization": f"Bearer {chaser.api_key}"},
             "operations": _operations(accounts),
         }
-        errors = run(chaser, part, engine.events(document, config, session_of(carrier), operations, part.phases))
+        fresh = None if chaser.emulator is None else chaser.emulator.reset
+        stream = engine.events(document, config, session_of(carrier), operations, part.phases, fresh)
+        errors = run(chaser, part, stream)
         return outcome_of(chaser, part, errors)
 
 
