@@ -15,6 +15,7 @@ import hypothesis
 from chaser_emulator.embedded.chaser import Chaser
 from hypothesis import strategies as st
 from hypothesis.errors import FlakyFailure, FlakyReplay
+from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from chaser_contract.broken import Broken, NotTried
@@ -26,6 +27,9 @@ from chaser_contract.live import PREFIX
 from chaser_contract.live.stopping import BudgetSpent
 
 T = TypeVar("T")
+
+# There is no setting for it; by itself Hypothesis looks for a shorter way to a finding for five minutes.
+engine.MAX_SHRINKING_SECONDS = 10
 
 _STEPS = 30
 """Exchanges that a finding shows at most, the last ones."""

@@ -87,8 +87,8 @@ class _Commands(RuleBasedStateMachine):
         if one.status != "running":
             answer.must_be(409, "not_running", because=f"the command has {one.status}")
             return
-        if one.closed:
-            answer.must_be(409, "invalid_state", because="the input of the command is closed")
+        if one.closed and sent:
+            answer.must_be(409, "not_running", because="the input of the command is closed")
             return
         answer.must_be(200, because="the command runs")
         wanted = {"command_id": one.id, "bytes_written": len(sent)}
