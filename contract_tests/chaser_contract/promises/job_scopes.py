@@ -1,0 +1,41 @@
+"""Scopes of jobs that do several things: a pipeline takes the scopes of all that its steps do."""
+
+from __future__ import annotations
+
+from chaser_contract import making
+from chaser_contract.promises import promise
+from chaser_contract.subject import Subject
+
+
+@promise()
+def a_pipeline_takes_the_scopes_of_its_steps(chaser: Subject) -> None:
+    """Queueing, cancelling and retrying a pipeline take the scope of each of its steps, wherever it stands."""
+    room = making.workspace(chaser)
+    steps = [
+        {"command": "true"},
+        {"kind": "workspace.delete", "input": {"workspace": making.NOBODY}},
+        {"kind": "session.terminate", "input": {"session_id": making.NOBODY}},
+    ]
+    narrow = ["exec.write", "workspaces.write", "sessions.write", "sessions.read"]
+    made = chaser.ask("create-key", json={"scopes": narrow}, expect=200).json
+    wide = chaser.as_(made["key"])
+    for missing in narrow[:3]:
+        scopes = [scope for scope in narrow if scope != missing]
+        client = chaser.as_(chaser.ask("create-key", json={"scopes": scopes}, expect=200).json["key"])
+        for order in (steps, steps[::-1]):
+            body = {
+                "kind": "pipeline.run",
+                "input": {"workspace": room["id"], "steps": order},
+                "run_at": making.LATER,
+            }
+            with chaser.case():
+                refused = client.ask("create-job", json=body)
+                refused.must_be(403, "insufficient_scope", because=f"to a key without {missing}")
+                refused.require(
+                    refused.json.get("details", {}).get("required") == missing, f"it says that {missing} is missing"
+                )
+                job = wide.ask("create-job", json=body, expect=200).json["id"]
+                for operation in ("cancel-job", "retry-job"):
+                    answer = client.ask(operation, id=job)
+                    answer.must_be(403, "insufficient_scope", because=f"to a key without {missing}")
+                wide.ask("cancel-job", id=job, expect=200)
