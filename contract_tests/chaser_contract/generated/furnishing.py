@@ -1,4 +1,4 @@
-"""Furnished: things that requests can be about, made before Schemathesis begins, and named in the document as examples."""
+"""Furnished: things that requests can be about, made before Schemathesis begins, and named as its examples."""
 
 from __future__ import annotations
 
