@@ -14,10 +14,11 @@ from typing import TypeVar
 
 from chaser_emulator.settings import SandboxChoice
 
-from chaser_contract import running
+from chaser_contract import promises, running
 from chaser_contract.findings import Finding, Outcome
 from chaser_contract.mutants import declaring
 from chaser_contract.mutants.declaring import Defect
+from chaser_contract.mutants.likeness import ordered
 from chaser_contract.mutants.planting import NotUndone, Reach, Stale
 from chaser_contract.targets import Target, Where, opened
 
@@ -125,14 +126,20 @@ def hinted(defect: Defect, skip: Sequence[str] = ()) -> list[str]:
     return list(found)
 
 
+def _others(defect: Defect, where: Where, skip: Sequence[str]) -> list[str]:
+    """All parts, those promises first that speak of what the complaint speaks of, and what is generated at last."""
+    parts, known = running.parts_of(where, skip=skip), promises.load()
+    says = {part: known[part].says for part in parts if part in known}
+    return [*ordered(f"{defect.name} {defect.complaint}", says), *(part for part in parts if part not in says)]
+
+
 def try_defect(defect: Defect, seed: int = 0, skip: Sequence[str] = ()) -> tuple[Fate, dict[str, str]]:
     """What becomes of one defect, and which parts turned out to find something without it as well."""
     where = Where(sandbox=defect.engine, seed=seed)
     begun, reach = time.perf_counter(), Reach()
     fate, unclean = Fate(defect.name), dict[str, str]()
     first = hinted(defect, skip)
-    others = [one for one in running.parts_of(where, skip=skip) if one not in first]
-    parts = [*first, *sorted(others, key=lambda one: one.startswith("generated."))]
+    parts = [*first, *(one for one in _others(defect, where, skip) if one not in first)]
     try:
         while (finding := _first_finding(defect, where, parts, reach, fate)) is not None:
             if finding.part not in first and (what := _without_defect((seed, defect.engine, finding.part))):
