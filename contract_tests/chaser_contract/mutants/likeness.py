@@ -38,7 +38,7 @@ _SMALL = frozenset(
         "them",
         "their",
         "there",
-    ]
+    ]  # fmt: skip
 )
 _ENDINGS = ("ing", "ed", "es", "s")
 

@@ -168,26 +168,6 @@ defect(
     "gateway",
 )
 defect(
-    "gateway-redirect-lost",
-    "A redirect of my server leads out of the preview.",
-    edit(
-        "gateway.headers:Rewriting.address",
-        "return path if self._is_ours(path) else self.place.prefix + path",
-        "return path",
-    ),
-    "gateway",
-)
-defect(
-    "gateway-cookie-path",
-    "A cookie of my server is valid for other sessions.",
-    edit(
-        "gateway.headers:Rewriting._cookie",
-        'attribute = f" Path={self.place.prefix}{value.strip()}"',
-        'attribute = " Path=/"',
-    ),
-    "gateway",
-)
-defect(
     "gateway-body-lost",
     "The body of a request does not reach my server.",
     edit("gateway.http:_Exchange._upload", 'h11.Data(message["body"]) if message.get("body") else None', "None"),
@@ -218,12 +198,6 @@ defect(
     "gateway",
 )
 defect(
-    "gateway-closed-port-without-others",
-    "A port on which nothing listens does not say which ports are open.",
-    edit("gateway.door:_closed", '"listening": listening', '"listening": []'),
-    "gateway",
-)
-defect(
     "gateway-any-port",
     "Port 0 and port 70000 are tried.",
     edit("gateway.places:_port", "int(text) > 65535", "False", ('"[1-9][0-9]{0,4}"', '"[0-9]{1,5}"')),
@@ -251,12 +225,6 @@ defect(
     edit(
         "gateway.sockets:_Upstream.to_client", '{"text": data.decode()} if text else {"bytes": data}', '{"bytes": data}'
     ),
-    "gateway",
-)
-defect(
-    "gateway-socket-close-code",
-    "The code with which my server closes a WebSocket is lost.",
-    edit("gateway.sockets:_Upstream._ending", "(close.code if _may_be_sent(close.code) else _NORMAL)", "_NORMAL"),
     "gateway",
 )
 defect(

@@ -132,16 +132,6 @@ defect(
     "assistants deletes",
 )
 defect(
-    "channel-conflict-without-owner",
-    "The refusal of a channel that is bound does not say to whom.",
-    edit(
-        "handlers.assistant_channels:add_assistant_channel",
-        '"assistant_id": known["assistant_id"], "binding_id": known["id"]',
-        '"binding_id": known["id"]',
-    ),
-    "assistants errors",
-)
-defect(
     "credential-not-replaced",
     "Storing a credential again keeps the old one.",
     edit(
@@ -202,12 +192,6 @@ defect(
     "A state of null comes back as an empty object.",
     edit("assistant_resources:state_info", 'json.loads(row["state"])', 'json.loads(row["state"]) or {}'),
     "assistants",
-)
-defect(
-    "state-conflict-without-version",
-    "The refusal of an old version does not say the new one.",
-    edit("handlers.assistant_state:put_assistant_runtime_state", 'details={"version": current}', "details=None"),
-    "assistants errors",
 )
 defect(
     "usage-sums-of-floats",

@@ -78,29 +78,6 @@ defect(
     "errors media-types",
 )
 defect(
-    "deep-nesting",
-    "JSON that is nested too deep is taken.",
-    edit("validation:parse_json", "_depth(value) > _DEEPEST", "False"),
-    "errors media-types",
-)
-defect(
-    "deep-nesting-one-less",
-    "JSON that is nested as deep as it may be is refused.",
-    edit("validation:parse_json", "_depth(value) > _DEEPEST", "_depth(value) >= _DEEPEST"),
-    "errors media-types",
-)
-defect(
-    "unknown-fields-dropped",
-    "A slip of the pen in a field's name is not told.",
-    edit(
-        "validation:Validator.body",
-        'problems, code = self._problems(schema, pointer, body, "body", "")\n',
-        "problems, code = self._problems(schema, pointer, body, 'body', '')\n"
-        "    problems = [one for one in problems if 'unknown fields' not in one.message]\n",
-    ),
-    "errors",
-)
-defect(
     "bodies-not-checked",
     "Bodies are not held against their schema.",
     edit("validation:Validator.body", "if problems:", "if False:"),

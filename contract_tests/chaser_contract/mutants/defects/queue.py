@@ -53,12 +53,6 @@ defect(
     "idempotency jobs",
 )
 defect(
-    "key-conflict-without-job",
-    "A conflict of idempotency keys does not say which job has the key.",
-    edit("handlers.jobs:_require_same", 'details={"job_id": known["id"]}', "details=None"),
-    "idempotency jobs",
-)
-defect(
     "key-case",
     "Idempotency keys ignore case.",
     edit("store.jobs:of_key", "idempotency_key = ?", "idempotency_key = ? COLLATE NOCASE"),

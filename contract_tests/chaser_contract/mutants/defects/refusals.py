@@ -76,22 +76,10 @@ defect(
     "errors",
 )
 defect(
-    "leased-without-count",
-    "The refusal to end a session does not say how many leases it has.",
-    edit("lifecycle:Lifecycle.terminate", 'details={"active_connection_leases": held}', "details=None"),
-    "errors lifecycles terminals",
-)
-defect(
     "plan-limit-without-limit",
     "The refusal for a plan's limit does not say the limit.",
     edit("targets:_insert", 'details={"limit": limit}', "details=None"),
     "errors billing resources",
-)
-defect(
-    "active-without-session",
-    "The refusal for a workspace in use does not say by which session.",
-    edit("occupancy:_active", 'details={"session_id": session_id}', "details=None"),
-    "errors resources deletes",
 )
 defect(
     "taken-is-invalid",

@@ -132,12 +132,6 @@ defect(
     "tokens accounts",
 )
 defect(
-    "token-cached",
-    "An answer with a token may be kept by caches.",
-    edit("handlers.auth:login", "headers=_UNKEPT", "headers={}"),
-    "tokens",
-)
-defect(
     "token-in-query",
     "The token of a sign-in is in the query of the address, where servers log it.",
     edit("handlers.auth:_finish", "{redirect_uri}#{fragment}", "{redirect_uri}?{fragment}"),

@@ -122,12 +122,6 @@ defect(
     "streams",
 )
 defect(
-    "stream-cached",
-    "A stream may be kept by caches.",
-    edit("handlers.commands:stream_session_command", 'headers={"Cache-Control": "no-store"}', "headers={}"),
-    "streams",
-)
-defect(
     "events-without-blank-line",
     "Events are not told apart.",
     edit("commands:sse", '\\n\\n"', '\\n"'),
