@@ -21,12 +21,18 @@ PATIENCE = 20.0
 
 _PAUSE = 0.01
 
+_LESS = 1.0
+"""Seconds for what has been waited for in vain before: the smallest example is looked for among many."""
+
+_in_vain: set[str] = set()
+
 
 def eventually(look: Callable[[], T], fits: Callable[[T], bool], promise: str, *, seconds: float = PATIENCE) -> T:
     """Look until what is seen fits. Raises Broken with the promise and what was seen last."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + (min(seconds, _LESS) if promise in _in_vain else seconds)
     while not fits(found := look()):
         if time.monotonic() > deadline:
+            _in_vain.add(promise)
             exchange = found.exchange if isinstance(found, Answer) else None
             raise Broken(promise, f"after {seconds:g} s: {exchange.said() if exchange else found!r}", exchange=exchange)
         time.sleep(_PAUSE)

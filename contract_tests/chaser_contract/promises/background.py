@@ -204,9 +204,13 @@ def its_time_is_up_as_it_was_said(chaser: Subject) -> None:
     """A command in the background has `timeout_ms`, and no limit where none is said."""
     with session(chaser) as one:
         free = begin(chaser, one["id"], "sleep 600")
+        longer = begin(chaser, one["id"], "sleep 2", timeout_ms=250)
+        shorter = begin(chaser, one["id"], "sleep 0.3", timeout_ms=2500)
         cid = begin(chaser, one["id"], "sleep 600", timeout_ms=30)
         found = ended(chaser, one["id"], cid)
         _has(found, {"status": "timed_out", "exit_code": 124, "output": "", "output_bytes": 0})
+        _has(ended(chaser, one["id"], longer), {"status": "timed_out", "exit_code": 124})
+        _has(ended(chaser, one["id"], shorter), {"status": "exited", "exit_code": 0})
         still = chaser.ask("get-session-command", id=one["id"], cid=free, expect=200)
         still.require(still.json["status"] == "running", "a command without a limit goes on")
 

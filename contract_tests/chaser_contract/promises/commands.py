@@ -247,6 +247,11 @@ def a_limit_of_time_ends_only_what_takes_longer(chaser: Subject) -> None:
             with chaser.case():
                 answer = run(chaser, one["id"], "sleep 600", timeout_ms=limit)
                 _fields(answer, "sleep 600", one["id"], 124, "", status="timed_out")
+        # Ten times as much, or a tenth of it, would be told as something else.
+        for seconds, limit, code, status in (("2", 250, 124, "timed_out"), ("0.3", 2500, 0, "completed")):
+            with chaser.case():
+                answer = run(chaser, one["id"], f"sleep {seconds}", timeout_ms=limit)
+                _fields(answer, f"sleep {seconds}", one["id"], code, "", status=status)
         for limit in (-1, 3_600_001, 1.5, "100"):
             with chaser.case():
                 answer = chaser.ask("exec-session", id=one["id"], json={"command": "true", "timeout_ms": limit})
