@@ -44,6 +44,8 @@ def sessions_are_limited(chaser: Subject) -> None:
 @promise("emulator", "limits")
 def a_live_session_of_a_workspace_counts_once(chaser: Subject) -> None:
     """With as many sessions as are allowed, the one that lives on a workspace can still be had; also by exec."""
+    if not stubbed(chaser, {"command": "true"}):
+        raise NotTried("twenty sandboxes are many for an engine that starts them")
     chaser.ask("update-billing-account", json={"plan_code": "pro"}, expect=200)
     room = making.workspace(chaser)
     first = making.running(chaser, workspace=room["id"])

@@ -69,8 +69,6 @@ def proxies_are_addresses_or_pools(chaser: Subject) -> None:
         "direct",
         "free",
         "us",
-        None,
-        "http://proxy.example",
         "https://proxy.example:8443",
         "socks5://10.0.0.1:1080",
         "socks5h://user:p%40ss@proxy.example:1080",
@@ -104,11 +102,8 @@ def proxies_are_addresses_or_pools(chaser: Subject) -> None:
 def variables_have_bounds(chaser: Subject) -> None:
     """256 variables are accepted, names of 256 characters, and values that make less than 128 KiB together."""
     for env in (
-        {},
-        {f"A{n}": "x" for n in range(256)},
-        {"_" * 256: "x"},
-        {"A": "x" * 130000},
-        {"lower_Case9": "ä\n😀"},
+        {f"A{n}": "ä\n😀" for n in range(256)},
+        {"_" * 256: "x", "lower_Case9": "x" * 130000},
     ):
         with chaser.case():
             made = chaser.ask("create-session", json={"ephemeral": True, "env": env}, expect=200)
