@@ -5,41 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-_SMALL = frozenset(
-    [
-        "the",
-        "are",
-        "its",
-        "that",
-        "and",
-        "what",
-        "for",
-        "with",
-        "has",
-        "have",
-        "not",
-        "one",
-        "who",
-        "was",
-        "were",
-        "his",
-        "her",
-        "from",
-        "this",
-        "than",
-        "then",
-        "when",
-        "where",
-        "which",
-        "does",
-        "they",
-        "them",
-        "their",
-        "there",
-    ]  # fmt: skip
-)
 _ENDINGS = ("ing", "ed", "es", "s")
 
 
@@ -56,11 +23,9 @@ def ordered(text: str, known: Mapping[str, str]) -> list[str]:
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(_stems(re.findall(r"[a-z]{3,}", text.lower())))
+    return frozenset(_stem(word) for word in re.findall(r"[a-z]{3,}", text.lower()))
 
 
-def _stems(words: Iterable[str]) -> Iterable[str]:
-    for word in words:
-        if word not in _SMALL:
-            ending = next((one for one in _ENDINGS if word.endswith(one) and len(word) - len(one) >= 3), "")
-            yield word.removesuffix(ending)
+def _stem(word: str) -> str:
+    ending = next((one for one in _ENDINGS if word.endswith(one) and len(word) - len(one) >= 3), "")
+    return word.removesuffix(ending)
