@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from chaser_contract.findings import Outcome
-from chaser_contract.generated.parts import PARTS
+from chaser_contract.generated.parts import PARTS, READING
 from chaser_contract.targets import Target, Where
 
 
 def parts(where: Where) -> list[str]:
     """The names of the parts that a run is divided into, the longest first."""
-    return [] if where.profile == "live" else [*PARTS]
+    return [READING.name] if where.profile == "live" else [name for name in PARTS if name != READING.name]
 
 
 def try_part(target: Target, name: str) -> Outcome:

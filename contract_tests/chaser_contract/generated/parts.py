@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chaser_contract.document import Document
+from chaser_contract.live import effects
 
 PEOPLE = ("auth", "accounts", "keys", "service-accounts", "ssh-keys", "billing", "audit", "description", "github")
 ASSISTANTS = ("assistants", "webhooks", "mcp")
@@ -19,22 +20,31 @@ STATEFUL = ("stateful",)
 
 @dataclass(frozen=True)
 class Part:
-    """Some operations (those of no tag: of all) through some phases. `times` as many examples as a property has."""
+    """Some operations (those of no tag: of all) through some phases. `times` as many examples as a property has.
+
+    `reading`: those alone that change nothing, and nothing is made for them.
+    """
 
     name: str
     phases: tuple[str, ...]
     tags: tuple[str, ...] | None = None
     besides: tuple[str, ...] = ()
     times: float = 1.0
+    reading: bool = False
 
     def operations(self, document: Document) -> list[str]:
         """The ids of its operations, in the order of the document."""
         return [
             one.id
             for one in document.operations.values()
-            if (self.tags is None or one.tag in self.tags) and one.tag not in self.besides
+            if (self.tags is None or one.tag in self.tags)
+            and one.tag not in self.besides
+            and (not self.reading or effects.reads(one))
         ]
 
+
+READING = Part("generated.reading", ALONE, reading=True)
+"""What is generated for a real service."""
 
 PARTS: Mapping[str, Part] = {
     part.name: part
@@ -46,6 +56,7 @@ PARTS: Mapping[str, Part] = {
         Part("generated.people", ALONE, tags=PEOPLE),
         Part("generated.stateful-assistants", STATEFUL, tags=ASSISTANTS, times=4),
         Part("generated.stateful-people", STATEFUL, tags=PEOPLE, times=4),
+        READING,
     )
 }
 """By their names, the longest first."""

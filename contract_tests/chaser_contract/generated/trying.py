@@ -10,7 +10,7 @@ import requests
 from schemathesis.engine import events
 
 from chaser_contract import expectations
-from chaser_contract.broken import Broken
+from chaser_contract.broken import Broken, NotTried
 from chaser_contract.findings import Outcome
 from chaser_contract.generated import engine, telling
 from chaser_contract.generated.carrying import CARRIED, Carried, Carrier, session_of
@@ -32,7 +32,8 @@ def try_part(target: Target, part: Part) -> Outcome:
     with target.subject(part.name, stateful="stateful" in part.phases) as chaser:
         operations = part.operations(chaser.document)
         document = eased(chaser.document.spec.document)
-        accounts = furnish(chaser, document, operations) if "stateful" not in part.phases else {}
+        alone = "stateful" not in part.phases and not part.reading
+        accounts = furnish(chaser, document, operations) if alone else {}
         carrier = Carrier(chaser.document, chaser.http, lambda carried: _count(chaser, carried), patient=True)
         config = {
             **general(chaser, part),
@@ -57,7 +58,11 @@ def general(chaser: Subject, part: Part) -> dict[str, Any]:
             "database": "none",
             "exclude-header-characters": _CONTROLS,
         },
-        "phases": {"stateful": {"max-steps": _STEPS}},
+        "phases": {
+            "stateful": {"max-steps": _STEPS},
+            # Nobody knows what a method does that no operation has.
+            **({"coverage": {"unexpected-methods": []}} if part.reading else {}),
+        },
     }
 
 
@@ -80,13 +85,17 @@ def run(chaser: Subject, part: Part, stream: Any) -> list[str]:
 def outcome_of(chaser: Subject, part: Part, errors: list[str]) -> Outcome:
     """The outcome, from what the subject has."""
     status = "error" if errors else "failed" if chaser.findings else "passed"
+    reason = "\n".join(errors) or "; ".join(list(dict.fromkeys(chaser.left_out))[:3])
     return Outcome(
-        part.name, status, "\n".join(errors), list(chaser.findings), dict(chaser.seen), chaser.requests
+        part.name, status, reason, list(chaser.findings), dict(chaser.seen), chaser.requests
     )  # fmt: skip
 
 
 def _is_told(chaser: Subject, error: Exception) -> bool:
-    """Whether an error is that nothing was answered, which is a finding as any other."""
+    """Whether an error is that nothing was asked, or not answered, which is a finding as any other."""
+    if isinstance(error, NotTried):
+        chaser.left_out.append(str(error))
+        return True
     request = getattr(error, "request", None)
     carried = CARRIED.get(request) if isinstance(request, requests.PreparedRequest) else None
     if carried is None:
