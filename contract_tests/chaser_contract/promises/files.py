@@ -38,6 +38,12 @@ _SEGMENT = st.one_of(
 PATHS = st.tuples(st.sampled_from(["", "/workspace/", "./", "deep/"]), st.lists(_SEGMENT, min_size=1, max_size=3))
 """Where a path begins, and the names in it."""
 
+_ODD = (
+    "a/../b.txt", "//workspace//c.txt", "x" * 255, "/".join("d" * 40), " leads", "trails ", "a\nb",
+    "/tmp/outside.txt",  # noqa: S108 - a place that each sandbox has
+    "ends\n", "%41", "A", "a", "cafe\u0301", "caf\u00e9", "a+b c%20d", "-", "~", "a:b", "C:\\x", "q?x=1#y", "\ufeffbom",
+)  # fmt: skip
+
 
 def put(client: Client, session_id: str, path: str | None, data: bytes | None, **more: Any) -> Answer:
     """The answer to an upload; None leaves a part out."""
@@ -102,9 +108,13 @@ def any_path_leads_to_its_file(chaser: Subject) -> None:
             lambda drawn: check(f"{drawn[0]}{next(folders)}/{drawn[1]}"),
             examples=2 * chaser.examples,
         )
-        for path in ("a/../b.txt", "/tmp/outside.txt", "//workspace//c.txt", "x" * 255, "/".join("d" * 40)):  # noqa: S108
+        for path in _ODD:
             with chaser.case():
                 check(path)
+        for path in _ODD:
+            with chaser.case():
+                # None has taken the place of another that is written much alike.
+                _holds(got(chaser.client, one["id"], path), path.encode() + b"!")
         put(chaser.client, one["id"], "a b+c", b"plus")
         target = f"/v1/sessions/{one['id']}/download?path=a+b%2Bc"
         request = chaser.http.build_request("GET", target, headers={"Authorization": f"Bearer {chaser.api_key}"})
