@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from chaser_contract import making
 from chaser_contract.client import Answer, Client
 from chaser_contract.promises import promise
+from chaser_contract.sandboxes import stubbed
 from chaser_contract.subject import Subject
 from chaser_contract.values import equals, frozen, holds, passed, refused
 
@@ -160,6 +162,30 @@ def a_wallet_that_runs_dry_ends_sessions(chaser: Subject) -> None:
     holds(told, told.json, wallet_balance_micros_usd=0)
     listed = client.ask("list-sessions", expect=200)
     equals(listed, listed.json["total"], 0, "nothing runs that nobody pays for")
+
+
+@promise("emulator")
+def an_empty_wallet_ends_what_is_in_use(chaser: Subject) -> None:
+    """When the wallet is empty a session ends also while a command runs in it, which holds it against others."""
+    stubbed(chaser, {"command": "sleep 600", "runs": "forever"})
+    client = _payer(chaser, 0.05)
+    made = making.running(client)["id"]
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(client.ask, "exec-session", id=made, json={"command": "sleep 600"})
+        making.until(
+            lambda: client.ask("get-session", id=made, expect=200),
+            lambda found: found["active_connection_leases"] == 1,
+            "get-session: a command that runs in the foreground holds its session",
+        )
+        refused(client.ask("terminate-session", id=made), 409, "session_leased")
+        passed(chaser, hours=1, seconds=2)
+        making.until(
+            lambda: client.ask("get-session", id=made, expect=200),
+            lambda found: found["status"] == "terminated",
+            "get-session: a session ends when the wallet is empty, whoever uses it",
+        )
+        told: Answer = running.result(making.PATIENCE)
+        told.require(told.status >= 400 or told.json["exit_code"] != 0, "a command ends with its session")
 
 
 def _payer(chaser: Subject, dollars: float, plan: str = "usage_based") -> Client:
