@@ -22,6 +22,9 @@ _VALUES = ("content-type", "allow", "location", "content-disposition", "www-auth
 _PRESENCE = ("retry-after", "x-request-id", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 """Headers that are compared, and those of which only matters whether they are there."""
 
+_LONGEST, _BEFORE = 160, 30
+"""Characters of a value that are shown, and those before what differs."""
+
 _NONE: Any = "(nothing)"
 
 
@@ -40,7 +43,9 @@ class Difference:
 
     def said(self, names: tuple[str, str] = ("A", "B")) -> str:
         """It in a line."""
-        left, right = _short(self.left), _short(self.right)
+        left, right = _shown(self.left, self.right)
+        if self.place == STATUS:
+            left, right = str(self.left), str(self.right)
         return f"{self.asked}: {self.place} is {left} in {names[0]} and {right} in {names[1]}"
 
 
@@ -57,12 +62,12 @@ class Answers:
     known: Sequence[Known] = ()
     wordings: bool = True
 
-    def differ(self, operation: Operation, pair: Pair) -> bool:
-        """Whether two answers differ, with placeholders that nothing else is told of."""
+    def foreseen(self, operation: Operation, pair: Pair) -> Difference | None:
+        """The first difference of two answers, with placeholders that nothing else is told of."""
         left, right = self.left.copy(), self.right.copy()
         found = self.difference(0, operation, pair)
         self.left, self.right = left, right
-        return found is not None
+        return found
 
     def difference(
         self, number: int, operation: Operation, pair: Pair, left_out: Collection[str] = ()
@@ -129,7 +134,7 @@ def _places(left: Seen, right: Seen) -> Iterator[tuple[str, Any, Any]]:
     """Where two answers differ, the most telling first."""
     (one, one_headers, one_body, one_times), (other, other_headers, other_body, other_times) = left, right
     if one.status != other.status:
-        yield STATUS, one.said(160), other.said(160)
+        yield STATUS, _verdict(one), _verdict(other)
         return
     for name in sorted({*one_headers, *other_headers}):
         if one_headers.get(name) != other_headers.get(name):
@@ -142,11 +147,29 @@ def _places(left: Seen, right: Seen) -> Iterator[tuple[str, Any, Any]]:
         yield TIMES, one_times, other_times
 
 
+def _verdict(exchange: Exchange) -> str:
+    """A status, with the code of a refusal."""
+    body = body_of(exchange.body, exchange.headers.get("content-type", ""))
+    code = body.get("code", "") if isinstance(body, Mapping) and (exchange.status or 0) >= 400 else ""
+    return f"{exchange.status or exchange.trouble} {code}".rstrip()
+
+
 def _same(one: Any, other: Any) -> bool:
     """Whether two values of JSON are one; True is not 1, and 1.0 is 1."""
     return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
-def _short(value: Any) -> str:
+def _shown(left: Any, right: Any) -> tuple[str, str]:
+    """Two values in a few words; of long texts the part in which they differ."""
+    begin = 0
+    if isinstance(left, str) and isinstance(right, str) and max(len(left), len(right)) > _LONGEST:
+        same = next((place for place, (one, other) in enumerate(zip(left, right, strict=False)) if one != other), 0)
+        begin = max(0, same - _BEFORE)
+    return _short(left, begin), _short(right, begin)
+
+
+def _short(value: Any, begin: int) -> str:
+    if begin:
+        value = f"…{value[begin:]}"
     text = repr(value)
-    return text if len(text) <= 160 else f"{text[:160]}…"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

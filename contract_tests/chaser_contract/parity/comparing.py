@@ -86,15 +86,16 @@ class Comparison:
     def _still(self, operation: Operation, step: Step, pair: Pair) -> Pair:
         """What both answer to a question that changes nothing, once they agree or nothing changes any more."""
         begun = time.monotonic()
-        unchanged = 0
-        while unchanged < _STILL and self.answers.differ(operation, pair):
-            patience = _LONG_PATIENCE if any(holds_moving(one) for one in pair) else _PATIENCE
-            if time.monotonic() - begun > patience:
+        looks_alike, before = 0, None
+        while looks_alike < _STILL and (found := self.answers.foreseen(operation, pair)) is not None:
+            moving = any(holds_moving(one) for one in pair)
+            if time.monotonic() - begun > (_LONG_PATIENCE if moving else _PATIENCE):
                 break
+            # They differ in the same way as before, and nothing tells that they will not.
+            looks_alike = looks_alike + 1 if found == before and not moving else 0
+            before = found
             time.sleep(_PAUSE)
-            again = self._ask_both(step)
-            unchanged = unchanged + 1 if _equal(pair, again) and not any(holds_moving(one) for one in again) else 0
-            pair = again
+            pair = self._ask_both(step)
         return pair
 
     def _ask_both(self, step: Step) -> Pair:

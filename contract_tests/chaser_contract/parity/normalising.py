@@ -28,7 +28,8 @@ _FOUND = re.compile(
     r"|(?P<secret>\bsk_[A-Za-z0-9_]{16,}|\bwhsec_[A-Za-z0-9+/=]{16,}"
     r"|\beyJ[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]+)"
     r"|(?P<name>\b[a-z]+-[a-z]+-\d{4}\b)"
-    r"|(?P<address>\b(?:localhost|127\.0\.0\.1|\[::1\]):\d+)"
+    r"|(?P<address>(?:\bhttps?://|\bwss?://)?(?:\blocalhost|\b127\.0\.0\.1|\[::1\]):\d+"
+    r"|\bhttps?%3A%2F%2F(?:localhost|127\.0\.0\.1)%3A\d+)"
     r"|(?<=[?&])(?P<token>(?:state|code|code_challenge|nonce)=[^&#\s\"]+)",
 )
 
@@ -113,7 +114,8 @@ class Names:
             name, _, value = raw.partition("=")
             return f"{name}={self._placeholder('token', value)}"
         if kind == "address":
-            return "<address>"
+            # What is not of this machine, or was said by the caller, is meant as it is; the rest is its own address.
+            return raw if any(raw in said for said in self._sent) else "<url>"
         if kind == "request":
             return "<request>"
         if kind == "secret":

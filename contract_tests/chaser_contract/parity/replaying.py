@@ -132,7 +132,7 @@ class _Live:
     def _once_alike(self, operation: Operation, entry: Exchange, answer: Exchange, request: httpx.Request) -> Exchange:
         """The answer to a question, asked until it is the recorded one, or nothing changes any more."""
         begun = time.monotonic()
-        while self._answers.differ(operation, self._pair(entry, answer, operation)):
+        while self._answers.foreseen(operation, self._pair(entry, answer, operation)) is not None:
             patience = _LONG_PATIENCE if holds_moving(answer) and not holds_moving(entry) else _PATIENCE
             if time.monotonic() - begun > patience:
                 break

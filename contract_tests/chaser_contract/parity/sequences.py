@@ -33,6 +33,10 @@ LEFT_OUT = {
 NARROW = "narrow"
 """A caller of sequences: who has a key of the first user's with a few scopes, made on the way."""
 
+_OF_FORGES = ("import-workspace", "list-github-repositories")
+
+_NO_LOOKS = ("get-codex-login-url", "list-github-repositories", "list-job-kinds")
+
 _FORM = "multipart/form-data"
 _BYTES = [b"first line\n", b"", bytes(range(256))]
 
@@ -106,27 +110,59 @@ _NARROW = Wish("create-key", json={"name": "narrow", "scopes": ["sessions.read",
 class Sequences:
     """The sequences of one document. `callers` are those that take turns with the first one, where they can.
 
-    Without `browsers` no session is one: for targets of which one has none.
+    Without `browsers` no session is one: for targets of which one has none. Without `forges` nothing is taken from a
+    repository: for targets that look for them in different places.
     """
 
     def __init__(
-        self, document: Document, callers: Sequence[str] = (NARROW, NOBODY, WRONG), *, browsers: bool = True
+        self,
+        document: Document,
+        callers: Sequence[str] = (NARROW, NOBODY, WRONG),
+        *,
+        browsers: bool = True,
+        forges: bool = True,
     ) -> None:
         self._document = document
         self._values = Values(document.spec.document)
         self._callers = list(callers)
         self._browsers = browsers
+        self._forges = forges
         self._links = _links(document)
 
     def strategy(self, most: int) -> st.SearchStrategy[list[Step]]:
-        """Sequences of at most so many wishes; what they need comes on top."""
-        operations = [
-            one.id
+        """Sequences of at most so many wishes; what they need, and a look at what became of it, come on top.
+
+        Each is about one or two things that the API has, so that its calls have to do with each other.
+        """
+        by_tag: dict[str, list[str]] = {}
+        for one in self._document.operations.values():
+            if one.id in LEFT_OUT or (not self._browsers and one.tag == "browser"):
+                continue
+            if self._forges or one.id not in _OF_FORGES:
+                by_tag.setdefault(one.tag, []).append(one.id)
+        everything = [one for tag in by_tag.values() for one in tag]
+
+        def about(tags: list[str]) -> st.SearchStrategy[list[Wish]]:
+            near = [one for tag in tags for one in by_tag[tag]]
+            making = [one for one in near if self._document.operations[one].method == "POST"]
+            operation = st.one_of(*map(st.sampled_from, [near, near, near, making or near, everything]))
+            return st.lists(operation.flatmap(self._wish), min_size=min(2, most), max_size=most)
+
+        tags = st.lists(st.sampled_from(sorted(by_tag)), min_size=1, max_size=2, unique=True)
+        return tags.flatmap(about).map(lambda wishes: [*self.joined(wishes), *self._looks(wishes)])
+
+    def _looks(self, wishes: Sequence[Wish]) -> list[Step]:
+        """What shows, at the end of a sequence, what it has left: every list of what it was about, and the log."""
+        tags = {self._document.operations[wish.operation].tag for wish in wishes} | {"audit"}
+        return [
+            Step(one.id)
             for one in self._document.operations.values()
-            if one.id not in LEFT_OUT and (self._browsers or one.tag != "browser")
+            if one.method == "GET"
+            and one.tag in tags
+            and one.secured
+            and "{" not in one.path
+            and one.id not in _NO_LOOKS
         ]
-        wish = st.sampled_from(operations).flatmap(self._wish)
-        return st.lists(wish, min_size=1, max_size=most).map(self.joined)
 
     @functools.cache  # noqa: B019 - there is one of these in a run
     def _wish(self, operation_id: str) -> st.SearchStrategy[Wish]:
@@ -171,6 +207,8 @@ class Sequences:
         body = body.map(_harmless)
         if not self._browsers:
             body = body.map(_without_browsers)
+        if not self._forges:
+            body = body.map(_without_repositories)
         return body if operation.body.required else st.one_of(st.just(NOTHING), body)
 
     @staticmethod
@@ -328,3 +366,15 @@ def _without_browsers(body: Any) -> Any:
     if isinstance(body, Mapping):
         return {name: _without_browsers(part) for name, part in body.items()}
     return "sandbox" if body == "browser" else body
+
+
+def _without_repositories(body: Any) -> Any:
+    if isinstance(body, list):
+        return [_without_repositories(part) for part in body]
+    if isinstance(body, Mapping):
+        return {
+            name: "sandbox.exec" if part == "github.runner" else _without_repositories(part)
+            for name, part in body.items()
+            if name not in ("repo", "github_repo", "repository")
+        }
+    return body

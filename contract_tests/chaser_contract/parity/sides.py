@@ -66,8 +66,11 @@ def reached(place: Place, seed: int) -> Iterator[Target]:
         try:
             target = stack.enter_context(opened(where))
         except Unreachable as no_emulator:
-            if place.is_here or place.api_key is None:
+            if place.is_here:
                 raise
+            if place.api_key is None:
+                why = str(no_emulator).partition("; for a service")[0]
+                raise Unreachable(f"{why}; of a service that is no emulator a key is needed: --api-key") from None
             service = Where(where.url, where.api_key, where.peer_key, profile="live", seed=seed)
             target = stack.enter_context(opened(service))
             if not _answers(target):
@@ -191,7 +194,7 @@ class Side:
 def fresh(left: Target, right: Target) -> Iterator[tuple[Side, Side]]:
     """Both Chasers as they begin. Where both can be steered, their clocks stand still at one moment."""
     with ExitStack() as stack:
-        sides = tuple(Side(stack.enter_context(target.subject("parity"))) for target in (left, right))
+        sides = tuple(Side(stack.enter_context(target.subject("parity", limits=True))) for target in (left, right))
         if all(side.steered for side in sides):
             for side in sides:
                 side.subject.steered.clock.freeze(_BEGINNING)

@@ -62,7 +62,12 @@ def search(
     callers = [NARROW, NOBODY, WRONG]
     if all(target.emulator is not None or target.where.peer_key is not None for target in (left, right)):
         callers += [PEER, PEER, PEER]
-    sequences = Sequences(document, callers, browsers="scripted" not in kinds or len(kinds) == 1)
+    sequences = Sequences(
+        document,
+        callers,
+        browsers="scripted" not in kinds or len(kinds) == 1,
+        forges=left.where.url is None and right.where.url is None,
+    )
     tried = Tried()
 
     @hypothesis.settings(

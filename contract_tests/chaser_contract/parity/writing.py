@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import pprint
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chaser_contract.parity.ignoring import Known
-from chaser_contract.parity.steps import FIRST, NOBODY, NOTHING, PEER, Ref, Step
+from chaser_contract.parity.steps import FIRST, NOTHING, Ref, Step
 from chaser_contract.parity.trying import Found
+
+_WIDTH = 110
 
 _HEAD = '''\
 """{sentence}
@@ -23,7 +24,7 @@ from chaser_contract.parity.both import both
 
 
 def test_both_answer_{name}_alike():
-    with both({left!r}, {right!r}{ignoring}) as chaser:
+    with both({left}, {right}{ignoring}) as chaser:
 '''
 
 
@@ -31,13 +32,15 @@ def written(found: Found, targets: tuple[str, str], *, how: str = "", known: Seq
     """The text of the file. It holds no keys."""
     names = _names(found.steps)
     lines = [_call(step, names, place) for place, step in enumerate(found.steps)]
-    ignoring = "".join(f"        ({one.operation!r}, {one.place!r}): {one.reason!r},\n" for one in known)
+    ignoring = "".join(
+        f"        ({_quoted(one.operation)}, {_quoted(one.place)}): {_quoted(one.reason)},\n" for one in known
+    )
     head = _HEAD.format(
         sentence=_sentence(found, targets),
         how=f" {how}" if how else "",
         name=found.difference.asked.replace("-", "_"),
-        left=targets[0],
-        right=targets[1],
+        left=_quoted(targets[0]),
+        right=_quoted(targets[1]),
         ignoring=f", ignoring={{\n{ignoring}    }}" if known else "",
     )
     return head + textwrap.indent("\n".join(lines), " " * 8) + "\n"
@@ -62,7 +65,7 @@ def _names(steps: Sequence[Step]) -> dict[int, str]:
 
 
 def _call(step: Step, names: Mapping[int, str], place: int) -> str:
-    words = [repr(step.operation)]
+    words = [_quoted(step.operation)]
     words += [f"{name}={_text(value, names)}" for name, value in step.path.items()]
     for name, value in (("query", step.query), ("headers", step.headers)):
         if value:
@@ -78,7 +81,7 @@ def _call(step: Step, names: Mapping[int, str], place: int) -> str:
         words.append(f"account={_text(step.account, names)}")
     assigned = f"{names[place]} = " if place in names else ""
     line = f"{assigned}chaser.ask({', '.join(words)})"
-    if len(line) <= 110:
+    if len(line) <= _WIDTH and "\n" not in line:
         return line
     inner = "".join(f"    {word},\n" for word in words)
     return f"{assigned}chaser.ask(\n{inner})"
@@ -87,29 +90,29 @@ def _call(step: Step, names: Mapping[int, str], place: int) -> str:
 def _caller(caller: str | Ref, names: Mapping[int, str]) -> str:
     if isinstance(caller, Ref):
         return _text(caller, names)
-    return repr(caller) if caller in (PEER, NOBODY) else "'wrong'"
+    return _quoted(caller)
 
 
-class _Name:
-    """A piece of code among values, so that it is shown as it is."""
-
-    def __init__(self, code: str) -> None:
-        self._code = code
-
-    def __repr__(self) -> str:
-        return self._code
-
-
-def _text(value: Any, names: Mapping[int, str]) -> str:
-    return pprint.pformat(_shown(value, names), width=96, sort_dicts=False, compact=True).replace("\n", "\n    ")
-
-
-def _shown(value: Any, names: Mapping[int, str]) -> Any:
+def _text(value: Any, names: Mapping[int, str], indent: int = 4) -> str:
+    """A value as code: in one line where that is short, else an entry a line."""
     if isinstance(value, Ref):
         parts = [part.replace("~1", "/").replace("~0", "~") for part in value.pointer.split("/")[1:]]
-        return _Name(names[value.step] + "".join(f"[{int(part) if part.isdecimal() else part!r}]" for part in parts))
+        return names[value.step] + "".join(f"[{part if part.isdecimal() else _quoted(part)}]" for part in parts)
     if isinstance(value, Mapping):
-        return {name: _shown(part, names) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_shown(part, names) for part in value]
-    return value
+        entries = [f"{_quoted(str(name))}: {_text(part, names, indent + 4)}" for name, part in value.items()]
+        opens, closes = "{", "}"
+    elif isinstance(value, list):
+        entries, opens, closes = [_text(part, names, indent + 4) for part in value], "[", "]"
+    else:
+        return _quoted(value) if isinstance(value, str) else repr(value)
+    line = f"{opens}{', '.join(entries)}{closes}"
+    if len(line) + indent <= _WIDTH - 12 and "\n" not in line:
+        return line
+    inner = "".join(f"{' ' * (indent + 4)}{entry},\n" for entry in entries)
+    return f"{opens}\n{inner}{' ' * indent}{closes}"
+
+
+def _quoted(text: str) -> str:
+    """A string, in double quotes where that needs no escapes."""
+    plain = repr(text)
+    return f'"{plain[1:-1]}"' if plain[0] == "'" and '"' not in plain else plain
