@@ -19,6 +19,16 @@ DEVCONTAINER = {
 }
 """What the devcontainer file of FULL asks for."""
 
+OTHER_DEVCONTAINER: dict[str, object] = {
+    "path": ".devcontainer.json",
+    "image": None,
+    "dockerfile": "Dockerfile.dev",
+    "workspace_folder": None,
+    "post_create_command": "make ready",
+    "forward_ports": [],
+}
+"""What that of PRIVATE asks for."""
+
 _SAYS = """{
   // as people write it
   "image": "debian:12", "workspaceFolder": "/workspace/here", "postCreateCommand": "make ready",
@@ -51,6 +61,11 @@ _MAIN = {
     "deep/er/file": "deep\n",
 }
 
+_TRUNK = {
+    "README.md": "secret\n",
+    ".devcontainer.json": '{"build": {"dockerfile": "Dockerfile.dev"}, "postCreateCommand": ["make", "ready"]}',
+}
+
 
 def plant(folder: Path) -> None:
     """Make the repositories, where this machine has git at all."""
@@ -58,7 +73,7 @@ def plant(folder: Path) -> None:
         main = _commit("refs/heads/main", _MAIN) + "reset refs/tags/v1\nfrom refs/heads/main\n\n"
         side = _commit("refs/heads/side", {"README.md": "side\n"}, since="refs/heads/main")
         _repository(folder / f"{FULL}.git", main + side)
-        private = _repository(folder / f"{PRIVATE}.git", _commit("refs/heads/trunk", {"README.md": "secret\n"}))
+        private = _repository(folder / f"{PRIVATE}.git", _commit("refs/heads/trunk", _TRUNK))
         _git(private, "config", "chaser.private", "true")
         _git(private, "symbolic-ref", "HEAD", "refs/heads/trunk")
 

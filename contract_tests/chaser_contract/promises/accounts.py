@@ -116,7 +116,10 @@ def things_are_of_the_account_they_were_made_in(chaser: Subject) -> None:
     refused(chaser.ask("delete-workspace", ws=there["id"]), 404, "not_found")
     session = making.running(org)
     refused(chaser.ask("get-session", id=session["id"]), 404, "not_found")
-    job = making.waiting_job(org)
+    wish = {"kind": "sandbox.exec", "input": {"workspace": there["name"], "command": "true"}}
+    job = making.finished_job(org, org.ask("create-job", json=wish, expect=200).json["id"])
     refused(chaser.ask("get-job", id=job["id"]), 404, "not_found")
+    ran = org.ask("get-session", id=job["result"]["session_id"], expect=200)
+    holds(ran, ran.json, workspace_id=there["id"])
     read = org.ask("get-session", id=session["id"], expect=200)
     equals(read, read.json, session, "a session is readable in the account it was made in")

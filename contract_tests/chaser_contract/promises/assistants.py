@@ -47,13 +47,16 @@ def one_is_what_was_asked_for(chaser: Subject) -> None:
 
 @promise("emulator")
 def a_home_is_a_workspace_like_others(chaser: Subject) -> None:
-    """A home can be used and deleted; its id stays with the assistant."""
+    """A home can be used, copied into an ordinary workspace, and deleted; its id stays with the assistant."""
     made = making.assistant(chaser)
     session = making.running(chaser, workspace=made["workspace_id"])
     chaser.require(
         session["workspace_id"] == made["workspace_id"], "create-session: a home is a workspace", str(session)
     )
-    chaser.ask("delete-workspace", ws=made["workspace_id"], query={"force": True}, expect=204)
+    chaser.ask("terminate-session", id=session["id"], expect=204)
+    copy = chaser.ask("create-workspace", json={"clone_from": made["workspace_id"]}, expect=200)
+    holds(copy, copy.json, assistant_home=False, source_workspace_id=made["workspace_id"])
+    chaser.ask("delete-workspace", ws=made["workspace_id"], expect=204)
     read = chaser.ask("get-assistant", id=made["id"], expect=200)
     equals(read, read.json["assistant"], made, "the id of a home stays when that is deleted")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaser_contract import making
 from chaser_contract.broken import NotTried
-from chaser_contract.planted import DEVCONTAINER, FULL, PRIVATE, WORKFLOW
+from chaser_contract.planted import DEVCONTAINER, FULL, OTHER_DEVCONTAINER, PRIVATE, WORKFLOW
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 from chaser_contract.values import equals, frozen, holds, is_at, lacks, refused
@@ -58,8 +58,7 @@ def an_import_is_what_was_asked_for(chaser: Subject) -> None:
     taken.require(made_up != "Full.Repo", "where the name of the repository is taken, one is made up", made_up)
     refused(chaser.ask("import-workspace", json={"github_repo": FULL, "name": "MINE"}), 409, "name_taken")
     private = chaser.ask("import-workspace", json={"github_repo": PRIVATE}, expect=200)
-    holds(private, private.json, private=True, default_branch="trunk")
-    lacks(private, private.json, "devcontainer")
+    holds(private, private.json, private=True, default_branch="trunk", devcontainer=OTHER_DEVCONTAINER)
 
 
 @promise("emulator")

@@ -181,6 +181,12 @@ def a_copy_takes_after_its_source(chaser: Subject) -> None:
             listed = chaser.ask("list-workspaces", expect=200)
             unchanged(listed, _shown(listed, source["id"]), source)
             chaser.ask("delete-workspace", ws=copy.json["id"], expect=204)
+    used = making.workspace(chaser)
+    chaser.ask("terminate-session", id=making.running(chaser, workspace=used["id"])["id"], expect=204)
+    copy = chaser.ask("create-workspace", json={"clone_from": used["id"]}, expect=200)
+    lacks(copy, copy.json, "active_session_id", "last_session_id", "image", "github_repo")
+    for one in (copy.json, used):
+        chaser.ask("delete-workspace", ws=one["id"], expect=204)
     browser = making.workspace(chaser, session_type="browser")
     copy = chaser.ask("create-workspace", json={"clone_from": browser["id"]}, expect=200)
     holds(copy, copy.json, session_type="browser")
@@ -242,6 +248,8 @@ def one_in_use_is_not_touched(chaser: Subject) -> None:
     equals(listed, listed.json, [kept.json], "what is refused changes no snapshot")
     renamed = chaser.ask("set-workspace-name", ws=room["id"], json={"name": chaser.name()}, expect=200)
     chaser.ask("set-workspace-template", ws=renamed.json["name"], json={"template": True}, expect=200)
+    again = chaser.ask("create-session", json={"workspace": renamed.json["name"]}, expect=200)
+    holds(again, again.json, id=made["id"], workspace_id=room["id"])
     chaser.ask("terminate-session", id=made["id"], expect=204)
     chaser.ask("delete-workspace", ws=room["id"], expect=204)
 
