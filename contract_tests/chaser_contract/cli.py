@@ -12,6 +12,7 @@ import click
 from chaser_emulator import __version__
 
 from chaser_contract.live.options import live_of, live_options
+from chaser_contract.drift.commands import drift
 from chaser_contract.parity.commands import parity
 from chaser_contract.recording.commands import record
 
@@ -204,5 +205,5 @@ def mutants(
     return report.exit_code
 
 
-for command in (parity, record):
+for command in (parity, record, drift):
     commands.add_command(command)
