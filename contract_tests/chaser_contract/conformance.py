@@ -37,6 +37,17 @@ _FREE = frozenset({"input", "result", "state", "config", "patch", "metadata", "d
 
 def check(document: Document, operation: Operation, exchange: Exchange) -> None:
     """Raise Broken for the first promise that an answer does not keep."""
+    form(document, operation, exchange)
+    status = exchange.status
+    if status is None or status == 101:
+        return
+    _secrets(document, operation, exchange, status)
+    if status >= 400:
+        _refusal(document, operation, exchange, status)
+
+
+def form(document: Document, operation: Operation, exchange: Exchange) -> None:
+    """Raise Broken for an answer that has not the form of its operation, in whatever document."""
     status = exchange.status
     if status is None:
         raise _broken(document, operation, exchange, "every request is answered", str(exchange.trouble), "no-answer")
@@ -49,9 +60,6 @@ def check(document: Document, operation: Operation, exchange: Exchange) -> None:
         return
     _content(document, operation, exchange, status)
     _headers(document, operation, exchange, status)
-    _secrets(document, operation, exchange, status)
-    if status >= 400:
-        _refusal(document, operation, exchange, status)
 
 
 def _content(document: Document, operation: Operation, exchange: Exchange, status: int) -> None:

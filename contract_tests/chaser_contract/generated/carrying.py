@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import httpx
 import requests
 from chaser_emulator.pieces import Pieces
+from chaser_emulator.spec import Operation
 from requests.adapters import HTTPAdapter
 from schemathesis.transport.requests import ManagedCookiesSession
 from urllib3 import HTTPHeaderDict, HTTPResponse
@@ -44,7 +45,7 @@ CARRIED: WeakKeyDictionary[requests.PreparedRequest, Carried] = WeakKeyDictionar
 class Carrier(HTTPAdapter):
     """Sends by a client of httpx what is asked of `requests`, so that all of a run goes one way.
 
-    `prefix` stands before the paths of the document; `told` hears of each exchange. With `patient` a 429 is asked again
+    `check` is what an answer is held to. `prefix` stands before the paths of the document; `told` hears of each exchange. With `patient` a 429 is asked again
     when its time has come.
     """
 
@@ -54,6 +55,7 @@ class Carrier(HTTPAdapter):
         http: httpx.Client,
         told: Callable[[Carried], None],
         *,
+        check: Callable[[Document, Operation, Exchange], None] = conformance.check,
         prefix: str = "",
         patient: bool = False,
     ) -> None:
@@ -61,6 +63,7 @@ class Carrier(HTTPAdapter):
         self._document = document
         self._http = http
         self._told = told
+        self._check = check
         self._prefix = prefix
         self._patient = patient
 
@@ -82,7 +85,9 @@ class Carrier(HTTPAdapter):
             trouble = f"no answer: {type(error).__name__} {error}".rstrip()
             self._tell(request, None, {}, b"", time.perf_counter() - begun, trouble)
             if isinstance(error, httpx.TimeoutException):
-                raise requests.ReadTimeout(error, request=request) from None
+                # Schemathesis reads the seconds out of the words of urllib3.
+                words = TimeoutError(f"no answer (read timeout={seconds})")
+                raise requests.ReadTimeout(words, request=request) from None
             raise requests.ConnectionError(error, request=request) from None
         names = HTTPHeaderDict(
             [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw]
@@ -138,7 +143,7 @@ class Carrier(HTTPAdapter):
         broken = None
         if operation is not None:
             try:
-                conformance.check(self._document, operation, exchange)
+                self._check(self._document, operation, exchange)
             except Broken as error:
                 broken = error
         carried = Carried(exchange, broken)

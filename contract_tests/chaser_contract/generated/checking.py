@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import schemathesis
 from schemathesis.checks import CHECKS
 from schemathesis.core.failures import Failure
@@ -25,7 +27,7 @@ class Unkept(Failure):
 
 
 def chaser_conformance(
-    context: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case
+    context: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
 ) -> None:
     carried = CARRIED.get(response.request)
     if carried is not None and carried.broken is not None:
@@ -33,7 +35,7 @@ def chaser_conformance(
 
 
 def filter_failure(
-    context: schemathesis.HookContext, failure: Failure, case: schemathesis.Case, response: schemathesis.Response
+    context: schemathesis.HookContext, failure: Failure, case: schemathesis.Case[Any], response: schemathesis.Response
 ) -> bool:
     """Whether a finding is one: a header that nobody knows breaks no schema, whatever Schemathesis takes it for."""
     return not (

@@ -40,7 +40,9 @@ def events(
     `fresh` makes all as it was, before each sequence.
     """
     checking.register()
-    schema = schemathesis.openapi.from_dict(dict(document), config=SchemathesisConfig.from_dict(dict(config)))
+    schema: BaseSchema = schemathesis.openapi.from_dict(
+        dict(document), config=SchemathesisConfig.from_dict(dict(config))
+    )
     # An `include` would be one more, beside all those that the configuration says something about.
     others = [name for name in _ids(document) if name not in operations]
     if others:
@@ -48,7 +50,7 @@ def events(
     schema.hook(checking.filter_failure)
     schema.config.phases.update(phases=list(phases))
     if fresh is not None:
-        schema.build_state_machine = _afresh(schema.build_state_machine, fresh)  # type: ignore[attr-defined]
+        schema.build_state_machine = _afresh(schema.build_state_machine, fresh)  # type: ignore[method-assign]
     engine = from_schema(schema)
     # Without the requests that look for what a server can take, nobody asks anything but what is promised.
     plan = ExecutionPlan([

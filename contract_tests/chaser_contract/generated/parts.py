@@ -43,6 +43,9 @@ class Part:
         ]
 
 
+CONTROL = "generated.control"
+"""The part about the control plane of an emulator, which has a document of its own."""
+
 READING = Part("generated.reading", ALONE, reading=True)
 """What is generated for a real service."""
 
@@ -53,6 +56,7 @@ PARTS: Mapping[str, Part] = {
         # All that is about sandboxes needs those that the others of it have made.
         Part("generated.sandboxes", ALONE, besides=(*PEOPLE, *ASSISTANTS)),
         Part("generated.assistants", ALONE, tags=ASSISTANTS),
+        Part(CONTROL, (*ALONE, *STATEFUL), times=0.3),
         Part("generated.people", ALONE, tags=PEOPLE),
         Part("generated.stateful-assistants", STATEFUL, tags=ASSISTANTS, times=4),
         Part("generated.stateful-people", STATEFUL, tags=PEOPLE, times=4),
