@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +15,8 @@ from chaser_contract.broken import Broken, NotTried
 from chaser_contract.findings import Finding, Outcome, distinct
 from chaser_contract.live.baseline import Accepted, sort
 from chaser_contract.targets import Target, Where, opened
+from chaser_contract.workers import LIMIT
+from chaser_contract.workers import outcomes as of_workers
 
 CLEAN, FINDINGS, COULD_NOT = 0, 1, 2
 """Exit codes."""
@@ -47,6 +46,7 @@ class Report:
     accepted: list[tuple[Finding, Accepted]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    interrupted: bool = False
 
     @property
     def findings(self) -> list[Finding]:
@@ -66,7 +66,7 @@ class Report:
     def exit_code(self) -> int:
         if self.findings:
             return FINDINGS
-        if self.left or any(outcome.status == "error" for outcome in self.outcomes):
+        if self.interrupted or self.left or any(outcome.status == "error" for outcome in self.outcomes):
             return COULD_NOT
         return COULD_NOT if self._nothing_answered else CLEAN
 
@@ -94,9 +94,19 @@ def parts_of(where: Where, only: Collection[str] = (), skip: Collection[str] = (
 
 
 def run(
-    where: Where, parts: Sequence[str], listener: Listener, *, workers: int = 1, baseline: Sequence[Accepted] = ()
+    where: Where,
+    parts: Sequence[str],
+    listener: Listener,
+    *,
+    workers: int = 1,
+    baseline: Sequence[Accepted] = (),
+    limit: float = LIMIT,
 ) -> Report:
-    """Run parts. Raises Unreachable before anything is tried. A part that breaks by itself is an outcome `error`."""
+    """Run parts. Raises Unreachable before anything is tried. A part that breaks by itself is an outcome `error`.
+
+    With several workers so is one whose process dies, or that takes longer than `limit` seconds. An interrupt ends the
+    run: the report is about what was done until then.
+    """
     # A real service is asked by one caller, who counts.
     workers = 1 if where.profile == "live" else workers
     begun = time.perf_counter()
@@ -104,10 +114,13 @@ def run(
         report = Report(where, target.url)
         listener.begins(where, target.url, parts)
         try:
-            for outcome in _outcomes(target, parts, workers):
+            for outcome in _outcomes(target, parts, workers, limit):
                 _accept(report, outcome, baseline)
                 report.outcomes.append(outcome)
                 listener.ended(outcome)
+        except KeyboardInterrupt:
+            report.interrupted = True
+            report.notes.append(f"interrupted after {len(report.outcomes)} of {len(parts)} parts")
         finally:
             listener.stop()
     if target.guard is not None:
@@ -194,31 +207,13 @@ def _guarded(name: str, work: Callable[[], Outcome]) -> Outcome:
         return Outcome(name, "error", traceback.format_exc())
 
 
-def _outcomes(target: Target, parts: Sequence[str], workers: int) -> Iterator[Outcome]:
+def _outcomes(target: Target, parts: Sequence[str], workers: int, limit: float) -> Iterator[Outcome]:
     if workers <= 1 or len(parts) <= 1:
         for name in parts:
             yield try_part(target, name)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_open, initargs=(target.where,)) as pool:
-        for coming in as_completed([pool.submit(_try, name) for name in parts]):
-            yield coming.result()
+    yield from of_workers(target.where, parts, try_part, workers=workers, limit=limit)
 
 
 def _meant(part: str, name: str) -> bool:
     return part == name or part.startswith((f"{name}.", f"{name}-"))
-
-
-_own: list[Target] = []
-"""The target of a worker process, which it keeps open until it ends."""
-
-
-def _open(where: Where) -> None:
-    manager = opened(where)
-    _own.append(manager.__enter__())
-    # Not atexit: threads, which a sandbox is ended by, are not to be had any more by then.
-    Finalize(None, manager.__exit__, (None, None, None), exitpriority=0)
-
-
-def _try(name: str) -> Outcome:
-    return try_part(_own[0], name)
