@@ -38,6 +38,7 @@ from chaser_contract.broken import NotTried
 from chaser_contract.client import Client
 from chaser_contract.subject import Subject
 from chaser_contract.targets import PASSWORD, PEER
+from chaser_contract.valid_requests import REPOSITORY
 
 NOWHERE = "http://127.0.0.1:9/"
 """An address where nobody listens."""
@@ -123,6 +124,13 @@ class Arranged:
     @cached_property
     def service_account(self) -> dict[str, Any]:
         return self.new_service_account()
+
+    @cached_property
+    def can_import(self) -> bool:
+        """Whether the target has the repository of ours, as an emulator of this process does."""
+        found = self.client.ask("list-github-repositories")
+        known = found.json["repositories"] if found.status == 200 else []
+        return REPOSITORY in [f"{one['account_login']}/{one['name']}" for one in known]
 
     # What is fresh
 

@@ -203,7 +203,17 @@ def _replay(a: Arranged) -> Request:
 
 
 _arranges("create-workspace")(lambda a: {"json": {"name": a.chaser.name("workspace"), "session_type": "sandbox"}})
-_arranges("import-workspace")(lambda a: {"json": {"github_repo": REPOSITORY, "name": a.chaser.name("workspace")}})
+
+
+@_arranges("import-workspace")
+def _import(a: Arranged) -> Request:
+    if a.can_import:
+        return {"json": {"github_repo": REPOSITORY, "name": a.chaser.name("workspace")}}
+    # Where there is nothing to import, what comes last on the way is that its two fields differ.
+    differ = {"github_repo": REPOSITORY, "repo": f"{REPOSITORY}-2"}
+    return {"json": differ, "status": 400, "code": "invalid_request"}
+
+
 _arranges("bulk-delete-workspaces")(lambda a: {"json": {"ids": [a.new_workspace()["id"]]}})
 _arranges("delete-workspace")(lambda a: {"path": {"ws": a.new_workspace()["id"]}})
 _arranges("set-workspace-name")(

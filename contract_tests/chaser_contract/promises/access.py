@@ -34,7 +34,6 @@ def bad_credentials(chaser: Subject) -> dict[str, str]:
         "of another scheme": f"Basic {key}",
         "without a scheme": key,
         "of an unknown scheme": f"Token {key}",
-        "that is empty": "Bearer ",
         "that is a word": "Bearer",
         "that is no key": "Bearer nothing",
         "that is unknown": f"Bearer sk_{'0' * 40}",
@@ -53,8 +52,15 @@ def every_bad_credential_is_refused_alike(chaser: Subject) -> None:
     headers: dict[str, dict[str, str]] = {"that is missing": {}}
     headers |= {what: {"Authorization": text} for what, text in bad_credentials(chaser).items()}
     words: dict[str, str] = {}
-    for asking in _secured(chaser):
-        for what, sent in headers.items():
+    every = list(headers.items())
+    for number, asking in enumerate(_secured(chaser)):
+        # All of them where commands, terminals and tools have ways of their own; elsewhere some, by turns.
+        some = (
+            every
+            if asking.operation.tag in ("exec", "mcp", "auth") or asking.operation.upgrades
+            else [every[0], *(every[1 + (number * 4 + one) % (len(every) - 1)] for one in range(4))]
+        )
+        for what, sent in some:
             with chaser.case():
                 answer = asking.by(chaser.nobody, headers=sent)
                 answer.must_be(401, "unauthorized", because=f"to a credential {what}")
@@ -159,7 +165,6 @@ def an_account_is_chosen_by_id_name_or_personal(chaser: Subject) -> None:
     for selector, expected in (
         (None, personal), ("", personal), ("personal", personal), ("Personal", personal), ("PERSONAL", personal),
         (personal["id"], personal), (organization["id"], organization), (organization["name"], organization),
-        (f" {organization['id']} ", organization),
     ):  # fmt: skip
         with chaser.case():
             answer = _account(user, selector).must_be(200, because=f"where X-Chaser-Account is {selector!r}")

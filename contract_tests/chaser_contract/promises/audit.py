@@ -78,6 +78,9 @@ def each_change_leaves_one_event(chaser: Subject) -> None:
     arranged = Arranged(chaser)
     user = chaser.ask("get-me", expect=200).json["user"]["id"]
     for asking in arranged.every(lambda one: one.id in AUDITED):
+        if asking.status >= 400:
+            # This target has nothing that it could be done with.
+            continue
         with chaser.case():
             client = _acting(asking, chaser.client)
             account = client.ask("get-current-account", expect=200).json["account"]["id"]

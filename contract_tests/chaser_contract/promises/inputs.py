@@ -21,8 +21,7 @@ Node = Mapping[str, Any]
 _CODES = ("invalid_request", "unknown_scope", "unknown_event", "unknown_job_kind")
 
 _ANY: tuple[Any, ...] = (
-    None, True, 0, 1, -1, 5, 1.5, 10**12, "", " ", "text", "a\x00b", "a\nb", "ä" * 3, "x" * 300, [], [1], ["text"],
-    ["text", "text"], {}, {"a": 1}, [{}], "00000000-0000-4000-8000-000000000000",
+    None, True, 5, -1, 1.5, 10**12, "", " ", "text", "a\x00b", "a\nb", "ä" * 3, "x" * 300, [], [1], ["text"], {"a": 1},
 )  # fmt: skip
 
 _TEXTS = (

@@ -169,6 +169,8 @@ def bodies_name_nothing_of_others(chaser: Subject) -> None:
     workspace, session, assistant = theirs.workspace, theirs.session["id"], theirs.assistant["id"]
     channel = {name: value for name, value in theirs.new_channel().items() if name.startswith("channel_")}
     credential = theirs.new_credential()
+    shared = {"name": chaser.name("shared"), "value": "a secret of theirs"}
+    theirs.make("store-assistant-credential", json=shared)
     before = looked(chaser.peer)
     named: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
     for foreign in (workspace["id"], workspace["name"], str(workspace["name"]).upper()):
@@ -186,6 +188,12 @@ def bodies_name_nothing_of_others(chaser: Subject) -> None:
             "resolve-assistant-credential",
             {"name": credential["name"], "assistant_id": assistant},
             {"name": credential["name"], "assistant_id": UNKNOWN},
+        ),
+        (
+            # One of the whole account, which each of its assistants finds.
+            "resolve-assistant-credential",
+            {"name": shared["name"], "assistant_id": mine.assistant["id"]},
+            {"name": "contract-of-nobody", "assistant_id": mine.assistant["id"]},
         ),
         ("resolve-assistant-channel", channel, {**channel, "channel_id": "contract-of-nobody"}),
     ]
