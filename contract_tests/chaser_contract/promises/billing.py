@@ -111,6 +111,8 @@ def a_top_up_is_added_when_it_is_paid(chaser: Subject) -> None:
         ({"amount_usd": 10}, 10_000_000),
         ({"mode": "topup", "amount_usd": 25.5}, 25_500_000),
         ({"amount_usd": 10.01}, 10_010_000),
+        ({"amount_usd": 19.99}, 19_990_000),
+        ({"amount_usd": 64.01}, 64_010_000),
         ({"amount_usd": 1_000_000}, 1_000_000_000_000),
     ):
         with chaser.case():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -185,11 +186,11 @@ def a_codex_login_is_finished_once_by_its_code_and_verifier(chaser: Subject) -> 
 
     with chaser.case():
         _, returned = begun()
-        _connected(get(returned))
+        _connected(get(returned), clock.now())
         _over(get(returned), "to a state that was used")
     with chaser.case():
         told, returned = begun()
-        _connected(post({**returned, "code_verifier": told["code_verifier"]}))
+        _connected(post({**returned, "code_verifier": told["code_verifier"]}), clock.now())
         _over(post({**returned, "code_verifier": told["code_verifier"]}), "to a state that was used")
     for change in ({"code": "guessed"}, {"state": "nothing-has-this-state"}, {"code_verifier": "x" * 43}):
         with chaser.case():
@@ -210,9 +211,10 @@ def a_codex_login_is_finished_once_by_its_code_and_verifier(chaser: Subject) -> 
         _over(post({**returned, "code_verifier": told["code_verifier"]}), "after ten minutes")
 
 
-def _connected(answer: Answer) -> None:
+def _connected(answer: Answer, now: datetime) -> None:
     told = answer.must_be(200).json
     answer.require(
         (told.get("status"), told.get("provider")) == ("connected", "codex"), "it answers that codex is connected"
     )
     answer.require("expires_at" in told and set(told) == {"status", "provider", "expires_at"}, "and until when, alone")
+    answer.require(datetime.fromisoformat(told["expires_at"]) > now, "a connection is good for a while", f"at {now}")
