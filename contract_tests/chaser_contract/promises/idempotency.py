@@ -32,7 +32,7 @@ def a_key_makes_one_job(chaser: Subject) -> None:
             )
 
 
-@promise()
+@promise("emulator")
 def a_key_with_another_body_is_a_conflict(chaser: Subject) -> None:
     """An idempotency key that is sent with another kind or input is refused, and the job stays as it was."""
     key = chaser.name("key")
@@ -49,7 +49,7 @@ def a_key_with_another_body_is_a_conflict(chaser: Subject) -> None:
         {"input": {**said["input"], "env": {"A": "1", "B": "3"}}},
         {"input": {"command": "true", "ephemeral": True}},
         {"kind": "session.terminate", "input": {"session_id": making.NOBODY}},
-        {"kind": "session.bulk_terminate", "input": {"all": True}},
+        {"kind": "session.bulk_terminate", "input": {"ids": [making.NOBODY]}},
     ]
     total = _jobs(chaser)
     for other in others:
@@ -69,7 +69,7 @@ def a_key_with_another_body_is_a_conflict(chaser: Subject) -> None:
             other_job.require(other_job.json["id"] != made["id"], "a key is its very characters")
 
 
-@promise("peer")
+@promise("emulator", "peer")
 def a_key_belongs_to_its_account(chaser: Subject) -> None:
     """The same idempotency key in another account makes another job; all who act in one account share it."""
     key = chaser.name("key")
@@ -111,7 +111,7 @@ def a_key_belongs_to_its_account(chaser: Subject) -> None:
     chaser.ask("create-job", json={**said, "idempotency_key": f"{key}2"}, expect=200)
 
 
-@promise()
+@promise("emulator")
 def a_key_outlives_its_job(chaser: Subject) -> None:
     """A repetition after a job has completed, failed or been run again answers that job, and runs nothing."""
     for kind, given, becomes in (
@@ -191,7 +191,7 @@ def a_workspace_has_one_live_session(chaser: Subject) -> None:
     chaser.require(after["id"] != live["id"], "create-session: a session that has ended is not answered", f"{after}")
 
 
-@promise()
+@promise("emulator")
 def ephemeral_sessions_are_always_new(chaser: Subject) -> None:
     """Every ephemeral session is a new one, without a workspace; without a target the default workspace is used."""
     made = [making.session(chaser) for _ in range(3)]
@@ -218,7 +218,7 @@ def ephemeral_sessions_are_always_new(chaser: Subject) -> None:
     told.require(told.json["session_id"] == plain[0]["id"], "exec without a target uses the default workspace, too")
 
 
-@promise()
+@promise("emulator")
 def a_second_end_is_answered_as_ruled(chaser: Subject) -> None:
     """Ending a session or revoking a key again is fine and changes nothing; what is deleted is not found again."""
     live = making.session(chaser)
@@ -251,7 +251,7 @@ def a_second_end_is_answered_as_ruled(chaser: Subject) -> None:
     now.require(now.json == ended, "a refused cancel changes nothing", f"{now.json}, was {ended}")
 
 
-@promise()
+@promise("emulator")
 def what_is_said_again_changes_nothing(chaser: Subject) -> None:
     """A name, a flag or a pause that is there already can be set again, and what is so stays so."""
     disk = making.workspace(chaser, template=True)

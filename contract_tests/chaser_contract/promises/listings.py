@@ -117,13 +117,13 @@ def webhooks_are_all_listed(chaser: Subject) -> None:
     here.make()
 
 
-@promise()
+@promise("emulator")
 def assistants_are_all_listed(chaser: Subject) -> None:
     """Every assistant is in the list, newest first, as it is read by itself."""
     _complete(chaser, Listing("list-assistants", "assistants", lambda: making.assistant(chaser), more=12))
 
 
-@promise()
+@promise("emulator")
 def channels_are_all_listed(chaser: Subject) -> None:
     """Every channel of an assistant is told with it, newest first, until it is unbound."""
     owner = making.assistant(chaser)["id"]
@@ -144,7 +144,7 @@ def channels_are_all_listed(chaser: Subject) -> None:
     chaser.require(channels() == made, "get-assistant: an unbound channel is not told", f"{channels()}, not {made}")
 
 
-@promise()
+@promise("emulator")
 def accounts_are_all_listed(chaser: Subject) -> None:
     """Every account of the caller is in the list, newest first, the personal one with them."""
     _complete(chaser, Listing("list-accounts", "accounts", lambda: making.organization(chaser)[1], more=30))
@@ -153,7 +153,7 @@ def accounts_are_all_listed(chaser: Subject) -> None:
     listed.require(len(personal) == 1, "one account is the personal one")
 
 
-@promise()
+@promise("emulator")
 def members_are_all_listed(chaser: Subject) -> None:
     """Every member is in the list, newest first, until they are removed."""
     client, _ = making.organization(chaser)
@@ -173,7 +173,7 @@ def members_are_all_listed(chaser: Subject) -> None:
     )  # fmt: skip
 
 
-@promise()
+@promise("emulator")
 def service_accounts_and_their_keys_are_all_listed(chaser: Subject) -> None:
     """Service accounts and their keys are in their lists, newest first; revoked keys stay, deleted accounts do not."""
     client, _ = making.organization(chaser)

@@ -39,7 +39,7 @@ def one_gets_a_workspace_name(chaser: Subject) -> None:
             chaser.require(len(named) == 1, "list-workspaces: a name belongs to one workspace", f"{named}")
 
 
-@promise(stateful=True)
+@promise("emulator", stateful=True)
 def one_gets_what_is_unique(chaser: Subject) -> None:
     """An organization's name, an address, a channel, an SSH key, a snapshot's name, a member: one who asks gets it."""
     line, name, mail = making.ssh_line(chaser), chaser.name("org"), f"{chaser.name('race')}@example.com"
@@ -81,7 +81,7 @@ def one_gets_what_is_unique(chaser: Subject) -> None:
             won(race(*asked, *asked), 1, 409, (code,), f"{operation}: one of those who ask at once gets it")
 
 
-@promise(stateful=True)
+@promise("emulator", stateful=True)
 def a_workspace_gets_one_session(chaser: Subject) -> None:
     """Several who ask for a session of the same workspace at once all get the same one, and only one is started."""
     for _ in range(_ROUNDS):

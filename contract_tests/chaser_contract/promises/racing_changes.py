@@ -17,7 +17,7 @@ _ROUNDS = 3
 _RUNNERS = 6
 
 
-@promise(stateful=True)
+@promise("emulator", stateful=True)
 def a_state_is_written_by_one(chaser: Subject) -> None:
     """Of several who write a state on the same version one succeeds; without a version all do, one after the other."""
     owner = making.assistant(chaser)["id"]
@@ -51,7 +51,7 @@ def a_state_is_written_by_one(chaser: Subject) -> None:
     )  # fmt: skip
 
 
-@promise(stateful=True)
+@promise("emulator", stateful=True)
 def no_write_is_lost(chaser: Subject) -> None:
     """Changes of different parts of one thing at once are all made; each counts."""
     owner = making.assistant(chaser)["id"]
@@ -82,7 +82,7 @@ def no_write_is_lost(chaser: Subject) -> None:
     )
 
 
-@promise(stateful=True)
+@promise("emulator", stateful=True)
 def one_decides(chaser: Subject) -> None:
     """Of those who decide over the same thing at once one does: approve or deny, retry or cancel, discard, delete."""
     owner = making.assistant(chaser)["id"]
