@@ -146,17 +146,17 @@ class Ledger:
 
     def _begun(self) -> IO[str]:
         """The file, held against those who would sweep it meanwhile. Raises Unusable."""
+        file = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             file = open(os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "a+", encoding="utf-8")  # noqa: SIM115
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            os.fsync(folder)
-            os.close(folder)
-        except BlockingIOError:
-            raise Unusable(f"{self.path}: another run is writing it") from None
+            _synchronize(self.path.parent)
         except OSError as error:
-            raise Unusable(f"{self.path}: {error.strerror}") from None
+            if file is not None:
+                file.close()
+            why = "another run is writing it" if isinstance(error, BlockingIOError) else error.strerror
+            raise Unusable(f"{self.path}: {why}") from None
         file.seek(0)
         text = file.read()
         if not text:
@@ -165,6 +165,13 @@ class Ledger:
             # The line that was being written when its run was killed.
             file.write("\n")
         return file
+
+
+def _synchronize(folder: Path) -> None:
+    """Have on the disk that a file is in a folder."""
+    opened = os.open(folder, os.O_RDONLY)
+    os.fsync(opened)
+    os.close(opened)
 
 
 def begin(path: Path, run: str, url: str) -> Ledger:
