@@ -186,11 +186,11 @@ def a_codex_login_is_finished_once_by_its_code_and_verifier(chaser: Subject) -> 
 
     with chaser.case():
         _, returned = begun()
-        _connected(get(returned), clock.now())
+        _connected(get(returned), clock.now)
         _over(get(returned), "to a state that was used")
     with chaser.case():
         told, returned = begun()
-        _connected(post({**returned, "code_verifier": told["code_verifier"]}), clock.now())
+        _connected(post({**returned, "code_verifier": told["code_verifier"]}), clock.now)
         _over(post({**returned, "code_verifier": told["code_verifier"]}), "to a state that was used")
     for change in ({"code": "guessed"}, {"state": "nothing-has-this-state"}, {"code_verifier": "x" * 43}):
         with chaser.case():
