@@ -167,6 +167,8 @@ def _promise(target: Target, one: promises.Promise) -> Outcome:
         return Outcome(one.name, "skipped", "it takes an emulator, whose clock and state can be steered")
     with target.subject(one.name, stateful=one.stateful, limits="limits" in one.needs) as subject:
         try:
+            if "commands" in one.needs and subject.scripted:
+                raise NotTried("it takes an engine on which commands really run")
             one.check(subject)
         except Broken as broken:
             subject.found(broken)

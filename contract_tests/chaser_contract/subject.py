@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import httpx
 import hypothesis
+from chaser_emulator.embedded import Refused
 from chaser_emulator.embedded.chaser import Chaser
 from hypothesis import strategies as st
 from hypothesis.errors import FlakyFailure, FlakyReplay
@@ -101,6 +102,19 @@ class Subject:
         if self.emulator is None:
             raise NotTried("it takes an emulator, whose clock and state can be steered")
         return self.emulator
+
+    @property
+    def scripted(self) -> bool:
+        """Whether commands get answers of stubs, and none runs: only such an emulator tells of its stubs."""
+        if self.emulator is None:
+            return False
+        try:
+            self.emulator.stubs.listed()
+        except Refused as refused:
+            if refused.code != "conflict":
+                raise
+            return False
+        return True
 
     def name(self, kind: str = "it") -> str:
         """A name that nothing has yet, and by which what a run has made can be told."""
