@@ -9,8 +9,8 @@ from typing import Any
 from chaser_contract.client import Client
 from chaser_contract.document import JSON
 
-_VOLATILE = frozenset({"last_used_at", "updated_at"})
-"""What using a thing changes of it."""
+_VOLATILE = frozenset({"last_used_at", "updated_at", "attempts", "last_error", "last_http_status"})
+"""What using a thing changes of it, and what goes on by itself."""
 
 _UNSTEADY = frozenset(
     {
