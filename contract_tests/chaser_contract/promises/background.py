@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 
 from chaser_contract.client import Answer
 from chaser_contract.promises import promise
-from chaser_contract.sandboxes import begin, echoing, ended, eventually, run, saying, session
+from chaser_contract.sandboxes import begin, echoing, ended, eventually, pieces_of, run, saying, session, stubbed
+from chaser_contract.server_events import Followed
 from chaser_contract.subject import Subject
+
+KEPT = 64 * 2**20
+"""Bytes of output that are kept of a command."""
+
+_MUCH = "printf x; yes é | tr -d '\\n' | head -c 1200000"
 
 _NUMBERS = {
     "HUP": 1, "INT": 2, "QUIT": 3, "ABRT": 6, "KILL": 9, "USR1": 10, "SEGV": 11, "USR2": 12, "ALRM": 14, "TERM": 15,
@@ -86,6 +92,36 @@ def the_list_is_newest_first_and_complete(chaser: Subject) -> None:
         listed.require([one["command_id"] for one in theirs] == [stranger], "each session lists its own", f"{theirs}")
         chaser.ask("get-session-command", id=other["id"], cid=made[0]).must_be(404, "not_found")
         chaser.ask("get-session-command", id=one["id"], cid=other["id"]).must_be(404, "not_found")
+
+
+@promise()
+def much_output_is_kept_and_its_beginning_shown(chaser: Subject) -> None:
+    """Of a command's output the first 1 MiB is shown, cut between characters, and all of it counted and streamed."""
+    with session(chaser) as one:
+        size = 1_200_001
+        stubbed(chaser, {"command": _MUCH, "output": pieces_of(b"x" + "é".encode() * 600_000)})
+        cid = begin(chaser, one["id"], _MUCH)
+        found = ended(chaser, one["id"], cid)
+        _has(found, {"status": "exited", "output_bytes": size, "output_truncated": True})
+        shown = found.json["output"]
+        due = "x" + "é" * (2**19 - 1)
+        found.require(shown == due, f"the first {len(due.encode())} bytes are shown", f"{len(shown.encode())} are")
+        told = Followed(start=size - 8).read(
+            [chaser.ask("stream-session-command", id=one["id"], cid=cid, query={"from": size - 8}, expect=200).body]
+        )
+        found.require(told.output == "é".encode() * 4, "what is not shown is streamed all the same", f"{told.output!r}")
+
+
+@promise("commands")
+def no_more_than_64_mib_is_kept(chaser: Subject) -> None:
+    """Of a command's output 64 MiB are kept; a command that writes more goes on, and is told of as cut."""
+    with session(chaser) as one:
+        cid = begin(chaser, one["id"], f"head -c {KEPT + 1} /dev/zero; exit 5")
+        found = ended(chaser, one["id"], cid)
+        _has(found, {"status": "exited", "exit_code": 5, "output_bytes": KEPT, "output_truncated": True})
+        (listed,) = chaser.ask("list-session-commands", id=one["id"], expect=200).json["commands"]
+        # What is shown is always less; the list tells of what is kept.
+        found.require(listed["output_truncated"] is True, "one byte beyond 64 MiB is left out", f"{listed}")
 
 
 @promise("emulator")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import resources
 from typing import Any
 
@@ -42,6 +43,31 @@ def the_root_is_an_index_of_the_session(chaser: Subject) -> None:
                 _is(chaser, (page.status, _kind(page)), (200, "text/html"), "a browser gets a page")
         control = chaser.ask("get-session", id=one, expect=200).json["endpoints"]["control"]
         _is(chaser, control.endswith(f"/s/{one}/"), True, f"`endpoints.control` is the root of the session: {control}")
+
+
+@promise("emulator", "sockets")
+def its_address_is_built_from_how_it_was_asked_for(chaser: Subject) -> None:
+    """A session's address has the host and the scheme that the request came by, and is reached by a host of its own."""
+    with _app(chaser) as (one, port), httpx.Client(base_url=chaser.url, trust_env=False) as http:
+        client = replace(chaser.client, http=http)
+        authority = chaser.url.partition("//")[2].partition("/")[0]
+        headers: dict[str, str]
+        for headers, due in (
+            ({}, f"{chaser.url.partition(':')[0]}://{authority}/s/{one}/"),
+            ({"X-Forwarded-Proto": "https"}, f"https://{authority}/s/{one}/"),
+            ({"Host": "localhost:4711"}, f"http://localhost:4711/s/{one}/"),
+        ):
+            with chaser.case():
+                told = client.ask("get-session", id=one, headers=headers, expect=200)
+                control = told.json["endpoints"]["control"]
+                told.require(control == due, f"`endpoints.control` is {due}", f"it is {control}")
+        own = {"Host": f"{one}.localhost:{authority.rpartition(':')[2]}"}
+        with chaser.case():
+            index = client.send(http.build_request("GET", "/", headers=own))
+            _is(chaser, (index.status, index.json.get("session_id")), (200, one), "its own host leads to the session")
+            through = client.send(http.build_request("POST", f"/forward/{port}/a?b", headers=own, content=b"x"))
+            found = (through.json["path"], through.json["query"], through.json["body"])
+            _is(chaser, found, ("/a", "b", "x"), "and on to what listens in it")
 
 
 @promise()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from chaser_contract.client import Answer
@@ -155,6 +156,60 @@ def a_sandbox_that_is_no_more_runs_nothing(chaser: Subject) -> None:
                     body = {"command": "echo x", "background": background}
                     chaser.ask("exec-session", id=session_id, json=body).must_be(status, code)
                 chaser.ask("self-test-session", id=session_id).must_be(status, code)
+
+
+@promise()
+def a_command_that_is_waited_for_holds_its_session(chaser: Subject) -> None:
+    """While a command is waited for its session has a lease, and ends only by force; one in the background has none."""
+    with session(chaser) as one, ThreadPoolExecutor(1) as pool:
+        run(chaser, one["id"], "sleep 600", background=True)
+        free = chaser.ask("get-session", id=one["id"], expect=200)
+        free.require(free.json.get("active_connection_leases") == 0, "a command in the background holds no session")
+        waiting = pool.submit(chaser.ask, "exec-session", id=one["id"], json={"command": "sleep 600"})
+        eventually(
+            lambda: chaser.ask("get-session", id=one["id"], expect=200),
+            lambda answer: answer.json.get("active_connection_leases") == 1,
+            "get-session: a command that is waited for is counted as a lease",
+        )
+        leased = chaser.ask("terminate-session", id=one["id"])
+        leased.must_be(409, "session_leased", because="while a command is waited for")
+        chaser.ask("terminate-session", id=one["id"], query={"force": True}, expect=204)
+        answer = waiting.result(30)
+        lost = answer.status >= 400 or answer.json.get("exit_code") != 0
+        answer.require(lost, "a command whose session was ended is not told of as one that went well")
+
+
+@promise("commands")
+def what_is_sent_along_reaches_a_one_shot_command(chaser: Subject) -> None:
+    """A one-shot command has its variables, folder, input and user as one in a session has."""
+    with workspace(chaser) as room:
+        for place in ({"ephemeral": True}, {"workspace": room["name"]}):
+            with chaser.case():
+                body = {
+                    "command": 'printf "<%s>" "$WORD"; pwd; cat',
+                    "env": {"WORD": "ü 1"},
+                    "cwd": "/tmp",  # noqa: S108 - a name
+                    "stdin": "in",
+                }
+                answer = chaser.ask("exec-sandbox", json={**place, **body}, expect=200)
+                answer.require(answer.json["output"] == "<ü 1>/tmp\nin", "variables, folder and input reach it")
+                answer.require(answer.json["exit_code"] == 0, "it ends with its code")
+
+
+@promise("commands")
+def variables_of_a_session_are_in_each_of_its_commands(chaser: Subject) -> None:
+    """Variables of a session are there in each of its commands, unless the command's own have the name."""
+    with session(chaser, ephemeral=True, env={"WORD": "of the session", "OTHER": "x"}) as one, session(chaser) as two:
+        command = 'printf "<%s>" "${WORD-none}" "${OTHER-none}"'
+        for session_id, env, due in (
+            (one["id"], {}, "<of the session><x>"),
+            (one["id"], {"WORD": "own"}, "<own><x>"),
+            (one["id"], {}, "<of the session><x>"),
+            (two["id"], {}, "<none><none>"),
+        ):
+            with chaser.case():
+                answer = run(chaser, session_id, command, env=env)
+                answer.require(answer.json["output"] == due, f"its variables are {due}", answer.json["output"])
 
 
 @promise("peer")
