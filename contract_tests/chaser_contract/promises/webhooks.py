@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from chaser_contract.promises import promise
-from chaser_contract.receiver import Came, hooked, receiving, require_signed
+from chaser_contract.receiver import Came, Hook, hooked, receiving, require_signed
 from chaser_contract.sandboxes import session
 from chaser_contract.subject import Subject
 
@@ -156,6 +156,32 @@ def each_delivery_is_signed_and_says_what_it_is(chaser: Subject) -> None:
             "create-webhook: every webhook gets the same event, by the same id",
             f"{receiver.of(made['id'])} and {second.of(made['id'])}",
         )
+
+
+@promise("emulator")
+def the_built_in_receiver_gets_the_same(chaser: Subject) -> None:
+    """What an emulator's own receiver gets are the headers and bytes that another receiver gets, signed for it."""
+    sink = chaser.steered.webhooks
+    name = chaser.name("sink")
+    made = chaser.ask("create-webhook", json={"url": sink.url(name)}, expect=200).json
+    with receiving(chaser) as receiver, hooked(chaser, receiver) as hook:
+        hook.silent()
+        Hook(chaser, receiver, made["webhook"]["id"], made["signing_secret"]).settled(len(receiver.came))
+        found = {one.event_id: one for one in sink.all(name=name)}
+        chaser.require(
+            set(found) == {came.event["id"] for came in receiver.came},
+            "create-webhook: an emulator's own receiver gets each event once",
+            f"{[one.type for one in found.values()]} and not {receiver.types()}",
+        )
+        for came in receiver.came:
+            with chaser.case():
+                one = found[came.event["id"]]
+                body = str(one.raw["body"]).encode()
+                require_signed(Came("POST", "", one.headers, body, 200), made["signing_secret"])
+                chaser.require(one.verified, "create-webhook: its own receiver verifies the signature", f"{one.wrong}")
+                chaser.require(
+                    body == came.body, "create-webhook: every webhook gets the same event", f"{body!r}"[:300]
+                )
 
 
 @promise()
