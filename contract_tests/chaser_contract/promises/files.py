@@ -7,15 +7,15 @@ import posixpath
 import re
 from concurrent.futures import ThreadPoolExecutor
 from shlex import quote
-from typing import Any
 from urllib.parse import unquote
 
 from hypothesis import strategies as st
 
-from chaser_contract.client import Answer, Client
+from chaser_contract.client import Answer
 from chaser_contract.promises import promise
 from chaser_contract.sandboxes import run, session, workspace
 from chaser_contract.subject import Subject
+from chaser_contract.transfers import got, put
 
 LIMIT = 16 * 2**20
 """Bytes that a file may have."""
@@ -43,27 +43,6 @@ _ODD = (
     "/tmp/outside.txt",  # noqa: S108 - a place that each sandbox has
     "ends\n", "%41", "A", "a", "cafe\u0301", "caf\u00e9", "a+b c%20d", "-", "~", "a:b", "C:\\x", "q?x=1#y", "\ufeffbom",
 )  # fmt: skip
-
-
-def put(client: Client, session_id: str, path: str | None, data: bytes | None, **more: Any) -> Answer:
-    """The answer to an upload; None leaves a part out."""
-    boundary = b"=_contract"
-    while data is not None and boundary in data:
-        boundary += b"_"
-    parts = []
-    if path is not None:
-        parts.append(b'Content-Disposition: form-data; name="path"\r\n\r\n' + path.encode())
-    if data is not None:
-        head = b'Content-Disposition: form-data; name="file"; filename="upload.bin"\r\n'
-        parts.append(head + b"Content-Type: application/octet-stream\r\n\r\n" + data)
-    body = b"".join(b"--%b\r\n%b\r\n" % (boundary, part) for part in parts) + b"--%b--\r\n" % boundary
-    media_type = f"multipart/form-data; boundary={boundary.decode()}"
-    return client.ask("upload-session-file", id=session_id, content=body, media_type=media_type, **more)
-
-
-def got(client: Client, session_id: str, path: str) -> Answer:
-    """The answer to a download."""
-    return client.ask("download-session-file", id=session_id, query={"path": path})
 
 
 @promise()

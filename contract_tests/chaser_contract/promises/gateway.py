@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from chaser_contract.broken import Broken, NotTried
 from chaser_contract.exchanges import Exchange
 from chaser_contract.promises import promise
-from chaser_contract.promises.files import put
 from chaser_contract.sandboxes import begin, eventually, run, session, stubbed
 from chaser_contract.subject import Subject
+from chaser_contract.transfers import put
 from chaser_contract.web_sockets import Refused, opened
 
 PORT, CLOSED = 4180, 1

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from chaser_contract.model_context import done, refusal, wrong
 from chaser_contract.promises import promise
-from chaser_contract.promises.files import got, put
 from chaser_contract.sandboxes import saying, session, workspace
 from chaser_contract.subject import Subject
+from chaser_contract.transfers import got, put
 
 _WHAT: tuple[dict[str, Any], ...] = ({"command": "echo x"}, {"xml": '<list_files path="."/>'})
 
