@@ -57,6 +57,25 @@ def jobs_run_in_the_order_of_their_times(chaser: Subject) -> None:
     chaser.require(not late, "create-job: a job starts at its moment, however far the clock goes", f"{late}")
 
 
+@promise("emulator", stateful=True)
+def jobs_that_wait_alike_run_as_they_were_queued(chaser: Subject) -> None:
+    """Of jobs that are due at the same moment the one that was queued first starts first."""
+    clock = chaser.steered.clock
+    now = clock.freeze()
+    hook = making.webhook(chaser, events=["job.started"])
+    at = (now + timedelta(minutes=10)).isoformat()
+    queued = [making.waiting_job(chaser, run_at=at)["id"] for _ in range(8)]
+    clock.advance("1h")
+    for job in queued:
+        making.finished_job(chaser, job)
+    started = chaser.steered.webhooks.all("job.started", name=hook["received"])
+    order = [one.body["resource_id"] for one in sorted(started, key=lambda one: str(one.body["created_at"]))]
+    places = [queued.index(job) for job in order]
+    chaser.require(
+        places == list(range(8)), "create-job: jobs that are due at one moment start as they were queued", f"{places}"
+    )
+
+
 @promise("commands", stateful=True)
 def a_canceled_job_runs_no_more(chaser: Subject) -> None:
     """What a canceled job had started has ended, children in the background with it."""
