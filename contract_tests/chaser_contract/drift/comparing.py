@@ -18,6 +18,7 @@ class Drift:
 
     changes: list[Change] = field(default_factory=list)
     met: set[str] = field(default_factory=set)
+    alike: set[tuple[str, str, str, str]] = field(default_factory=set)
 
     def of(self, verdict: Verdict) -> list[Change]:
         """The changes with one verdict."""
@@ -79,7 +80,7 @@ class _Operation:
         self._responses(after)
 
     def _schemas(self, direction: Direction, *, refusal: bool = False) -> Schemas:
-        return Schemas(self._old, self._new, direction, self.tell, refusal, self._found.met)
+        return Schemas(self._old, self._new, direction, self.tell, refusal, self._found.met, self._found.alike)
 
     # Who may call
 
@@ -92,10 +93,10 @@ class _Operation:
         else:
             self._schemes(before, now)
         # Scopes are an extension: a document without any of them says nothing about them.
-        if any("x-scope" in node for _, _, node in self._new.operations()):
+        if self._new.says("x-scope"):
             self._scope(self._node.get("x-scope", "none"), after.get("x-scope", "none"))
         roles, roles_now = self._node.get("x-roles"), after.get("x-roles")
-        if roles_now != roles and any("x-roles" in node for _, _, node in self._new.operations()):
+        if roles_now != roles and self._new.says("x-roles"):
             wider = roles_now is None or (roles is not None and set(roles) <= set(roles_now))
             said = "any member" if roles_now is None else ", ".join(roles_now)
             self.tell("roles", f"it takes {said} now", "not breaking" if wider else "breaking", self.pointer)

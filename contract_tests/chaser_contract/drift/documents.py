@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ class Unreadable(Exception):
     """There is no document to compare with; the text says why."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Version:
     """One version of a document."""
 
@@ -41,6 +42,11 @@ class Version:
                         method,
                         {**node, "parameters": [*shared, *node.get("parameters", [])]} if shared else node,
                     )
+
+    @functools.lru_cache(maxsize=16)  # noqa: B019 - there are two versions in a run
+    def says(self, extension: str) -> bool:
+        """Whether any operation has an extension; where none has, its absence says nothing."""
+        return any(extension in node for _, _, node in self.operations())
 
     def followed(self, node: Any, pointer: str) -> tuple[Node, str]:
         """What a node is, and where it really stands; `true` and `false` are schemas as well."""

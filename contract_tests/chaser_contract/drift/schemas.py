@@ -31,20 +31,32 @@ class Schemas:
     told: Told
     refusal: bool = False
     met: set[str] = field(default_factory=set)
+    alike: set[tuple[str, str, str, str]] = field(default_factory=set)
+    """Named schemas of both in which nothing differs, so that nobody looks again."""
     _under_way: set[tuple[str, str]] = field(default_factory=set)
+    _in_a_circle: bool = False
+    _changes: int = 0
 
     def compare(self, old: Any, new: Any, place: str, pointer: str, new_pointer: str = "") -> None:
         """Tell of all that differs in what two schemas allow."""
         before, pointer = self.old.followed(old, pointer)
         after, new_pointer = self.new.followed(new, new_pointer)
         self.met.add(pointer)
+        key = (self.direction, str(self.refusal), pointer, new_pointer)
         if (pointer, new_pointer) in self._under_way:
+            self._in_a_circle = True
+            return
+        if key in self.alike:
             return
         self._under_way.add((pointer, new_pointer))
+        told = self._changes
         try:
             self._compare(self.old.merged(before), self.new.merged(after), place, pointer, new_pointer)
         finally:
             self._under_way.discard((pointer, new_pointer))
+        named = pointer.startswith("#/components/") and new_pointer.startswith("#/components/")
+        if named and told == self._changes and not self._in_a_circle:
+            self.alike.add(key)
 
     def _compare(self, old: Node, new: Node, place: str, pointer: str, new_pointer: str) -> None:
         before, after = types_of(old), types_of(new)
@@ -61,7 +73,11 @@ class Schemas:
             self._properties(old, new, place, pointer, new_pointer)
 
     def _tell(self, place: str, what: str, reach: Reach, pointer: str) -> None:
-        self.told(place, what, verdict_of(reach, self.direction), pointer)
+        self._say(place, what, verdict_of(reach, self.direction), pointer)
+
+    def _say(self, place: str, what: str, verdict: Verdict, pointer: str) -> None:
+        self._changes += 1
+        self.told(place, what, verdict, pointer)
 
     def _types(self, before: frozenset[str], after: frozenset[str], place: str, pointer: str) -> None:
         old, new = before - {"null"}, after - {"null"}
@@ -88,7 +104,7 @@ class Schemas:
                 what = f"there is a value {value} more"
                 if self.refusal:
                     # Whoever reads a code expects that there may be others.
-                    self.told(place, what, "unclear", pointer)
+                    self._say(place, what, "unclear", pointer)
                 else:
                     self._tell(place, what, "wider", pointer)
         for value in before:
@@ -113,10 +129,12 @@ class Schemas:
             self._tell(place, f"{word} is {_said(after)} and not {_said(before)}", reach, pointer)
         if "default" in old and "default" in new and old["default"] != new["default"]:
             what = f"its default is {_said(new['default'])} and not {_said(old['default'])}"
-            self.told(place, what, "unclear", pointer)
+            self._say(place, what, "unclear", pointer)
         for word in _RULES:
+            if word not in old and word not in new:
+                continue
             if self._canonical(self.old, old.get(word)) != self._canonical(self.new, new.get(word)):
-                self.told(place, f"its rule `{word}` is another", "unclear", pointer)
+                self._say(place, f"its rule `{word}` is another", "unclear", pointer)
 
     def _choices(self, old: Node, new: Node, place: str, pointer: str) -> None:
         for word in ("oneOf", "anyOf"):
@@ -175,18 +193,18 @@ class Schemas:
                 continue
             inside = f"{place}/{name}"
             if self.direction == "request" and name in required_now:
-                self.told(inside, "is new and required", "breaking", pointer)
+                self._say(inside, "is new and required", "breaking", pointer)
             else:
-                self.told(inside, "is new", "not breaking", pointer)
+                self._say(inside, "is new", "not breaking", pointer)
         for name in sorted((required_now - required) - set(before) - set(after)):
             self._tell(f"{place}/{name}", "is required now", "narrower", pointer)
         self._others(old, new, place, pointer, new_pointer)
 
     def _gone(self, new: Node, place: str, pointer: str) -> None:
         if self.direction == "answer" or _closed(new):
-            self.told(place, "is there no more", "breaking", pointer)
+            self._say(place, "is there no more", "breaking", pointer)
         else:
-            self.told(place, "is not named any more, and may be ignored", "unclear", pointer)
+            self._say(place, "is not named any more, and may be ignored", "unclear", pointer)
 
     def _others(self, old: Node, new: Node, place: str, pointer: str, new_pointer: str) -> None:
         """Properties that have no name in the schema."""
@@ -197,7 +215,7 @@ class Schemas:
         elif _closed(old) != _closed(new):
             if self.direction == "answer":
                 # Clients pass over what they do not know, and do without what was never named.
-                self.told(
+                self._say(
                     place, "is closed now" if _closed(new) else "may hold more than is named", "not breaking", pointer
                 )
             else:
