@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chaser_contract import making
 from chaser_contract.promises import promise
-from chaser_contract.promises.files import put
 from chaser_contract.subject import Subject
+from chaser_contract.transfers import put
 from chaser_contract.values import holds
 
 Files = dict[str, bytes | None]
