@@ -40,10 +40,6 @@ def operation(document: Node, path: str, method: str) -> Node:
     return found
 
 
-def required(document: Node, name: str, field: str) -> None:
-    schema(document, name).setdefault("required", []).append(field)
-
-
 def nullable_by_choice(document: Node) -> None:
     there = schema(document, "SessionInfo")["properties"]
     there["created_at"] = {"anyOf": [there["created_at"], {"type": "null"}]}
@@ -95,7 +91,7 @@ CHANGES: dict[str, tuple[Callable[[Node], object], str, Verdict]] = {
     "a field of a request is new and required": (
         lambda d: (
             schema(d, "CreateKeyRequest")["properties"].update(region={"type": "string"}),
-            required(d, "CreateKeyRequest", "region"),
+            schema(d, "CreateKeyRequest").setdefault("required", []).append("region"),
         ),
         "create-key",
         "breaking",
@@ -106,7 +102,7 @@ CHANGES: dict[str, tuple[Callable[[Node], object], str, Verdict]] = {
         "not breaking",
     ),
     "a field of a request is required now": (
-        lambda d: required(d, "CreateKeyRequest", "name"),
+        lambda d: schema(d, "CreateKeyRequest").setdefault("required", []).append("name"),
         "create-key",
         "breaking",
     ),
@@ -262,7 +258,7 @@ def other(tmp_path: Path) -> Path:
     prop(document, "AssistantInfo", "status")["enum"].append("asleep")
     del document["paths"]["/v1/mcp"]
     file = tmp_path / "other.yaml"
-    file.write_text(yaml.safe_dump(document), "utf-8")
+    file.write_text(yaml.dump(document, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)), "utf-8")
     return file
 
 

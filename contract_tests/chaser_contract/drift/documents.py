@@ -124,7 +124,7 @@ def read(against: str) -> Version:
         found = json.loads(text)
     except ValueError:
         try:
-            found = yaml.safe_load(text)
+            found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
         except yaml.YAMLError as error:
             raise Unreadable(f"{against}: this is neither JSON nor YAML: {error}") from None
     if not isinstance(found, Mapping) or not isinstance(found.get("paths"), Mapping):
