@@ -43,8 +43,6 @@ def commands() -> None:
 
 
 @commands.command()
-@live_options
-@click.option("--baseline", type=_FILE, help="Deviations that are accepted, with owner, date and reason.")
 @click.option("--url", help="What to test; without it an emulator of this process.")
 @click.option("--api-key", envvar="CHASER_API_KEY", help="A key of the first user.")
 @click.option("--peer-key", envvar="CHASER_PEER_KEY", help="A key of another user.")
@@ -61,6 +59,8 @@ def commands() -> None:
 @click.option("--html", type=_FILE, help="Write a page, for people.")
 @click.option("--har", type=_FILE, help="Write the requests of what failed.")
 @click.option("--evidence", type=_FILE, help="Write what was seen of each operation; of a whole run.")
+@click.option("--baseline", type=_FILE, help="Deviations that are accepted, with owner, date and reason.")
+@live_options
 def run(
     only: tuple[str, ...],
     skip: tuple[str, ...],
