@@ -137,11 +137,11 @@ def a_wallet_that_runs_dry_ends_sessions(chaser: Subject) -> None:
     client = _payer(chaser, 0.05)
     one = making.running(client)["id"]
     two = making.running(client)["id"]
-    passed(chaser, seconds=HOUR / 2 - 2)
+    passed(chaser, seconds=HOUR / 2 - 0.5)
     for made in (one, two):
         read = client.ask("get-session", id=made, expect=200)
         holds(read, read.json, status="running")
-    passed(chaser, seconds=4)
+    passed(chaser, seconds=1)
     for made in (one, two):
         making.until(
             lambda made=made: client.ask("get-session", id=made, expect=200),  # type: ignore[misc]
