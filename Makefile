@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Tests run in as many processes as there are cores, a file in one of them.
 WORKERS ?= auto
+# The real sandboxes that `make contract` uses.
+SANDBOX ?= local
 SOURCES := emulator contract_tests fixtures
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
@@ -33,8 +35,9 @@ format: $(READY_DEV) ## put the sources in their form
 generate: $(READY_DEV) ## write what follows from the document: shapes, assumptions, the table of the README
 	$(BIN)/python emulator/generate.py
 
-contract: $(READY_DEV) ## a long generated run over the emulated operations
-	CHASER_CONTRACT_EXAMPLES=100 $(BIN)/pytest contract_tests $(ARGS)
+contract: $(READY_DEV) ## hold the emulator against its document: everything on scripted sandboxes, all promises on real ones
+	$(BIN)/chaser-contract run --sandbox scripted --complete $(ARGS)
+	$(BIN)/chaser-contract run --sandbox $(SANDBOX) --skip generated --skip refusals $(ARGS)
 
 bench: $(READY_DEV) ## measure, and print the rows
 	$(BIN)/python emulator/bench.py $(ARGS)

@@ -72,11 +72,13 @@ def run(
     html: Path | None,
     har: Path | None,
     baseline: Path | None,
+    complete: bool,
     **where: Any,
 ) -> int:
     """Run everything against a Chaser, and tell what it does not keep."""
     # Imported on use: Schemathesis takes a second.
-    from chaser_contract import reports, running
+    from chaser_contract import reach, reports, running
+    from chaser_contract.document import bundled
     from chaser_contract.evidence import keep
     from chaser_contract.live.baseline import Unreadable, load
     from chaser_contract.targets import Unreachable, Where
@@ -101,8 +103,10 @@ def run(
     if evidence is not None:
         keep(report, evidence)
         written.append(evidence)
+    missing = [*reach.missing(bundled(), report.seen)] if complete else []
+    report.notes += missing
     terminal.tell(report, written)
-    return report.exit_code
+    return report.exit_code or (running.FINDINGS if missing else running.CLEAN)
 
 
 @commands.command()

@@ -1,0 +1,24 @@
+"""What takes commands that really run, on sandboxes that are processes of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from chaser_contract import promises, running
+from chaser_contract.targets import Target, Where, opened
+
+PARTS = [one.name for one in promises.load().values() if "commands" in one.needs]
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[Target]:
+    with opened(Where(seed=1, examples=3, sandbox="local")) as found:
+        yield found
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_real_sandboxes_keep_what_is_promised(target: Target, part: str) -> None:
+    outcome = running.try_part(target, part)
+    found = [f"{one.promise}; {one.came} ({one.pointer})" for one in outcome.findings]
+    assert outcome.status in ("passed", "skipped"), "\n".join([outcome.reason, *found])
