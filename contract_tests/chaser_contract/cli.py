@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 import click
 from chaser_emulator import __version__
 
-from chaser_contract.live.options import live_of, live_options
 from chaser_contract.drift.commands import drift
+from chaser_contract.live.options import live_of, live_options
 from chaser_contract.parity.commands import parity
 from chaser_contract.recording.commands import record
 
