@@ -30,7 +30,7 @@ def an_alert_is_sent_once_in_a_window(chaser: Subject) -> None:
         told = making.until(
             lambda query=query: chaser.ask("list-webhook-deliveries", query=query, expect=200),  # type: ignore[misc]
             lambda found, sent=sent: len(found["deliveries"]) >= sent,  # type: ignore[misc]
-            f"list-webhook-deliveries: after {quantity} {kind} there are {sent} alerts",
+            f"after {quantity} {kind} there are {sent} alerts",
         )
         count = len(told.json["deliveries"])
         told.require(count == sent, "an alert is sent once in a window, past its threshold", f"{count}, not {sent}")

@@ -146,7 +146,7 @@ def a_wallet_that_runs_dry_ends_sessions(chaser: Subject) -> None:
         making.until(
             lambda made=made: client.ask("get-session", id=made, expect=200),  # type: ignore[misc]
             lambda found: found["status"] == "terminated",
-            "get-session: a session ends when the wallet that pays for it is empty",
+            "a session ends when the wallet that pays for it is empty",
         )
         events = client.ask(
             "list-audit-events", query={"action": "session.terminate", "resource_id": made}, expect=200
@@ -175,14 +175,14 @@ def an_empty_wallet_ends_what_is_in_use(chaser: Subject) -> None:
         making.until(
             lambda: client.ask("get-session", id=made, expect=200),
             lambda found: found["active_connection_leases"] == 1,
-            "get-session: a command that runs in the foreground holds its session",
+            "a command that runs in the foreground holds its session",
         )
         refused(client.ask("terminate-session", id=made), 409, "session_leased")
         passed(chaser, hours=1, seconds=2)
         making.until(
             lambda: client.ask("get-session", id=made, expect=200),
             lambda found: found["status"] == "terminated",
-            "get-session: a session ends when the wallet is empty, whoever uses it",
+            "a session ends when the wallet is empty, whoever uses it",
         )
         told: Answer = running.result(making.PATIENCE)
         told.require(told.status >= 400 or told.json["exit_code"] != 0, "a command ends with its session")
