@@ -231,6 +231,24 @@ def an_account_has_a_bucket_for_all_its_callers(chaser: Subject) -> None:
 
 
 @promise("emulator")
+def of_two_empty_buckets_the_one_that_lasts_is_told(chaser: Subject) -> None:
+    """Where a caller's bucket and their account's are both empty, Retry-After is when both have room again."""
+    arranged = Arranged(chaser)
+    first, *others = [arranged.new_person("member") for _ in range(3)]
+    with limited(chaser, 1, 2) as fork:
+        there = {"X-Chaser-World": fork.world.id}
+        first.ask("list-jobs", headers={**there, "X-Chaser-Account": "personal"}, expect=200)
+        for client in others:
+            fork.clock.advance(10)
+            client.ask("list-jobs", headers=there, expect=200)
+        fork.clock.advance(10)
+        # Theirs has room again after 30 s, the account's after 40 s.
+        answer = first.ask("list-jobs", headers=there)
+        _refused(answer, 40)
+        _told(answer, 2, 0, "account")
+
+
+@promise("emulator")
 def a_refused_request_has_no_effect(chaser: Subject) -> None:
     """What is refused for coming too often makes and changes nothing, and is in no audit log as done."""
     workspace = Arranged(chaser).workspace

@@ -130,6 +130,29 @@ def a_job_needs_the_scope_of_what_it_does(chaser: Subject) -> None:
 
 
 @promise()
+def a_pipeline_needs_the_scopes_of_its_steps(chaser: Subject) -> None:
+    """A pipeline takes the scope of its kind, and that of each step's kind besides."""
+    arranged = _in_organization(chaser)
+    steps = inputs(arranged)
+    for kind in ("session.terminate", "workspace.delete", "sandbox.exec"):
+        wanted = sorted({KINDS["pipeline.run"], KINDS[kind]})
+        given = {
+            "workspace": arranged.workspace["id"],
+            "steps": [{"command": "echo x"}, {"kind": kind, "input": steps[kind]}],
+        }
+        body = {"kind": "pipeline.run", "input": given, "run_at": _FAR}
+        with chaser.case():
+            full = chaser.as_(arranged.new_key(scopes=wanted)["key"])
+            job = full.ask("create-job", json=body).must_be(200, because=f"to a key with {wanted}").json["id"]
+            for missing in wanted:
+                rest = [scope for scope in SCOPES if scope != missing]
+                client = chaser.as_(arranged.new_key(scopes=rest)["key"])
+                refused(client.ask("create-job", json=body), missing)
+                refused(client.ask("cancel-job", id=job), missing)
+            full.ask("cancel-job", id=job, expect=200)
+
+
+@promise()
 def a_tool_needs_the_scope_of_what_it_does(chaser: Subject) -> None:
     """A tool of MCP is refused to a key without its scope, in its result; listing and greeting need none."""
     arranged = _in_organization(chaser)
