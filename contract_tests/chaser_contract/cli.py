@@ -59,6 +59,7 @@ def commands() -> None:
 @click.option("--html", type=_FILE, help="Write a page, for people.")
 @click.option("--har", type=_FILE, help="Write the requests of what failed.")
 @click.option("--evidence", type=_FILE, help="Write what was seen of each operation; of a whole run.")
+@click.option("--complete", is_flag=True, help="Fail as well where something of the document was not seen.")
 @click.option("--baseline", type=_FILE, help="Deviations that are accepted, with owner, date and reason.")
 @live_options
 def run(
