@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chaser_contract import expectations, reach, running
+from chaser_contract import evidence, expectations, reach, running
 from chaser_contract.document import bundled
 from chaser_contract.findings import Outcome
 from chaser_contract.generated import control, trying
@@ -159,6 +159,11 @@ def test_every_operation_is_in_a_generated_part_in_which_it_stands_alone() -> No
         for name in part.operations(bundled())
     ]  # fmt: skip
     assert sorted(covered) == sorted(bundled().operations)
+
+
+def test_every_reason_for_what_is_not_seen_is_about_a_status_of_the_document() -> None:
+    for one in bundled().operations.values():
+        assert set(evidence.reasons(one.id)) <= set(one.responses), one.id
 
 
 def test_what_no_run_comes_to_is_told() -> None:

@@ -52,15 +52,14 @@ READING = Part("generated.reading", ALONE, reading=True)
 PARTS: Mapping[str, Part] = {
     part.name: part
     for part in (
-        Part("generated.stateful-sandboxes", STATEFUL, besides=(*PEOPLE, *ASSISTANTS), times=8),
         # All that is about sandboxes needs those that the others of it have made.
         Part("generated.sandboxes", ALONE, besides=(*PEOPLE, *ASSISTANTS)),
-        Part("generated.assistants", ALONE, tags=ASSISTANTS),
+        Part("generated.stateful-sandboxes", STATEFUL, besides=(*PEOPLE, *ASSISTANTS), times=8),
         Part(CONTROL, (*ALONE, *STATEFUL), times=0.3),
+        Part("generated.assistants", ALONE, tags=ASSISTANTS),
         Part("generated.people", ALONE, tags=PEOPLE),
         Part("generated.stateful-assistants", STATEFUL, tags=ASSISTANTS, times=4),
         Part("generated.stateful-people", STATEFUL, tags=PEOPLE, times=4),
-        READING,
     )
 }
 """By their names, the longest first."""
