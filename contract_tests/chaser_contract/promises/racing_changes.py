@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from chaser_contract import making
-from chaser_contract.client import Client
+from chaser_contract.client import Answer, Client
 from chaser_contract.promises import promise
 from chaser_contract.racing import outcomes, race, won
 from chaser_contract.subject import Subject
@@ -231,3 +232,27 @@ def use_and_delete_end_well(chaser: Subject) -> None:
             chaser.ask("exec-session", id=live_id, json={"command": "true"}).must_be(
                 409, "not_running", because="the session has ended"
             )
+
+
+@promise("emulator", stateful=True)
+def an_end_is_told_when_it_has_come(chaser: Subject) -> None:
+    """Whoever of several ends a session at once is answered when it has ended, also where that takes a while."""
+    for in_bulk in (False, True):
+        with chaser.case():
+            live = making.running(chaser)["id"]
+            end = (
+                partial(chaser.ask, "bulk-terminate-sessions", json={"ids": [live]})
+                if in_bulk
+                else partial(chaser.ask, "terminate-session", id=live)
+            )
+            with chaser.steered.faults.add(engine={"kind": "slow", "on": ["stop"], "delay": 0.1}):
+                seen = race(*[partial(_ended, chaser, end, live)] * _RUNNERS)
+            for after in seen:
+                after.require(after.json["status"] == "terminated", "a session has ended when its end is answered")
+
+
+def _ended(chaser: Subject, end: Callable[[], Answer], session_id: str) -> Answer:
+    """How a session is read by who has just ended it."""
+    ended = end()
+    ended.require(ended.status in (200, 204), "a session may be ended by several at once")
+    return chaser.ask("get-session", id=session_id, expect=200)
