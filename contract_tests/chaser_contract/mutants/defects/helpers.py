@@ -194,17 +194,6 @@ defect(
     "assistants",
 )
 defect(
-    "usage-sums-of-floats",
-    "Three times 0.1 is 0.30000000000000004.",
-    edit(
-        "store.assistant_usage:sums",
-        'Decimal(repr(row["quantity"]))',
-        'row["quantity"]',
-        ("totals: defaultdict[str, int | Decimal] = defaultdict(int)", "totals = defaultdict(int)"),
-    ),
-    "assistants",
-)
-defect(
     "usage-quantity-whole",
     "Fractions of usage are lost.",
     edit("store.assistant_usage:add", "quantity=quantity", "quantity=int(quantity)"),

@@ -142,12 +142,6 @@ defect(
     "pagination",
 )
 defect(
-    "encoded-slash-splits",
-    "An encoded character in a path is not decoded.",
-    edit("pipeline:Pipeline._read", "decode_segment(value)", "value"),
-    "errors writes files",
-)
-defect(
     "plus-in-time",
     "A moment with an offset that I did not encode is refused.",
     edit("validation:_coerce", '.replace(" ", "+")', ""),

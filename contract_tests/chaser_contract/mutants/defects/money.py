@@ -200,13 +200,6 @@ defect(
     "billing snapshots",
 )
 defect(
-    "storage-unmeasured",
-    "The number of measured workspaces is that of all.",
-    edit("storage:Storage.holding", "len(known), len(rows) - len(known)", "len(rows), 0"),
-    "billing",
-    survives="",
-)
-defect(
     "checkout-minimum",
     "A top-up without an amount is for nothing.",
     edit(

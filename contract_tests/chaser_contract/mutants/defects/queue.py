@@ -91,17 +91,6 @@ defect(
     "jobs",
 )
 defect(
-    "order-newest-first",
-    "Jobs run in the opposite order.",
-    edit(
-        "store.jobs:start",
-        "ORDER BY queued_at LIMIT ?3)",
-        "ORDER BY queued_at DESC LIMIT ?3)",
-        ("ORDER BY turn LIMIT", "ORDER BY turn DESC LIMIT"),
-    ),
-    "jobs",
-)
-defect(
     "never-run",
     "Jobs stay queued.",
     edit("jobs:Jobs.perform", "if self._closing:", "if True:"),
@@ -166,6 +155,7 @@ defect(
     "Steps of a pipeline run in different workspaces.",
     edit("work.commands:_input", 'body["workspace"] = workspace_id', 'body["ephemeral"] = True'),
     "jobs",
+    engine="local",
 )
 defect(
     "cancel-runs-on",
