@@ -31,18 +31,18 @@ def parity(*arguments: str) -> Any:
 
 
 def test_an_emulator_is_like_itself() -> None:
-    told = parity("here", "here", "--seed", "1", "--examples", "40")
+    told = parity("here", "here", "--seed", "1", "--examples", "20")
     assert told.return_value == 0, told.output
-    assert "nothing differs: 40 sequences" in told.output
+    assert "nothing differs: 20 sequences" in told.output
 
 
 def test_engines_differ_in_what_commands_say_alone() -> None:
-    told = parity("here", "here:local", "--seed", "2", "--examples", "20", "--steps", "8")
+    told = parity("here", "here:local", "--seed", "2", "--examples", "10", "--steps", "6")
     assert told.return_value == 0, told.output
 
 
 def hides_what_there_is(method: str, path: str, status: int, told: Any) -> tuple[int, Any]:
-    return (403 if status == 404 and path.startswith("/v1/jobs/") else status), told
+    return (403 if status == 404 and method in ("GET", "DELETE") else status), told
 
 
 def mixes_ids_up(method: str, path: str, status: int, told: Any) -> tuple[int, Any]:

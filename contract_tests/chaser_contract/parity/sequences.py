@@ -174,9 +174,9 @@ class Sequences:
             json=self._json(operation),
             file=st.sampled_from(_BYTES) if self._is_form(operation) else st.none(),
             # The first choices are what a sequence shrinks to.
-            caller=st.sampled_from([FIRST] * 12 + self._callers) if operation.secured else st.just(NOBODY),
+            caller=st.sampled_from([FIRST] * 10 + self._callers) if operation.secured else st.just(NOBODY),
             back=st.sampled_from([0, 0, 0, 1, 2]),
-            lost=st.sampled_from([False] * 11 + [True]),
+            lost=st.sampled_from([False] * 6 + [True]),
             in_organization=st.sampled_from([False] * 15 + [True]) if operation.selects_account else st.just(False),
             raw=st.sampled_from([None] * 20 + _RAW) if operation.body is not None else st.none(),
         )
