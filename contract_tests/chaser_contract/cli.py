@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -32,6 +33,10 @@ def main() -> NoReturn:
         code = 2
     except click.Abort:
         click.echo("chaser-contract: given up", err=True)
+        code = 2
+    except Exception:
+        # Python's own code for this is that of findings, of which there are none.
+        traceback.print_exc()
         code = 2
     sys.exit(code if isinstance(code, int) else 0)
 
