@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from acting import acting
 from chaser_contract import evidence, expectations, reach, running
 from chaser_contract.document import bundled
 from chaser_contract.findings import Outcome
@@ -119,15 +119,6 @@ def test_an_interrupt_ends_a_run_with_what_was_done_until_then(monkeypatch: pyte
     assert [one.part for one in report.outcomes] == ["files.a"]
     assert report.exit_code == running.COULD_NOT
     assert report.notes == ["interrupted after 1 of 3 parts"]
-
-
-def acting(target: Target, name: str) -> Outcome:
-    """A part that does as it is called."""
-    if name == "dies":
-        os._exit(3)
-    while name == "hangs":
-        time.sleep(1)
-    return Outcome(name)
 
 
 # What is left out has a reason

@@ -113,7 +113,8 @@ class Carrier(HTTPAdapter):
             if response.headers.get("content-type", "").startswith(_STREAM):
                 return response, None
             try:
-                body = b"".join(response.iter_raw())
+                # What stands between may have read it already.
+                body = response.content if response.is_stream_consumed else b"".join(response.iter_raw())
             finally:
                 response.close()
             wait = response.headers.get("retry-after", "")
