@@ -21,14 +21,20 @@ LIMIT = 2**20
 @promise()
 def tells_how_it_ended(chaser: Subject) -> None:
     """The answer to a command says which it was, where it ran, that it has ended, and how."""
+    spaced = "  echo hello world \n"
+    stubbed(chaser, {"command": spaced, "output": "hello world\n"})
     with session(chaser) as one, workspace(chaser) as room, session(chaser, workspace=room["name"]) as kept:
         for place, expected in (
             (one, {"ephemeral": True, "workspace": None, "workspace_id": None}),
             (kept, {"ephemeral": False, "workspace": room["name"], "workspace_id": room["id"]}),
         ):
             with chaser.case():
-                answer = run(chaser, place["id"], "echo hello  world")
-                _fields(answer, "echo hello  world", place["id"], 0, "hello world\n")
+                for command in (spaced, "echo hello  world"):
+                    answer = run(chaser, place["id"], command)
+                    _fields(answer, command, place["id"], 0, "hello world\n")
+                    handle = run(chaser, place["id"], command, background=True).json["command_id"]
+                    told = chaser.ask("get-session-command", id=place["id"], cid=handle, expect=200)
+                    told.require(told.json["command"] == command, "`command` is what was sent", told.json["command"])
                 for name, value in expected.items():
                     found = answer.json.get(name)
                     answer.require(found == value, f"`{name}` of an answer is {value!r} there", f"it is {found!r}")
