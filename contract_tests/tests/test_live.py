@@ -203,6 +203,15 @@ def test_the_runs_own_is_changed_by_its_id_and_by_its_name(service: RealService,
     assert guarded.delete(f"/v1/sessions/{nothing}").status_code == 404
 
 
+def test_what_lasts_is_told_once(service: RealService, guarded: httpx.Client, tmp_path: Path) -> None:
+    made = guarded.post("/v1/accounts/organizations", json={"name": "for good"}).json()["account"]["id"]
+    guard = guarded._transport
+    assert isinstance(guard, Guard)
+    swept = guard.sweep(last=True)
+    assert (swept.left, swept.lasting) == ([], [f"organization {made}: no operation removes one"])
+    assert not ledger.load(tmp_path / "l").open
+
+
 # The budget
 
 

@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Literal
 
-State = Literal["asked", "made", "refused", "gone", "lost"]
-"""`asked` is about to be answered, or was when its run was killed; `lost` is what will not be answered any more."""
+State = Literal["asked", "made", "refused", "gone", "lost", "lasting"]
+"""`asked` is about to be answered, or was when its run was killed; `lost` is what will not be answered any more,
+and `lasting` what was made for good, and told."""
 
 
 class Unusable(Exception):
@@ -232,6 +233,6 @@ def _take(ledger: Ledger, said: Mapping[str, Any]) -> None:
                 said["number"], said["operation"], said["kind"], said["at"], said["root"], said["account"],
                 tuple(said["names"]), dict(said["path"]),
             )  # fmt: skip
-        case "made" | "refused" | "gone" | "lost" | "asked" as state:
+        case "made" | "refused" | "gone" | "lost" | "asked" | "lasting" as state:
             entry = ledger.entries[said["number"]]
             entry.state, entry.id, entry.until = state, said.get("id") or entry.id, said.get("until")

@@ -109,6 +109,8 @@ class Sweeper:
         for entry in ledger.open:
             if entry.state == "made" and KINDS[entry.kind].removal is None:
                 swept.lasting.append(f"{entry.said}: no operation removes one")
+                if last:
+                    ledger.became(entry, "lasting")
             elif entry.state == "made":
                 swept.left.append(f"{entry.said}: {why.get(entry.number, 'it could not be removed')}")
             elif last:
