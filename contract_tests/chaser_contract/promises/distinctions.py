@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from chaser_contract import making
-from chaser_contract.arranging import PASSWORD, signed_in_peer
+from chaser_contract.arranging import signed_in_peer
 from chaser_contract.promises import promise
 from chaser_contract.promises.tokens import part
 from chaser_contract.subject import Subject
-from chaser_contract.targets import PEER
+from chaser_contract.targets import PASSWORD, PEER
 from chaser_contract.values import equals, holds
 
 

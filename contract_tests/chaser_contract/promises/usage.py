@@ -115,6 +115,17 @@ def the_wallet_pays_by_the_second(chaser: Subject) -> None:
 
 
 @promise("emulator")
+def fractions_are_not_lost_by_looking(chaser: Subject) -> None:
+    """However often somebody looks, a wallet has paid what the time costs, fractions of a millionth included."""
+    client = _payer(chaser, 10.0)
+    making.running(client)
+    for _ in range(18):
+        passed(chaser, seconds=1)
+        client.ask("get-billing-summary", expect=200)
+    _left(client, 10_000_000 - 250)
+
+
+@promise("emulator")
 def another_plan_meters_from_then_on(chaser: Subject) -> None:
     """When the plan changes, what runs is paid by the old one until then, and by the new one from then on."""
     client = _payer(chaser, 10.0)
