@@ -13,19 +13,19 @@ defect(
     "patch-replaces",
     "Changing a part of a configuration loses the rest.",
     edit("merging:merged", "dict(target) if isinstance(target, dict) else {}", "{}"),
-    "assistants",
+    "assistants.a-change-is-proposed-and-decided",
 )
 defect(
     "patch-null-kept",
     "A null in a change of a configuration stays there.",
     edit("merging:merged", "result.pop(name, None)", "result[name] = None"),
-    "assistants",
+    "assistants.a-change-is-proposed-and-decided",
 )
 defect(
     "patch-not-deep",
     "A change of a configuration replaces whole objects.",
     edit("merging:merged", "merged(result.get(name), value)", "value"),
-    "assistants",
+    "assistants.a-change-is-merged",
 )
 defect(
     "patch-lists-joined",
@@ -35,49 +35,49 @@ defect(
         "merged(result.get(name), value)",
         "result.get(name, []) + value if isinstance(value, list) else merged(result.get(name), value)",
     ),
-    "assistants",
+    "assistants.a-change-is-merged",
 )
 defect(
     "same-makes-version",
     "A change that changes nothing makes a new version.",
     edit("handlers.assistants:patch_config", "if not same(before, after):", "if True:"),
-    "assistants",
+    "configurations.configurations-follow-merge-patches",
 )
 defect(
     "one-is-true",
     "Changing 1 to true changes nothing.",
     edit("merging:same", "json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)", "one == other"),
-    "assistants",
+    "distinctions.a-number-is-no-truth-value",
 )
 defect(
     "name-lost",
     "An assistant keeps its name though renaming it succeeded.",
     edit("handlers.assistants:update_assistant", "if name is not None and", "if False and"),
-    "assistants",
+    "assistants assistant-memory assistant-alerts configurations",
 )
 defect(
     "updated-at-stands",
     "An assistant's `updated_at` stays when it changes.",
     edit("store.assistants:set_config", "updated_at = ? WHERE", "updated_at = coalesce(updated_at, ?) WHERE"),
-    "assistants",
+    "assistants.it-tells-when-it-changed",
 )
 defect(
     "pause-does-nothing",
     "A paused assistant is active.",
     edit("handlers.assistants:pause_assistant", "assistants.PAUSED", "assistants.ACTIVE"),
-    "assistants",
+    "idempotency.what-is-said-again-changes-nothing",
 )
 defect(
     "resume-does-nothing",
     "An assistant stays paused for ever.",
     edit("handlers.assistants:resume_assistant", "assistants.ACTIVE", "assistants.PAUSED"),
-    "assistants",
+    "idempotency.what-is-said-again-changes-nothing",
 )
 defect(
     "pause-again-changes",
     "Pausing twice changes `updated_at` again.",
     edit("handlers.assistants:_become", 'if row["status"] != status:', "if True:"),
-    "assistants",
+    "idempotency.what-is-said-again-changes-nothing",
 )
 defect(
     "home-shared",
@@ -87,13 +87,13 @@ defect(
         "workspace_id = await _home(call, tx)",
         "known = await assistants.of_account(tx, call.account.id)\n        workspace_id = known[0]['workspace_id'] if known else await _home(call, tx)",
     ),
-    "assistants",
+    "distinctions.assistants-share-no-home",
 )
 defect(
     "config-at-creation-lost",
     "An assistant's first configuration is lost.",
     edit("handlers.assistants:create_assistant", 'call.body.get("config", {})', "{}"),
-    "assistants",
+    "assistants assistant-memory assistant-alerts configurations",
 )
 defect(
     "channel-twice",
@@ -107,19 +107,19 @@ defect(
             "if known:\n            await assistants.unbind(tx, known['assistant_id'], known['id'], call.clock.timestamp())\n        row = await assistants.bind(",
         ),
     ),
-    "assistants",
+    "assistants assistant-memory assistant-alerts configurations",
 )
 defect(
     "channel-type-ignored",
     "The same channel of another service is bound already.",
     edit("store.assistants:channel", "AND channel_type = ? AND", "AND (channel_type = ? OR true) AND"),
-    "assistants",
+    "assistant-memory.a-channel-leads-to-one-assistant",
 )
 defect(
     "channel-credential-lost",
     "A channel does not say which credential it uses.",
     edit("handlers.assistant_channels:add_assistant_channel", 'call.body.get("credential_name")', "None"),
-    "assistants",
+    "assistants assistant-memory assistant-alerts configurations",
 )
 defect(
     "channel-removed-resolves",
@@ -129,7 +129,7 @@ defect(
         '"DELETE FROM assistant_channels WHERE',
         '"UPDATE assistant_channels SET channel_id = channel_id WHERE',
     ),
-    "assistants deletes",
+    "listings.channels-are-all-listed",
 )
 defect(
     "credential-not-replaced",
@@ -139,7 +139,7 @@ defect(
         "row = await assistants.store_credential(",
         "known = await tx.one('SELECT * FROM assistant_credentials WHERE account_id = ? AND name = ?', call.account.id, call.body['name'])\n        row = known or await assistants.store_credential(",
     ),
-    "assistants",
+    "assistants assistant-memory assistant-alerts configurations",
 )
 defect(
     "credential-of-account-wins",
@@ -149,19 +149,19 @@ defect(
         "ORDER BY assistant_id IS NULL LIMIT 1",
         "ORDER BY assistant_id IS NOT NULL LIMIT 1",
     ),
-    "assistants",
+    "assistant-memory.a-credential-is-read-where-it-belongs",
 )
 defect(
     "credential-of-account-unseen",
     "An assistant does not get the account's credential.",
     edit("store.assistants:credential", "(assistant_id = ? OR assistant_id IS NULL)", "assistant_id = ?"),
-    "assistants",
+    "assistant-memory.a-credential-is-read-where-it-belongs",
 )
 defect(
     "credential-garbled",
     "A credential comes back with its spaces trimmed.",
     edit("handlers.assistant_credentials:resolve_assistant_credential", '"value": value}', '"value": value.strip()}'),
-    "assistants",
+    "verbatim.texts-come-back-as-they-were-sent",
 )
 defect(
     "state-version-ignored",
@@ -169,13 +169,13 @@ defect(
     edit(
         "handlers.assistant_state:put_assistant_runtime_state", 'call.body.get("version", current) != current', "False"
     ),
-    "assistants races",
+    "racing-changes.a-state-is-written-by-one",
 )
 defect(
     "state-version-stands",
     "The version of a state does not grow.",
     edit("store.assistants:write_state", "version = version + 1", "version = version"),
-    "assistants",
+    "assistant-memory.a-state-has-256-kib-at-most",
 )
 defect(
     "state-merged",
@@ -185,19 +185,19 @@ defect(
         'row = await assistants.write_state(tx, assistant["id"], text',
         "old = state_info(await assistants.state(tx, assistant['id']))['state']\n        text = json.dumps(old | json.loads(text)) if isinstance(old, dict) and isinstance(call.body['state'], dict) else text\n        row = await assistants.write_state(tx, assistant['id'], text",
     ),
-    "assistants",
+    "isolation.what-is-anothers-is-not-found",
 )
 defect(
     "state-null-is-empty",
     "A state of null comes back as an empty object.",
     edit("assistant_resources:state_info", 'json.loads(row["state"])', 'json.loads(row["state"]) or {}'),
-    "assistants",
+    "assistant-memory.a-state-is-any-json",
 )
 defect(
     "usage-quantity-whole",
     "Fractions of usage are lost.",
     edit("store.assistant_usage:add", "quantity=quantity", "quantity=int(quantity)"),
-    "assistants",
+    "assistant-memory.usage-is-summed",
 )
 defect(
     "usage-metadata-lost",
@@ -207,25 +207,25 @@ defect(
         "None if metadata is None else json.dumps(metadata)",
         "None",
     ),
-    "assistants",
+    "assistants assistant-memory assistant-alerts configurations",
 )
 defect(
     "alert-at-bound",
     "An alert is sent when usage reaches the bound, not when it is beyond it.",
     edit("handlers.assistant_usage:_alert", "sums[kind] > threshold", "sums[kind] >= threshold"),
-    "assistants",
+    "assistants assistant-memory assistant-alerts configurations",
 )
 defect(
     "alert-each-time",
     "An alert is sent for each use beyond the bound.",
     edit("handlers.assistant_usage:_alert", "if told is not None and start <= told <= end:", "if False:"),
-    "assistants",
+    "happenings.everything-that-happens-is-told-once",
 )
 defect(
     "alert-once",
     "An alert is sent once, and not in the next window.",
     edit("handlers.assistant_usage:_alert", "if told is not None and start <= told <= end:", "if told is not None:"),
-    "assistants",
+    "assistants assistant-memory assistant-alerts configurations",
 )
 defect(
     "alert-window-ignored",
@@ -235,7 +235,7 @@ defect(
         "timestamp(end - timedelta(seconds=seconds) + _TICK)",
         "'2000-01-01T00:00:00.000000Z'",
     ),
-    "assistants",
+    "assistants assistant-memory assistant-alerts configurations",
 )
 defect(
     "change-applied-at-once",
@@ -245,7 +245,7 @@ defect(
         "        row = await assistant_changes.propose(",
         "        await patch_config(call, tx, assistant, call.body['patch'])\n        row = await assistant_changes.propose(",
     ),
-    "assistants lifecycles",
+    "assistants assistant-memory assistant-alerts configurations session-lifecycle workspace-lifecycle",
 )
 defect(
     "change-approved-not-made",
@@ -255,7 +255,7 @@ defect(
         'await patch_config(call, tx, assistant, json.loads(pending["patch"]))',
         "pass",
     ),
-    "assistants lifecycles",
+    "assistants.a-change-is-proposed-and-decided",
 )
 defect(
     "change-denied-made",
@@ -265,29 +265,29 @@ defect(
         "_, pending = await _pending(call, tx)",
         "assistant, pending = await _pending(call, tx)\n        await patch_config(call, tx, assistant, json.loads(pending['patch']))",
     ),
-    "assistants lifecycles",
+    "racing-changes.one-decides",
 )
 defect(
     "change-decided-twice",
     "A change that was turned down can be approved.",
     edit("handlers.assistant_changes:_pending", 'row["status"] != assistant_changes.PENDING', "False"),
-    "assistants lifecycles",
+    "assistants.a-change-is-proposed-and-decided",
 )
 defect(
     "change-decider-lost",
     "A change does not say who decided.",
     edit("store.assistant_changes:decide", "decided_by = ?,", "decided_by = nullif(?, '') AND NULL,"),
-    "assistants",
+    "assistants.a-change-is-proposed-and-decided",
 )
 defect(
     "change-of-other-assistant",
     "A change is approved by way of another assistant.",
     edit("store.assistant_changes:get", "AND assistant_id = ?", "AND (assistant_id = ? OR true)"),
-    "assistants isolation",
+    "assistants.a-change-is-proposed-and-decided",
 )
 defect(
     "change-reason-lost",
     "A change does not say why it is asked for.",
     edit("handlers.assistant_changes:create_assistant_config_change_request", 'call.body.get("reason")', "None"),
-    "assistants",
+    "assistants assistant-memory assistant-alerts configurations",
 )

@@ -13,7 +13,7 @@ defect(
     "any-media-type",
     "JSON is taken with any content type.",
     edit("pipeline:Pipeline._json", "if media_type != _JSON:", "if False:"),
-    "media-types",
+    "precedence.a-media-type-is-told-after-a-scope-and-before-what-is-missing",
 )
 defect(
     "no-media-type",
@@ -25,7 +25,7 @@ defect(
     "text-json",
     "`text/json` is taken for JSON.",
     edit("pipeline:Pipeline._json", "if media_type != _JSON:", 'if not media_type.endswith("json"):'),
-    "media-types",
+    "media-types.a-json-body-of-another-type-is-refused",
 )
 defect(
     "media-type-with-charset",
@@ -47,13 +47,13 @@ defect(
     "any-form-type",
     "An upload is taken with any content type.",
     edit("pipeline:Pipeline._form", "if media_type != _FORM:", 'if media_type == "application/json":'),
-    "media-types files",
+    "files.wrong-uploads-are-refused",
 )
 defect(
     "media-type-code",
     "A wrong content type is an invalid request.",
     edit("pipeline:Pipeline._json", '"unsupported_media_type", f', '"invalid_request", f'),
-    "media-types errors",
+    "media-types errors inputs secrets",
 )
 defect(
     "invalid-json-code",
@@ -63,31 +63,31 @@ defect(
         'raise ApiError("invalid_json", f"the body is no JSON: {error}")',
         'raise ApiError("invalid_request", f"the body is no JSON: {error}")',
     ),
-    "errors media-types",
+    "errors inputs secrets media-types",
 )
 defect(
     "nan-is-a-number",
     "NaN is taken for JSON.",
     edit("validation:parse_json", "parse_constant=_no_constant, ", "parse_constant=lambda _: 0, "),
-    "errors media-types",
+    "errors inputs secrets media-types",
 )
 defect(
     "lone-surrogates",
     "Half a character in a text makes the emulator fail.",
     edit("validation:parse_json", "json.dumps(value, ensure_ascii=False).encode()", "pass"),
-    "errors media-types",
+    "errors inputs secrets media-types",
 )
 defect(
     "bodies-not-checked",
     "Bodies are not held against their schema.",
     edit("validation:Validator.body", "if problems:", "if False:"),
-    "errors writes resources",
+    "job-inputs.commands-are-checked",
 )
 defect(
     "empty-body-is-object",
     "A body that is missing is taken for an empty object.",
     edit("pipeline:Pipeline._json", "if body.required:", "if False:"),
-    "errors media-types",
+    "errors inputs secrets media-types",
 )
 defect(
     "limit-zero-taken",
@@ -97,7 +97,7 @@ defect(
         "problems += found\n",
         "problems += [one for one in found if one.pointer != 'limit']\n",
     ),
-    "pagination",
+    "pagination.pages-have-bounds",
 )
 defect(
     "limit-capped-silently",
@@ -107,19 +107,19 @@ defect(
         "return int(text)",
         "return min(int(text), 200)",
     ),
-    "pagination",
+    "pagination.pages-have-bounds",
 )
 defect(
     "offset-negative-taken",
     "A negative offset is taken for 0.",
     edit("validation:_value", "return int(text)", "return max(int(text), 0)"),
-    "pagination",
+    "pagination.pages-have-bounds",
 )
 defect(
     "last-of-two-values",
     "Of a parameter that was sent twice the last one counts.",
     edit("validation:Validator.parameters", "elif len(texts) > 1 and not parameter.many:", "elif False:"),
-    "errors pagination",
+    "errors inputs secrets pagination filters listings",
 )
 defect(
     "yes-is-true",
@@ -127,37 +127,37 @@ defect(
     edit(
         "validation:_value", "_BOOLEANS.get(text, text)", '_BOOLEANS.get(text, True if text in ("yes", "1") else text)'
     ),
-    "errors deletes",
+    "errors inputs secrets deletions endings",
 )
 defect(
     "true-is-false",
     "`force=true` is not heard.",
     edit("validation:_value", "_BOOLEANS.get(text, text)", '_BOOLEANS.get(text, text) and text != "true"'),
-    "deletes lifecycles resources",
+    "deletions endings session-lifecycle workspace-lifecycle sessions workspaces",
 )
 defect(
     "defaults-missing",
     "Without a limit the emulator fails.",
     edit("validation:Validator.parameters", 'elif "default" in parameter.schema:', "elif False:"),
-    "pagination",
+    "pagination.pages-of-sessions-join",
 )
 defect(
     "plus-in-time",
     "A moment with an offset that I did not encode is refused.",
     edit("validation:_coerce", '.replace(" ", "+")', ""),
-    "pagination errors audit",
+    "pagination filters listings errors inputs secrets audit-log audit",
 )
 defect(
     "body-too-large-taken",
     "JSON may be as large as it likes.",
     edit("uploads:read_json", "JSON_LIMIT", "JSON_LIMIT * 100"),
-    "errors media-types",
+    "errors inputs secrets media-types",
 )
 defect(
     "body-limit-one-less",
     "JSON of exactly the largest size is refused.",
     edit("uploads:read_json", "JSON_LIMIT", "JSON_LIMIT - 1"),
-    "errors media-types",
+    "errors inputs secrets media-types",
 )
 defect(
     "file-too-large-taken",
@@ -173,90 +173,90 @@ defect(
         "uploads.size(part) > uploads.FILE_LIMIT",
         "uploads.size(part) >= uploads.FILE_LIMIT",
     ),
-    "files",
+    "files.a-file-has-at-most-16-mib",
 )
 defect(
     "part-twice",
     "Of a part of a form that was sent twice the last one counts.",
     edit("uploads:read_form", "if name in parts:", "if False:"),
-    "files errors",
+    "files errors inputs secrets",
 )
 defect(
     "environment-unbounded",
     "A command takes variables without bound.",
     edit("targets:variables_of", "size > ENVIRONMENT_LIMIT", "False"),
-    "commands",
+    "commands one-shot background",
 )
 defect(
     "environment-of-limit-refused",
     "Variables of exactly the largest size are refused.",
     edit("targets:variables_of", "size > ENVIRONMENT_LIMIT", "size >= ENVIRONMENT_LIMIT"),
-    "commands",
+    "commands one-shot background",
 )
 defect(
     "webhook-limit-one-more",
     "An account can have 21 webhooks.",
     edit("handlers.webhooks:create_webhook", ">= LIMIT", "> LIMIT"),
-    "webhooks resources",
+    "webhooks deliveries happenings sessions workspaces",
 )
 defect(
     "snapshot-limit-one-more",
     "A workspace can have 101 snapshots.",
     edit("handlers.snapshots:_require_place", ">= LIMIT", "> LIMIT"),
-    "snapshots resources",
+    "snapshots sessions workspaces",
 )
 defect(
     "state-limit-one-less",
     "A state of exactly 256 KiB is refused.",
     edit("handlers.assistant_state:put_assistant_runtime_state", "size > LIMIT", "size >= LIMIT"),
-    "assistants",
+    "assistant-memory.a-state-has-256-kib-at-most",
 )
 defect(
     "state-limit-in-characters",
     "The size of a state is counted in characters.",
     edit("handlers.assistant_state:put_assistant_runtime_state", "len(text.encode())", "len(text)"),
-    "assistants",
+    "assistant-memory.a-state-has-256-kib-at-most",
 )
 defect(
     "browser-without-place",
     "A browser session is made without a workspace, though I did not say that it is ephemeral.",
     edit("targets:open_session", "if selector is None and not ephemeral and session_type", "if False and session_type"),
-    "resources errors",
+    "sessions workspaces errors inputs secrets",
     engine="local",
 )
 defect(
     "type-of-workspace-ignored",
     "A browser is started on a workspace for sandboxes.",
     edit("targets:_workspace", 'if found["session_type"] != session_type:', "if False:"),
-    "resources writes errors",
+    "sessions workspaces writes errors inputs secrets",
 )
 defect(
     "redirect-anywhere",
     "A sign-in leads to any address, with the token.",
     edit("redirects:require_allowed", "if not _is_loopback(address) and", "if False and"),
-    "tokens",
+    "sign-ins.a-browser-is-led-to-this-machine-alone",
 )
 defect(
     "weak-ssh-key-taken",
     "An RSA key of 1,024 bits is taken.",
     edit("handlers.ssh_keys:read", "key.key_size < _RSA_BITS", "False"),
-    "keys",
+    "keys ssh-keys",
 )
 defect(
     "ssh-key-twice",
     "The same SSH key can be registered twice.",
     edit("handlers.ssh_keys:create_ssh_key", "if known is not None:", "if False:"),
-    "keys",
+    "keys ssh-keys",
 )
 defect(
     "bad-base64-taken",
     "Input for a command that is no base64 is taken.",
     edit("handlers.commands:write_session_command_stdin", "validate=True", "validate=False"),
-    "commands",
+    "commands one-shot background",
 )
 defect(
     "run-at-nonsense",
     "A moment without an offset is taken for UTC.",
     edit("clock:moment", "if parsed.tzinfo is None:", "if parsed.tzinfo is None and False:"),
-    "jobs pagination",
+    "jobs job-results job-times pagination filters listings",
 )

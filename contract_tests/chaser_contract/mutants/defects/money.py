@@ -13,13 +13,13 @@ defect(
     "meter-not-counting",
     "The time that sessions run is not counted.",
     edit("usage:opened", "await _open(tx", "assert (tx"),
-    "billing",
+    "usage.another-plan-meters-from-then-on",
 )
 defect(
     "meter-counts-on",
     "A session that has ended goes on being counted.",
     edit("lifecycle:Lifecycle._end", "await usage.closed(tx, fresh, now)", "pass"),
-    "billing",
+    "billing usage plans",
 )
 defect(
     "meter-in-minutes",
@@ -29,109 +29,109 @@ defect(
         "coalesce(sum({seconds}), 0) AS seconds",
         "coalesce(sum({seconds}), 0) / 60 * 60 AS seconds",
     ),
-    "billing",
+    "billing usage plans",
 )
 defect(
     "meter-of-everybody",
     "My usage counts the sessions of somebody else.",
     edit("store.usage:window", "WHERE account_id = ?3 AND", "WHERE (account_id = ?3 OR true) AND"),
-    "billing isolation",
+    "billing usage plans isolation",
 )
 defect(
     "window-of-day-is-month",
     "The usage of a day is that of a month.",
     edit("billing:summary", "_window(tx, account_id, _DAY, now)", "_window(tx, account_id, 30 * _DAY, now)"),
-    "billing",
+    "billing usage plans",
 )
 defect(
     "window-of-month-is-week",
     "The usage of a month is that of a week.",
     edit("billing:summary", "30 * _DAY", "7 * _DAY"),
-    "billing",
+    "billing usage plans",
 )
 defect(
     "window-not-cut",
     "The usage of a day counts what was before it.",
     edit("store.usage:window", 'start="max(started_at, ?1)"', 'start="started_at"'),
-    "billing",
+    "usage.windows-end-now",
 )
 defect(
     "price-double",
     "An hour costs twice as much as the price says.",
     edit("store.usage:window", "* price_micros_per_hour), 0) / 3600", "* price_micros_per_hour), 0) / 1800"),
-    "billing",
+    "billing usage plans",
 )
 defect(
     "price-rounded-up",
     "Every amount is a little too much.",
     edit("store.usage:window", "/ 3600 AS amount", "/ 3600 + 1 AS amount"),
-    "billing",
+    "billing usage plans",
 )
 defect(
     "price-shown-wrong",
     "The price of an hour is that of a minute.",
     edit("billing:summary", "plan.price_micros_per_hour / _MICROS", "plan.price_micros_per_hour / 60 / _MICROS"),
-    "billing",
+    "billing usage plans",
 )
 defect(
     "free-plan-costs",
     "On the free plan sessions cost.",
     edit("plans:Plan.price_micros_per_hour", "0 if self.pricing_model == FREE else ", ""),
-    "billing",
+    "usage.free-sessions-cost-nothing",
 )
 defect(
     "wallet-not-charged",
     "A wallet pays for nothing.",
     edit("usage:standing", "balance - charged, owed", "balance, owed"),
-    "billing",
+    "usage.the-wallet-pays-by-the-second",
 )
 defect(
     "wallet-charged-twice",
     "A wallet pays twice when I look at it twice.",
     edit("usage:standing", "await segments.note_charged(tx, account_id, until)", "pass"),
-    "billing",
+    "billing usage plans",
 )
 defect(
     "wallet-loses-fractions",
     "A wallet pays a little less each time somebody looks.",
     edit("usage:standing", "balance - charged, owed", "balance - charged, 0"),
-    "billing",
+    "usage.fractions-are-not-lost-by-looking",
 )
 defect(
     "wallet-below-zero",
     "A wallet falls below zero.",
     edit("usage:standing", "until = micros(now) if dry is None else min(dry, micros(now))", "until = micros(now)"),
-    "billing",
+    "usage.a-wallet-that-runs-dry-ends-sessions",
 )
 defect(
     "wallet-empty-runs-on",
     "Sessions run on when the wallet is empty.",
     edit("wallets:Wallets.perform", "return [started for", "return [] and [started for"),
-    "billing",
+    "usage.a-wallet-that-runs-dry-ends-sessions",
 )
 defect(
     "wallet-empty-creates",
     "With an empty wallet I can create sessions.",
     edit("usage:require_money", "account.wallet_micros_usd <= 0", "False"),
-    "billing",
+    "billing usage plans",
 )
 defect(
     "wallet-empty-code",
     "An empty wallet is a limit of the plan.",
     edit("usage:require_money", '"payment_required"', '"plan_limit_exceeded"'),
-    "billing",
+    "billing usage plans",
 )
 defect(
     "subscription-pays-from-wallet",
     "A subscription pays from its wallet.",
     edit("plans:Plan.from_wallet", "self.pricing_model == USAGE_BASED", "self.pricing_model != FREE"),
-    "billing",
+    "billing usage plans",
 )
 defect(
     "plan-change-lost",
     "Changing the plan changes nothing.",
     edit("handlers.billing:update_billing_account", "await billing.change_plan(tx, account_id, after, now)", "pass"),
-    "billing",
+    "billing.plans-are-of-one-account",
 )
 defect(
     "plan-answer-is-old",
@@ -141,25 +141,25 @@ defect(
         "        await billing.change_plan(tx, account_id, after, now)\n        data = await billing.summary(tx, account_id, now, holding, call.world.settings.max_sessions)",
         "        data = await billing.summary(tx, account_id, now, holding, call.world.settings.max_sessions)\n        await billing.change_plan(tx, account_id, after, now)",
     ),
-    "billing",
+    "billing.a-plan-is-changed-at-once",
 )
 defect(
     "plan-default-subscription",
     "A subscription without a plan is for a team.",
     edit("handlers.billing:_wanted", "PLANS[DEFAULT_SUBSCRIPTION]", 'PLANS["team"]'),
-    "billing",
+    "billing.a-plan-is-changed-at-once",
 )
 defect(
     "plan-of-empty-request",
     "An empty change of the plan puts me on the free one.",
     edit("handlers.billing:_wanted", "PLANS[model] if model else now", 'PLANS[model or "free"]'),
-    "billing",
+    "billing.a-plan-is-changed-at-once",
 )
 defect(
     "plan-code-of-free",
     "The free plan has the code `free` where there should be none.",
     edit("billing:summary", "plan.code if plan.subscribed else None", "plan.code"),
-    "billing",
+    "billing usage plans",
 )
 defect(
     "plan-prices-old-time",
@@ -169,13 +169,13 @@ defect(
         "metered = await segments.close_account(tx, account_id, micros(now))",
         "metered = set[str]()\n    await tx.run('UPDATE usage SET price_micros_per_hour = ? WHERE account_id = ?', plan.price_micros_per_hour, account_id)",
     ),
-    "billing",
+    "billing.a-free-account-has-no-workspaces",
 )
 defect(
     "limits-of-another-plan",
     "The limits that are shown are not those that count.",
     edit("billing:summary", "max_workspaces=plan.max_workspaces", "max_workspaces=plan.max_workspaces + 1"),
-    "billing resources",
+    "billing usage plans sessions workspaces",
 )
 defect(
     "limits-session-seconds",
@@ -185,19 +185,19 @@ defect(
         "max_session_seconds=plan.max_session_seconds",
         "max_session_seconds=plan.max_session_seconds // 60",
     ),
-    "billing",
+    "billing.a-plan-is-changed-at-once",
 )
 defect(
     "storage-not-counted",
     "What files take is not counted.",
     edit("billing:summary", "holding.used", "0"),
-    "billing",
+    "billing usage plans",
 )
 defect(
     "storage-without-snapshots",
     "What snapshots take is not counted.",
     edit("storage:Storage.holding", " + await snapshots.used_bytes(self._store, account_id)", ""),
-    "billing snapshots",
+    "billing usage plans snapshots",
 )
 defect(
     "checkout-minimum",
@@ -207,7 +207,7 @@ defect(
         "TOPUP_MIN_MICROS_USD if dollars is None else",
         "0 if dollars is None else",
     ),
-    "billing",
+    "billing.an-empty-wallet-starts-nothing",
 )
 defect(
     "checkout-rounding",
@@ -217,19 +217,19 @@ defect(
         "int((Decimal(str(dollars)) * _MICROS).quantize(Decimal(1), ROUND_HALF_UP))",
         "int(dollars * 100) * 10_000",
     ),
-    "billing",
+    "billing.a-top-up-is-added-when-it-is-paid",
 )
 defect(
     "checkout-pays-twice",
     "Paying twice counts twice.",
     edit("billing:complete", "if first and outcome == rows.PAID:", "if outcome == rows.PAID:"),
-    "billing",
+    "billing.a-top-up-is-added-when-it-is-paid",
 )
 defect(
     "checkout-customer-each-time",
     "Each payment has another customer.",
     edit("handlers.billing:create_billing_checkout", "if customer is None:", "if True:"),
-    "billing",
+    "billing.a-top-up-is-added-when-it-is-paid",
 )
 defect(
     "checkout-url-of-another",
@@ -239,13 +239,13 @@ defect(
         "/_emulator/checkout/{row['id']}",
         "/_emulator/checkout/{account_id}",
     ),
-    "billing",
+    "billing.an-empty-wallet-starts-nothing",
 )
 defect(
     "topup-lost",
     "A top-up that was paid is not in the wallet.",
     edit("store.billing:add_to_wallet", "wallet_micros_usd + ?", "wallet_micros_usd + 0 * ?"),
-    "billing",
+    "billing.an-empty-wallet-starts-nothing",
 )
 defect(
     "subscription-lost",
@@ -256,19 +256,19 @@ defect(
         'if checkout["mode"] == "none":',
         ('checkout["amount_micros"])', 'checkout["amount_micros"] or 0)'),
     ),
-    "billing",
+    "billing.a-subscription-begins-when-it-is-paid",
 )
 defect(
     "clock-ignored",
     "Everything happens on the clock of the machine.",
     edit("clock:Clock.now", "self._last += _TICK", "self._last = datetime.now(UTC)"),
-    "billing plan-time lifecycles tokens",
+    "billing usage plans plan-time session-lifecycle workspace-lifecycle tokens sign-ins",
 )
 defect(
     "clock-does-not-move",
     "Moving the clock on does nothing.",
     edit("clock:Clock.move", "self._last = to", "pass"),
-    "billing plan-time lifecycles",
+    "billing usage plans plan-time session-lifecycle workspace-lifecycle",
 )
 defect(
     "clock-skips-what-is-due",
@@ -278,13 +278,13 @@ defect(
         "due = [(moment, duty) for moment, duty in moments if moment <= to]",
         "due = [(moment, duty) for moment, duty in moments if False]",
     ),
-    "billing plan-time deliveries jobs",
+    "billing usage plans plan-time deliveries jobs job-results job-times",
 )
 defect(
     "rate-not-counted",
     "The number of requests that are left does not fall.",
     edit("meter:Meter.take", "bucket.append(now)", "pass"),
-    "limits",
+    "limits.a-minute-takes-six-hundred-of-a-caller",
 )
 defect(
     "rate-one-more",
@@ -296,7 +296,7 @@ defect(
     "rate-refused-counted",
     "Refused requests count as well.",
     edit("meter:Meter.take", "if not full and limits.enabled:", "if limits.enabled:"),
-    "limits",
+    "limits.the-window-slides",
 )
 defect(
     "rate-remaining-one-more",
@@ -314,19 +314,19 @@ defect(
         "reset = math.ceil(bucket[-1] + window) if bucket else math.ceil(now)",
         "reset = math.ceil(window)",
     ),
-    "limits",
+    "limits.a-minute-takes-six-hundred-of-a-caller",
 )
 defect(
     "rate-reset-of-oldest",
     "The limit is said to be whole again before it is.",
     edit("meter:Meter._reading", "math.ceil(bucket[-1] + window)", "math.ceil(bucket[0] + window)"),
-    "limits",
+    "limits.the-window-slides",
 )
 defect(
     "rate-retry-after-one",
     "Retry-After is always a second.",
     edit("meter:Meter._reading", "max(1, math.ceil(oldest + window - now))", "1"),
-    "limits",
+    "limits.what-is-left-is-counted-down-and-then-refused",
 )
 defect(
     "rate-retry-after-missing",
@@ -348,19 +348,19 @@ defect(
     "rate-scope-wrong",
     "The limit is always said to be the account's.",
     edit("meter:Reading.headers", '"X-RateLimit-Scope": self.scope', '"X-RateLimit-Scope": "account"'),
-    "limits",
+    "limits.a-minute-takes-six-hundred-of-a-caller",
 )
 defect(
     "rate-shared-by-surfaces",
     "Requests of one kind use up those of another.",
     edit("meter:Meter._bucket", "(surface, scope, name)", '("all", scope, name)'),
-    "limits",
+    "limits.a-minute-takes-six-hundred-of-a-caller",
 )
 defect(
     "rate-headers-missing",
     "Answers do not say how many requests are left.",
     edit("pipeline:Pipeline.perform", "for name, value in limits.items():", "for name, value in ():"),
-    "limits",
+    "limits.a-minute-takes-six-hundred-of-a-caller",
 )
 defect(
     "rate-on-machine-clock",
@@ -382,5 +382,5 @@ defect(
     "rate-code",
     "Too many requests have another code.",
     edit("pipeline:Pipeline._admit", '"rate_limited", f', '"plan_limit_exceeded", f'),
-    "limits",
+    "limits.a-refused-request-has-no-effect",
 )

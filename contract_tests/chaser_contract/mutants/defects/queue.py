@@ -18,13 +18,13 @@ defect(
         "known = None",
         ("idempotency_key=key,", "idempotency_key=None,"),
     ),
-    "idempotency jobs",
+    "idempotency jobs job-results job-times",
 )
 defect(
     "key-conflict-untold",
     "The same idempotency key with another input answers the old job.",
     edit("handlers.jobs:create_job", "_require_same(known, kind, given)", "pass"),
-    "idempotency jobs",
+    "idempotency jobs job-results job-times",
 )
 defect(
     "key-order-of-fields",
@@ -34,7 +34,7 @@ defect(
         "json.dumps(before, sort_keys=True) != json.dumps(given, sort_keys=True)",
         "json.dumps(before) != json.dumps(given)",
     ),
-    "idempotency jobs",
+    "idempotency.a-key-with-another-body-is-a-conflict",
 )
 defect(
     "key-with-run-at",
@@ -44,19 +44,19 @@ defect(
         "_require_same(known, kind, given)",
         "_require_same(known, kind, given if known['run_at'] == run_at else {})",
     ),
-    "idempotency jobs",
+    "idempotency jobs job-results job-times",
 )
 defect(
     "key-conflict-code",
     "A conflict of idempotency keys has another code.",
     edit("handlers.jobs:_require_same", '"idempotency_conflict"', '"conflict"'),
-    "idempotency jobs",
+    "idempotency.a-key-with-another-body-is-a-conflict",
 )
 defect(
     "key-case",
     "Idempotency keys ignore case.",
     edit("store.jobs:of_key", "idempotency_key = ?", "idempotency_key = ? COLLATE NOCASE"),
-    "idempotency jobs",
+    "idempotency.a-key-with-another-body-is-a-conflict",
 )
 defect(
     "key-of-replay-runs",
@@ -66,19 +66,19 @@ defect(
         "return job_info(known)",
         "return job_info(await jobs.requeue(tx, known['id'], known['principal'], call.clock.timestamp()) or known)",
     ),
-    "idempotency jobs",
+    "idempotency.a-key-outlives-its-job",
 )
 defect(
     "run-at-ignored",
     "A job for tomorrow runs now.",
     edit("handlers.jobs:create_job", "due_at=run_at if run_at is not None and run_at > now else None", "due_at=None"),
-    "jobs",
+    "jobs.one-runs-when-its-time-has-come",
 )
 defect(
     "run-at-never",
     "A job for later never runs.",
     edit("store.jobs:start", "due_at <= ?2", "due_at <= ?2 AND false"),
-    "jobs",
+    "jobs job-results job-times",
 )
 defect(
     "run-at-as-sent",
@@ -88,25 +88,25 @@ defect(
         "None if text is None else timestamp(moment(text.upper()))",
         "moment(text.upper()) and text if text else None",
     ),
-    "jobs",
+    "jobs job-results job-times",
 )
 defect(
     "never-run",
     "Jobs stay queued.",
     edit("jobs:Jobs.perform", "if self._closing:", "if True:"),
-    "jobs lifecycles",
+    "jobs job-results job-times session-lifecycle workspace-lifecycle",
 )
 defect(
     "result-lost",
     "A job that has completed has no result.",
     edit("store.jobs:finish", "        result,\n", "        None,\n"),
-    "jobs",
+    "jobs job-results job-times",
 )
 defect(
     "failure-is-success",
     "A job whose command failed has completed.",
     edit("work.commands:sandbox_exec", 'if answer["exit_code"] != 0:', "if False:"),
-    "jobs",
+    "job-results.a-pipeline-stops-at-the-first-failure",
 )
 defect(
     "failure-without-result",
@@ -116,19 +116,19 @@ defect(
         "raise JobFailed(f\"command exited with {answer['exit_code']}\", answer)",
         "raise JobFailed(f\"command exited with {answer['exit_code']}\")",
     ),
-    "jobs",
+    "job-results.a-pipeline-stops-at-the-first-failure",
 )
 defect(
     "timeout-is-failure-of-code",
     "A job whose time was up says that its command exited.",
     edit("work.commands:sandbox_exec", 'answer["status"] == "timed_out"', "False"),
-    "jobs",
+    "job-results.a-command-that-takes-too-long-fails-its-job",
 )
 defect(
     "alias-unknown",
     "`cmd` of a job is not taken for its command.",
     edit("work.commands:_by_their_own_names", "aliases.get(name, name)", "name"),
-    "jobs",
+    "job-results.a-pipeline-tells-of-each-step",
 )
 defect(
     "pipeline-goes-on",
@@ -138,7 +138,7 @@ defect(
         "if failure is not None:\n            steps.append",
         "if False:\n            steps.append",
     ),
-    "jobs",
+    "job-results.a-pipeline-stops-at-the-first-failure",
 )
 defect(
     "pipeline-skipped-untold",
@@ -148,50 +148,50 @@ defect(
         'steps.append({"name": step.get("name"), "kind": step_kind(step), "status": "skipped"})',
         "pass",
     ),
-    "jobs",
+    "job-results.a-pipeline-stops-at-the-first-failure",
 )
 defect(
     "pipeline-elsewhere",
     "Steps of a pipeline run in different workspaces.",
     edit("work.commands:_input", 'body["workspace"] = workspace_id', 'body["ephemeral"] = True'),
-    "jobs",
+    "job-results.steps-share-the-files",
     engine="local",
 )
 defect(
     "cancel-runs-on",
     "A canceled job runs on.",
     edit("store.jobs:withdraw", "SET status = 'canceled'", "SET status = status"),
-    "jobs lifecycles",
+    "jobs.one-that-is-canceled-never-runs",
 )
 defect(
     "cancel-of-ended",
     "A job that has ended can be canceled.",
     edit("store.jobs:withdraw", "AND status = 'queued'", ""),
-    "jobs lifecycles",
+    "jobs job-results job-times session-lifecycle workspace-lifecycle",
 )
 defect(
     "cancel-of-running-refused",
     "A job that runs cannot be canceled.",
     edit("jobs:Jobs.cancel", "if hand is not None:", "if False:"),
-    "jobs lifecycles",
+    "jobs job-results job-times session-lifecycle workspace-lifecycle",
 )
 defect(
     "retry-of-queued",
     "A job that waits can be retried.",
     edit("store.jobs:requeue", "NOT IN ('queued', 'running')", "NOT IN ('running')"),
-    "jobs lifecycles",
+    "jobs.one-is-run-again-as-itself",
 )
 defect(
     "retry-keeps-error",
     "A job that runs again shows the error of before.",
     edit("store.jobs:requeue", "result = NULL, error = NULL,", "result = NULL,"),
-    "jobs lifecycles",
+    "jobs.one-is-run-again-as-itself",
 )
 defect(
     "retry-waits-again",
     "A job that is retried waits for the moment that it was made for.",
     edit("store.jobs:requeue", "CASE WHEN run_at > ? THEN NULL ELSE run_at END", "coalesce(run_at, nullif(?, ''))"),
-    "jobs lifecycles",
+    "jobs.one-is-run-again-as-itself",
 )
 defect(
     "retry-is-new",
@@ -201,7 +201,7 @@ defect(
         "return job_info(await call.world.jobs.retry(row, call.principal))",
         "await call.world.jobs.retry(row, call.principal)\n    return job_info(row)",
     ),
-    "jobs lifecycles",
+    "jobs.one-is-run-again-as-itself",
 )
 defect(
     "rights-of-then",
@@ -211,5 +211,5 @@ defect(
         'raise JobFailed("who queued this job does not belong to the account any more") from None',
         "return await select_account(self._store, principal, None)",
     ),
-    "jobs accounts",
+    "jobs job-results job-times accounts members service-accounts",
 )

@@ -21,7 +21,7 @@ defect(
             "    await asyncio.sleep(0.02)\n    async with call.store.transaction() as tx:",
         ),
     ),
-    "races",
+    "races racing-changes",
 )
 defect(
     "sessions-of-one-workspace",
@@ -32,7 +32,7 @@ defect(
         "        if live is None:\n            await asyncio.sleep(0.02)\n            async with call.store.transaction() as tx:\n"
         "                row = await _insert(call, tx, account, session_type, workspace, body, github_repo)\n            break",
     ),
-    "races",
+    "races.a-workspace-gets-one-session",
 )
 defect(
     "idempotency-without-lock",
@@ -42,7 +42,7 @@ defect(
         "        now = call.clock.timestamp()",
         "    import asyncio\n    await asyncio.sleep(0.02)\n    async with call.store.transaction() as tx:\n        now = call.clock.timestamp()",
     ),
-    "races idempotency",
+    "races racing-changes idempotency",
 )
 defect(
     "state-lost-update",
@@ -52,7 +52,7 @@ defect(
         "        row = await assistants.write_state(",
         "    import asyncio\n    await asyncio.sleep(0.02)\n    async with call.store.transaction() as tx:\n        row = await assistants.write_state(",
     ),
-    "races assistants",
+    "racing-changes.a-state-is-written-by-one",
 )
 defect(
     "channel-bound-twice",
@@ -62,7 +62,7 @@ defect(
         "        row = await assistants.bind(",
         "    import asyncio\n    await asyncio.sleep(0.02)\n    async with call.store.transaction() as tx:\n        row = await assistants.bind(",
     ),
-    "races",
+    "races racing-changes",
 )
 defect(
     "concurrency-checked-outside",
@@ -73,7 +73,7 @@ defect(
         "    import asyncio\n    await asyncio.sleep(0)\n    row = await reader.one(",
         ('int(row["n"]) if row else 0', 'max(0, int(row["n"]) - 1) if row else 0'),
     ),
-    "races billing plan-time",
+    "pagination.pages-of-sessions-follow-a-model",
 )
 defect(
     "rename-checked-outside",
@@ -83,7 +83,7 @@ defect(
         '        await workspaces.rename(tx, row["id"], name)',
         "    await asyncio.sleep(0.02)\n    async with call.store.transaction() as tx:\n        await workspaces.rename(tx, row['id'], name)",
     ),
-    "races",
+    "races racing-changes",
 )
 defect(
     "terminate-twice",
@@ -93,7 +93,7 @@ defect(
         "elif live := self._live.get(session_id):",
         "elif False and (live := self._live.get(session_id)):",
     ),
-    "races lifecycles",
+    "races racing-changes session-lifecycle workspace-lifecycle",
 )
 defect(
     "last-owner-race",
@@ -103,7 +103,7 @@ defect(
         "            await _require_another_owner(call, tx)\n",
         "            await _require_another_owner(call, tx)\n    import asyncio\n    await asyncio.sleep(0.02)\n    async with call.store.transaction() as tx:\n",
     ),
-    "races accounts",
+    "racing-changes.an-owner-stays",
 )
 defect(
     "change-decided-by-two",
@@ -113,5 +113,5 @@ defect(
         "        _, pending = await _pending(call, tx)\n",
         "        _, pending = await _pending(call, tx)\n    import asyncio\n    await asyncio.sleep(0.02)\n    async with call.store.transaction() as tx:\n",
     ),
-    "races assistants",
+    "racing-changes.one-decides",
 )

@@ -13,133 +13,133 @@ defect(
     "ok-is-created",
     "Creating a workspace answers 201.",
     answers("create-workspace", as_status(201)),
-    "resources writes",
+    "sessions workspaces writes",
 )
 defect(
     "no-content-is-ok",
     "Deleting a workspace answers 200 with an empty object.",
     answers("delete-workspace", as_status(200, b"{}")),
-    "deletes resources",
+    "deletions endings sessions workspaces",
 )
 defect(
     "not-found-is-bad-request",
     "What is not there is a 400.",
     answers(None, as_status(400), status=404),
-    "errors deletes",
+    "errors inputs secrets deletions endings",
 )
 defect(
     "conflict-is-bad-request",
     "A conflict is a 400.",
     answers(None, as_status(400), status=409),
-    "errors writes",
+    "idempotency.a-key-with-another-body-is-a-conflict",
 )
 defect(
     "forbidden-is-unauthorized",
     "A key that may not do something is told that it is unknown.",
     answers(None, as_status(401), status=403),
-    "scopes errors",
+    "scopes errors inputs secrets",
 )
 defect(
     "code-differs-from-error",
     "`error` of a refusal is a sentence.",
     answers(None, turned(lambda value: value.replace("_", " "), "error"), status=404),
-    "errors",
+    "files.wrong-uploads-are-refused",
 )
 defect(
     "message-empty",
     "Refusals have no message.",
     answers(None, turned(lambda _: "", "message"), status=404),
-    "errors",
+    "files.wrong-uploads-are-refused",
 )
 defect(
     "request-id-of-another",
     "The request id in a refusal is not that of its header.",
     answers(None, turned(lambda _: "req_aaaaaaaaaaaaaaaaaaaaaaaaaa", "request_id"), status=404),
-    "errors",
+    "errors inputs secrets",
 )
 defect(
     "details-lost",
     "A refused body does not say which field is wrong.",
     answers(None, dropped("details"), status=400),
-    "errors",
+    "errors inputs secrets",
 )
 defect(
     "details-pointer-lost",
     "The details of a refused body name no field.",
     edit("errors:invalid", '"pointer": p.pointer', '"pointer": ""'),
-    "errors",
+    "errors inputs secrets",
 )
 defect(
     "details-first-only",
     "Of two wrong fields only one is told.",
     edit("errors:invalid", "for p in problems]", "for p in problems[:1]]"),
-    "errors",
+    "errors inputs secrets",
 )
 defect(
     "plan-limit-without-limit",
     "The refusal for a plan's limit does not say the limit.",
     edit("targets:_insert", 'details={"limit": limit}', "details=None"),
-    "errors billing resources",
+    "errors inputs secrets billing usage plans sessions workspaces",
 )
 defect(
     "taken-is-invalid",
     "A name that is taken is an invalid request.",
     edit("creation:require_free", '"name_taken"', '"invalid_request"'),
-    "writes errors resources",
+    "workspaces.names-are-taken-in-any-case",
 )
 defect(
     "name-taken-is-conflict-code",
     "The code for a name that is taken is `conflict`.",
     answers("create-workspace", lambda wire: wire.json.update(code="conflict", error="conflict"), status=409),
-    "writes errors resources",
+    "writes errors inputs secrets sessions workspaces",
 )
 defect(
     "snapshot-taken-code",
     "The code for a snapshot's name that is taken is another.",
     edit("handlers.snapshots:_require_place", '"already_exists"', '"invalid_state"'),
-    "snapshots errors resources",
+    "snapshots errors inputs secrets sessions workspaces",
 )
 defect(
     "allow-missing",
     "A 405 does not say what is allowed.",
     edit("pipeline:Endpoint._answer", 'headers={"Allow": allow}', "headers={}"),
-    "errors precedence",
+    "errors inputs secrets precedence",
 )
 defect(
     "allow-incomplete",
     "A 405 leaves out a method that is allowed.",
     edit("pipeline:Endpoint._answer", "sorted(self._operations)", "sorted(self._operations)[:1]"),
-    "errors precedence",
+    "errors inputs secrets precedence",
 )
 defect(
     "method-not-allowed-is-not-found",
     "A wrong method is a 404.",
     edit("pipeline:Endpoint._answer", '"method_not_allowed", f', '"not_found", f'),
-    "errors precedence",
+    "errors inputs secrets precedence",
 )
 defect(
     "request-id-not-echoed",
     "The request id that I send does not come back.",
     edit("edge:Edge.__call__", "given if _GOOD_ID.match(given) else new_request_id()", "new_request_id()"),
-    "errors access",
+    "errors inputs secrets access",
 )
 defect(
     "request-id-echoed-whatever",
     "A request id with spaces comes back as it is.",
     edit("edge:Edge.__call__", "given if _GOOD_ID.match(given)", "given if given"),
-    "errors access",
+    "errors.a-request-has-the-name-that-its-caller-gave",
 )
 defect(
     "request-id-missing",
     "Answers have no x-request-id.",
     edit("edge:Edge.__call__", 'answered["x-request-id"] = request_id', "pass"),
-    "errors resources",
+    "errors inputs secrets sessions workspaces",
 )
 defect(
     "version-missing",
     "Answers do not say that they are an emulator's.",
     edit("edge:Edge.__call__", 'answered["X-Chaser-Emulator"] = __version__', "pass"),
-    "errors resources",
+    "errors inputs secrets sessions workspaces",
 )
 defect(
     "secret-in-refusal",
@@ -149,7 +149,7 @@ defect(
         '"the address and the password do not belong to a user"',
         "f\"the password {call.body['password']} does not belong to a user\"",
     ),
-    "errors tokens access",
+    "tokens.a-wrong-password-and-an-unknown-address-look-alike",
 )
 defect(
     "key-in-refusal",
@@ -159,7 +159,7 @@ defect(
         "if key is None:\n        raise unauthorized()",
         "if key is None:\n        refused = unauthorized()\n        refused.message += text\n        raise refused",
     ),
-    "errors tokens access",
+    "errors inputs secrets tokens sign-ins access",
 )
 defect(
     "credential-in-audit",
@@ -167,37 +167,37 @@ defect(
     edit(
         "handlers.assistant_credentials:resolve_assistant_credential", '"name": name}', '"name": name, "value": value}'
     ),
-    "audit assistants errors",
+    "audit-log.no-event-holds-a-secret",
 )
 defect(
     "env-in-audit",
     "The audit log has the variables of a command.",
     edit("handlers.exec:_audit", "**metadata}", '**metadata, "env": call.body.get("env")}'),
-    "audit commands errors",
+    "audit-log audit commands one-shot background errors inputs secrets",
 )
 defect(
     "webhook-url-in-audit",
     "The audit log has the whole address of a webhook, with its secret path.",
     edit("handlers.webhooks:_shown", 'place_of(row["url"]).authority', 'row["url"]'),
-    "audit webhooks errors",
+    "audit-log audit webhooks deliveries happenings errors inputs secrets",
 )
 defect(
     "webhook-secret-listed",
     "The list of webhooks shows the whole signing secret.",
     edit("handlers.webhooks:create_webhook", "secret_preview=preview(secret)", "secret_preview=secret"),
-    "webhooks errors resources",
+    "webhooks.one-is-told-as-it-was-made",
 )
 defect(
     "key-secret-listed",
     "The list of keys shows whole keys.",
     edit("store.identity:add_key", "key_prefix=secret[:10]", "key_prefix=secret"),
-    "keys errors resources",
+    "keys.a-secret-is-shown-once",
 )
 defect(
     "credential-in-answer",
     "Storing a credential answers with it.",
     answers("store-assistant-credential", lambda wire: wire.json["credential"].update(value="secret")),
-    "assistants errors",
+    "secrets.a-credential-in-the-vault-is-told-to-who-resolves-it",
 )
 defect(
     "unauthorized-comes-late",
@@ -230,7 +230,7 @@ defect(
         "        if not await call.store.one('SELECT 1 FROM sessions WHERE id = ?', request.path_params['id']):\n"
         "            raise ApiError('not_found', 'there is no such session')",
     ),
-    "precedence",
+    "precedence.a-media-type-is-told-after-a-scope-and-before-what-is-missing",
 )
 defect(
     "media-type-before-scope",
@@ -253,7 +253,7 @@ defect(
         "    other = await",
         "    if len(name) == 64:\n        raise RuntimeError\n    other = await",
     ),
-    "resources writes errors limits",
+    "sessions workspaces writes errors inputs secrets limits",
 )
 defect(
     "crash-on-limit-200",
@@ -263,5 +263,5 @@ defect(
         "    rows, total",
         '    if call.query["limit"] == 200:\n        raise RuntimeError\n    rows, total',
     ),
-    "pagination",
+    "pagination filters listings",
 )

@@ -17,31 +17,31 @@ defect(
         'live = await sessions.of_workspace(tx, workspace["id"]) if workspace is not None else None',
         "live = None",
     ),
-    "lifecycles resources races writes",
+    "sessions.without-a-word-it-is-the-default-workspace",
 )
 defect(
     "reuse-across-workspaces",
     "A session is reused on another workspace.",
     edit("store.sessions:of_workspace", "WHERE workspace_id = ?", "WHERE (workspace_id = ? OR true)"),
-    "lifecycles resources writes",
+    "session-lifecycle workspace-lifecycle sessions workspaces writes",
 )
 defect(
     "ephemeral-on-workspace",
     "A session that was to be ephemeral is on the default workspace.",
     edit("targets:open_session", 'ephemeral = bool(body.get("ephemeral"))', "ephemeral = False"),
-    "lifecycles resources writes",
+    "session-lifecycle workspace-lifecycle sessions workspaces writes",
 )
 defect(
     "default-workspace-is-ephemeral",
     "Without a workspace a session leaves nothing behind.",
     edit("targets:open_session", "ephemeral = not plan.allow_workspaces", "ephemeral = True"),
-    "resources writes lifecycles",
+    "sessions.without-a-word-it-is-the-default-workspace",
 )
 defect(
     "default-workspace-name",
     "The workspace that a session falls back to has another name.",
     edit("targets:_workspace", "name = DEFAULT_WORKSPACE if selector", 'name = "main" if selector'),
-    "resources writes lifecycles",
+    "sessions.without-a-word-it-is-the-default-workspace",
 )
 defect(
     "default-workspace-each-time",
@@ -51,43 +51,43 @@ defect(
         "found = await workspaces.find(tx, call.account.id, name)",
         "found = await workspaces.find(tx, call.account.id, name) if selector else None",
     ),
-    "resources writes lifecycles",
+    "sessions.without-a-word-it-is-the-default-workspace",
 )
 defect(
     "unknown-workspace-made",
     "A workspace that is not there is made, and called otherwise.",
     edit("targets:_workspace", "if found is None and selector is None:", "if found is None:"),
-    "resources errors writes",
+    "sessions workspaces errors inputs secrets writes",
 )
 defect(
     "image-of-session-lost",
     "An ephemeral session's image is not asked for.",
     edit("targets:_insert", 'body.get("image"),', "None,"),
-    "resources",
+    "sessions workspaces",
 )
 defect(
     "concurrency-ignored",
     "A plan lets as many sessions run as I like.",
     edit("targets:_insert", ">= limit:", ">= limit + 10_000:"),
-    "billing resources limits",
+    "billing usage plans sessions workspaces limits",
 )
 defect(
     "concurrency-one-more",
     "A plan lets one session more run than it says.",
     edit("targets:_insert", ">= limit:", "> limit:"),
-    "billing resources limits",
+    "billing usage plans sessions workspaces limits",
 )
 defect(
     "workspaces-one-more",
     "A plan lets me have one workspace more than it says.",
     edit("creation:require_place", ">= limit:", "> limit:"),
-    "billing resources limits",
+    "billing usage plans sessions workspaces limits",
 )
 defect(
     "free-plan-has-workspaces",
     "On the free plan I can make workspaces.",
     edit("plans:Plan.allow_workspaces", "self.max_workspaces > 0", "True"),
-    "billing resources limits",
+    "billing.a-free-account-has-no-workspaces",
 )
 defect(
     "terminate-does-nothing",
@@ -97,19 +97,19 @@ defect(
         "await call.world.lifecycle.terminate",
         "assert call.world.lifecycle.terminate",
     ),
-    "deletes lifecycles",
+    "deletions endings session-lifecycle workspace-lifecycle",
 )
 defect(
     "terminate-ignores-leases",
     "A session that something is connected to ends though I did not force it.",
     edit("lifecycle:Lifecycle.terminate", "and not force and (held", "and False and (held"),
-    "lifecycles terminals errors",
+    "session-lifecycle workspace-lifecycle terminals errors inputs secrets",
 )
 defect(
     "terminate-force-refused",
     "A session that something is connected to cannot be ended by force.",
     edit("handlers.sessions:terminate_session", 'call.query.get("force", False)', "False"),
-    "lifecycles terminals deletes",
+    "session-lifecycle workspace-lifecycle terminals deletions endings",
 )
 defect(
     "terminate-again-fails",
@@ -119,67 +119,67 @@ defect(
         "    await call.world",
         "    if row['ended_at'] is not None:\n        raise ApiError('not_found', 'it has ended')\n    await call.world",
     ),
-    "deletes lifecycles",
+    "deletions endings session-lifecycle workspace-lifecycle",
 )
 defect(
     "ended-is-gone",
     "A session that has ended cannot be read any more.",
     edit("store.sessions:get_in", "AND account_id = ?", "AND account_id = ? AND ended_at IS NULL"),
-    "deletes lifecycles",
+    "deletions endings session-lifecycle workspace-lifecycle",
 )
 defect(
     "ended-is-failed",
     "A session that I ended has failed.",
     edit("lifecycle:Lifecycle._stop", "TERMINATED, None", "FAILED, 'it was ended'"),
-    "deletes lifecycles",
+    "endings.many-are-ended-by-their-ids",
 )
 defect(
     "ended-keeps-workspace",
     "The workspace of an ended session stays active.",
     edit("store.workspaces:get", "{_SELECT} WHERE", "{_SELECT.replace('AND sessions.ended_at IS NULL', '')} WHERE"),
-    "deletes lifecycles resources",
+    "deletions endings session-lifecycle workspace-lifecycle sessions workspaces",
 )
 defect(
     "ended-kept-for-ever",
     "A session that ended a week ago can still be read.",
     edit("keeper:Keeper.sweep", "timestamp(now - KEPT)", "timestamp(now - 100 * KEPT)"),
-    "lifecycles deletes",
+    "plan-time.a-session-ends-with-the-time-of-its-plan",
 )
 defect(
     "ended-kept-for-an-hour",
     "A session that ended an hour ago cannot be read any more.",
     edit("keeper:Keeper.sweep", "timestamp(now - KEPT)", "timestamp(now - KEPT / 24)"),
-    "lifecycles deletes",
+    "session-lifecycle workspace-lifecycle deletions endings",
 )
 defect(
     "never-expires",
     "A session runs for longer than its plan allows.",
     edit("lifecycle:Lifecycle.expired", "end <= self._clock.now()", "False"),
-    "lifecycles billing",
+    "session-lifecycle workspace-lifecycle billing usage plans",
 )
 defect(
     "expires-early",
     "A session ends after half the time that its plan allows.",
     edit("lifecycle:Lifecycle.insert", "seconds=wanted.max_seconds)", "seconds=wanted.max_seconds / 2)"),
-    "lifecycles billing",
+    "session-lifecycle workspace-lifecycle billing usage plans",
 )
 defect(
     "expired-takes-commands",
     "A session beyond its time takes new commands.",
     edit("lifecycle:Lifecycle.require_time", "if self.expired(row):", "if False:"),
-    "lifecycles commands",
+    "session-lifecycle workspace-lifecycle commands one-shot background",
 )
 defect(
     "expired-is-reused",
     "A session beyond its time is given to who asks for one.",
     edit("targets:open_session", "and not call.world.lifecycle.expired(live)", ""),
-    "lifecycles",
+    "session-lifecycle workspace-lifecycle",
 )
 defect(
     "bulk-end-all-types",
     "Ending all browsers ends sandboxes.",
     edit("handlers.sessions:bulk_terminate_sessions", 'kind = call.body.get("session_type")', "kind = None"),
-    "deletes resources",
+    "endings.all-are-all-of-a-type",
 )
 defect(
     "bulk-end-unknown-untold",
@@ -189,19 +189,19 @@ defect(
         'failed.append(_failure(session_id, "not_found"',
         '(lambda one: None)(_failure(session_id, "not_found"',
     ),
-    "deletes resources",
+    "deletions endings sessions workspaces",
 )
 defect(
     "bulk-end-by-workspace-lost",
     "Ending sessions by their workspaces ends none.",
     edit("handlers.sessions:bulk_terminate_sessions", 'call.body.get("workspaces") or []', "[]"),
-    "deletes resources",
+    "deletes.a-deleted-workspace-is-found-by-nothing",
 )
 defect(
     "bulk-end-without-force",
     "Ending many ends sessions in use though I did not force it.",
     edit("handlers.sessions:bulk_terminate_sessions", 'force = bool(call.body.get("force"))', "force = True"),
-    "deletes lifecycles terminals",
+    "terminals.an-open-terminal-holds-its-session",
 )
 defect(
     "bulk-end-ended-left-out",
@@ -211,25 +211,25 @@ defect(
         "            if row is None:\n                failed.append(_failure(session_id",
         "            if row is None or row['ended_at'] is not None:\n                failed.append(_failure(session_id",
     ),
-    "deletes",
+    "deletions endings",
 )
 defect(
     "commands-survive-session",
     "A background command runs on in a session that has ended.",
     edit("sandbox.scripted:ScriptedEngine.stop", "await process.signal(9)", "pass"),
-    "deletes lifecycles commands",
+    "deletions endings session-lifecycle workspace-lifecycle commands one-shot background",
 )
 defect(
     "exec-in-ended-session",
     "A command in a session that has ended is a 404.",
     edit("lookup:sandbox", '"not_running",\n', '"not_found",\n'),
-    "deletes commands errors",
+    "endings.one-that-is-ended-has-ended",
 )
 defect(
     "files-of-session-lost",
     "A workspace is empty when its next session begins.",
     edit("sandbox.scripted:ScriptedEngine.start", "self._disks.setdefault(spec.disk_id, {})", "{}"),
-    "files writes snapshots lifecycles",
+    "files writes snapshots session-lifecycle workspace-lifecycle",
 )
 defect(
     "files-of-ephemeral-kept",
@@ -239,7 +239,7 @@ defect(
         "files = {} if spec.disk_id is None else",
         "files = self._disks.setdefault('shared', {}) if spec.disk_id is None else",
     ),
-    "files lifecycles resources",
+    "files session-lifecycle workspace-lifecycle sessions workspaces",
 )
 defect(
     "resize-forgotten",
@@ -249,7 +249,7 @@ defect(
         "SET rows = ?, cols = ? WHERE id = ?",
         "SET rows = nullif(?, 0) * 0, cols = ? * 0 WHERE id = ?",
     ),
-    "terminals",
+    "terminals.a-terminal-has-the-size-that-is-asked-for",
 )
 defect(
     "resize-swapped",
@@ -259,7 +259,7 @@ defect(
         'resize(row["id"], call.body["rows"], call.body["cols"])',
         'resize(row["id"], call.body["cols"], call.body["rows"])',
     ),
-    "terminals",
+    "terminals.a-terminal-has-the-size-that-is-asked-for",
 )
 defect(
     "resize-of-open-ignored",
@@ -275,6 +275,6 @@ defect(
     "browser-operation-on-sandbox",
     "A command in a browser session is a 404.",
     edit("lookup:require_sandbox", '"not_a_sandbox", f', '"not_found", f'),
-    "errors commands resources",
+    "errors inputs secrets commands one-shot background sessions workspaces",
     engine="local",
 )

@@ -17,7 +17,7 @@ defect(
         'await workspaces.set_disk(tx, workspace["id"], disk_id)',
         "pass",
     ),
-    "snapshots resources writes",
+    "snapshots sessions workspaces writes",
 )
 defect(
     "restore-merges",
@@ -28,7 +28,7 @@ defect(
         "self._disks[target_id] = {k: v for d in self._disks.values() for k, v in d.items()}"
         " | self._disks.get(source_id, {})",
     ),
-    "snapshots resources writes",
+    "snapshots sessions workspaces writes",
 )
 defect(
     "restore-leaves-out",
@@ -38,7 +38,7 @@ defect(
         "dict(self._disks.get(source_id, {}))",
         "dict([*self._disks.get(source_id, {}).items()][:-1])",
     ),
-    "snapshots resources writes",
+    "snapshots sessions workspaces writes",
 )
 defect(
     "snapshot-follows",
@@ -48,7 +48,7 @@ defect(
         "dict(self._disks.get(source_id, {}))",
         "self._disks.setdefault(source_id, {})",
     ),
-    "snapshots resources writes",
+    "disks.going-back-brings-files-back",
 )
 defect(
     "restore-ends-session",
@@ -58,25 +58,25 @@ defect(
         'force = bool((call.body or {}).get("force"))',
         "force = True",
     ),
-    "snapshots resources errors",
+    "snapshots sessions workspaces errors inputs secrets",
 )
 defect(
     "snapshot-of-busy",
     "A snapshot is taken while a session writes, though I did not force it.",
     edit("handlers.snapshots:create_workspace_snapshot", 'force = bool(body.get("force"))', "force = True"),
-    "snapshots resources errors",
+    "snapshots sessions workspaces errors inputs secrets",
 )
 defect(
     "snapshot-by-force-refused",
     "A snapshot cannot be taken by force while a session writes.",
     edit("handlers.snapshots:create_workspace_snapshot", 'force = bool(body.get("force"))', "force = False"),
-    "snapshots resources",
+    "snapshots.by-force-a-session-is-no-hindrance",
 )
 defect(
     "delete-stays",
     "A deleted snapshot is still listed.",
     edit("handlers.snapshots:delete_workspace_snapshot", 'await snapshots.delete(tx, row["disk_id"])', "pass"),
-    "snapshots deletes",
+    "snapshots.one-that-is-deleted-is-gone",
 )
 defect(
     "delete-of-busy",
@@ -86,19 +86,19 @@ defect(
         'force = call.query.get("force", False)',
         "force = True",
     ),
-    "snapshots deletes errors",
+    "snapshots deletions endings errors inputs secrets",
 )
 defect(
     "restored-at-never",
     "A snapshot that I went back to does not say so.",
     edit("store.snapshots:restored", "SET restored_at = ?", "SET restored_at = nullif(?, '') AND NULL"),
-    "snapshots resources",
+    "snapshots.is-made-and-restored-now",
 )
 defect(
     "name-made-up-otherwise",
     "A snapshot without a name is called by a number.",
     edit("names:of_snapshot", 'f"snap-{now:%Y%m%dT%H%M%SZ}-{new_hex(4)}"', 'f"{now:%Y%m%d%H%M%S}{new_hex(4)}"'),
-    "snapshots resources",
+    "snapshots.a-name-is-made-up",
 )
 defect(
     "name-taken-silently",
@@ -108,23 +108,23 @@ defect(
         '(other := await snapshots.named(reader, workspace["id"], name)) is not None',
         "(other := None) is not None",
     ),
-    "snapshots resources errors",
+    "snapshots sessions workspaces errors inputs secrets",
 )
 defect(
     "size-of-another",
     "The size of a snapshot is always 0.",
     edit("handlers.snapshots:create_workspace_snapshot", "used_bytes=used", "used_bytes=0"),
-    "snapshots resources billing",
+    "snapshots sessions workspaces billing usage plans",
 )
 defect(
     "event-missing",
     "No event tells of a snapshot.",
     edit("handlers.snapshots:_tell", "await call.emit(", "assert call.emit, ("),
-    "snapshots webhooks",
+    "snapshots webhooks deliveries happenings",
 )
 defect(
     "event-of-another-kind",
     "Going back to a snapshot sends the event of its creation.",
     edit("handlers.snapshots:_tell", 'f"workspace.snapshot.{what}"', '"workspace.snapshot.created"'),
-    "snapshots webhooks",
+    "snapshots webhooks deliveries happenings",
 )

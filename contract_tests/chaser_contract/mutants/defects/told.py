@@ -17,25 +17,25 @@ defect(
         "int(at.timestamp() + fault.timestamp_skew), body)",
         "int(at.timestamp() + fault.timestamp_skew), body + b'\\n')",
     ),
-    "webhooks deliveries",
+    "webhooks.each-delivery-is-signed-and-says-what-it-is",
 )
 defect(
     "signature-without-time",
     "The signature of a delivery does not cover its time.",
     edit("webhooks.signing:headers", 'f"{event_id}.{timestamp}.".encode()', 'f"{event_id}.".encode()'),
-    "webhooks deliveries",
+    "webhooks deliveries happenings",
 )
 defect(
     "signature-with-text-key",
     "The signature of a delivery is made with the text of the secret.",
     edit("webhooks.signing:headers", "base64.b64decode(secret.removeprefix(PREFIX))", "secret.encode()"),
-    "webhooks deliveries",
+    "webhooks deliveries happenings",
 )
 defect(
     "signature-without-version",
     "The signature of a delivery has no version.",
     edit("webhooks.signing:headers", 'f"v1,{signature}"', "signature"),
-    "webhooks deliveries",
+    "webhooks.each-delivery-is-signed-and-says-what-it-is",
 )
 defect(
     "signature-time-in-milliseconds",
@@ -45,19 +45,19 @@ defect(
         "int(at.timestamp() + fault.timestamp_skew)",
         "int(1000 * at.timestamp() + fault.timestamp_skew)",
     ),
-    "webhooks deliveries",
+    "webhooks deliveries happenings",
 )
 defect(
     "secret-of-another-form",
     "A signing secret has no `whsec_`.",
     edit("clock:new_signing_secret", '"whsec_" + ', ""),
-    "webhooks",
+    "secrets.a-signing-secret-is-told-once",
 )
 defect(
     "header-event-missing",
     "A delivery does not say in a header what it is about.",
     edit("webhooks.delivering:Delivering._send", 'signing.EVENT_HEADER: row["event_type"],', ""),
-    "webhooks deliveries",
+    "webhooks deliveries happenings",
 )
 defect(
     "header-delivery-is-event",
@@ -67,7 +67,7 @@ defect(
         'signing.DELIVERY_HEADER: row["id"]',
         'signing.DELIVERY_HEADER: row["event_id"]',
     ),
-    "webhooks deliveries",
+    "webhooks deliveries happenings",
 )
 defect(
     "webhook-id-is-delivery",
@@ -77,7 +77,7 @@ defect(
         'signing.headers(secret, row["event_id"]',
         'signing.headers(secret, row["id"]',
     ),
-    "webhooks deliveries",
+    "webhooks deliveries happenings",
 )
 defect(
     "body-without-data",
@@ -101,25 +101,25 @@ defect(
     "content-type-missing",
     "A delivery has no content type.",
     edit("webhooks.delivering:Delivering._send", '"Content-Type": "application/json",', ""),
-    "webhooks deliveries",
+    "webhooks deliveries happenings",
 )
 defect(
     "event-filter-ignored",
     "A webhook gets events that it did not ask for.",
     schema("NEW.type GLOB wanted.value", "true"),
-    "webhooks deliveries",
+    "webhooks.one-gets-what-it-asked-for",
 )
 defect(
     "event-pattern-literal",
     "A webhook for `session.*` gets nothing.",
     schema("NEW.type GLOB wanted.value", "NEW.type = wanted.value"),
-    "webhooks deliveries",
+    "webhooks deliveries happenings",
 )
 defect(
     "event-without-filter-lost",
     "A webhook that names no events gets none.",
     schema("webhooks.events = '[]'", "false"),
-    "webhooks deliveries",
+    "webhooks deliveries happenings",
 )
 defect(
     "event-twice",
@@ -129,68 +129,68 @@ defect(
         'await call.emit(tx, "workspace.renamed"',
         'for _ in (1, 2): await call.emit(tx, "workspace.renamed"',
     ),
-    "webhooks happenings",
+    "webhooks deliveries happenings",
 )
 defect(
     "event-missing-renamed",
     "No event tells of a workspace that is renamed.",
     edit("handlers.workspaces:set_workspace_name", "await call.emit(", "assert call.emit, ("),
-    "webhooks happenings",
+    "webhooks deliveries happenings",
 )
 defect(
     "event-missing-deleted",
     "No event tells of a workspace that is deleted.",
     edit("handlers.workspaces:_delete", "await call.emit(", "assert call.emit, ("),
-    "webhooks happenings",
+    "webhooks deliveries happenings",
 )
 defect(
     "event-missing-running",
     "No event tells that a session runs.",
     edit("lifecycle:Lifecycle._boot", 'await self._emit(tx, "session.running", running)', "pass"),
-    "webhooks happenings",
+    "webhooks deliveries happenings",
 )
 defect(
     "event-missing-terminated",
     "No event tells that a session has ended.",
     edit("lifecycle:Lifecycle._end", 'await self._emit(tx, f"session.{status}", fresh)', "pass"),
-    "webhooks happenings",
+    "webhooks deliveries happenings",
 )
 defect(
     "event-missing-finished",
     "No event tells that a background command has ended.",
     edit("commands:Commands._finish", "await events.emit(", "assert events.emit, ("),
-    "webhooks happenings",
+    "webhooks deliveries happenings",
     engine="local",
 )
 defect(
     "event-missing-default-workspace",
     "No event tells of the workspace that a session made by itself.",
     edit("targets:_default_workspace", "await call.emit(", "assert call.emit, ("),
-    "webhooks happenings",
+    "particulars.a-default-workspace-is-told-as-others-are",
 )
 defect(
     "event-missing-billing",
     "No event tells that the plan has changed.",
     edit("handlers.billing:update_billing_account", "await call.emit(", "assert call.emit, ("),
-    "webhooks happenings billing",
+    "happenings.everything-that-happens-is-told-once",
 )
 defect(
     "event-missing-alert",
     "No alert is sent when an assistant uses too much.",
     edit("handlers.assistant_usage:_alert", "await call.emit(", "assert call.emit, ("),
-    "webhooks happenings assistants",
+    "happenings.everything-that-happens-is-told-once",
 )
 defect(
     "event-missing-job-canceled",
     "No event tells that a job was canceled.",
     edit("jobs:Jobs.cancel", "await self._emit(tx, CANCELED, withdrawn)", "pass"),
-    "webhooks happenings jobs",
+    "webhooks deliveries happenings jobs job-results job-times",
 )
 defect(
     "event-missing-job-started",
     "No event tells that a job runs.",
     edit("jobs:Jobs.perform", 'await self._emit(tx, "started", row)', "pass"),
-    "webhooks happenings jobs",
+    "job-times.jobs-run-in-the-order-of-their-times",
 )
 defect(
     "event-order",
@@ -209,37 +209,37 @@ defect(
         "account_id=account_id",
         "account_id=(await tx.one('SELECT id FROM accounts ORDER BY created_at LIMIT 1'))[0]",
     ),
-    "isolation webhooks",
+    "isolation webhooks deliveries happenings",
 )
 defect(
     "retry-never",
     "A delivery that failed is not tried again.",
     edit("webhooks.schedule:next_attempt", "made < ATTEMPTS", "made < 1"),
-    "webhooks deliveries",
+    "webhooks deliveries happenings",
 )
 defect(
     "retry-once-less",
     "A delivery is given up one attempt early.",
     edit("webhooks.schedule:next_attempt", "made < ATTEMPTS", "made < ATTEMPTS - 1"),
-    "webhooks deliveries",
+    "deliveries.it-is-tried-eight-times-each-at-its-moment",
 )
 defect(
     "retry-pauses",
     "A delivery that failed is tried again at once, for ever the same.",
     edit("webhooks.schedule:next_attempt", "_PAUSES[made - 1]", "_PAUSES[0]"),
-    "webhooks deliveries",
+    "webhooks deliveries happenings",
 )
 defect(
     "redirect-is-success",
     "A redirect is taken for a delivery.",
     edit("webhooks.sending:failure_of", "200 <= status < 300", "200 <= status < 400"),
-    "webhooks deliveries",
+    "deliveries.any-2xx-is-a-success-and-nothing-else",
 )
 defect(
     "only-200-is-success",
     "204 is not taken for a delivery.",
     edit("webhooks.sending:failure_of", "200 <= status < 300", "status == 200"),
-    "webhooks deliveries",
+    "deliveries.any-2xx-is-a-success-and-nothing-else",
 )
 defect(
     "delivered-is-pending",
@@ -253,7 +253,7 @@ defect(
             "next_attempt_at=timestamp(again if again is not None else next_attempt(1, ended))",
         ),
     ),
-    "webhooks deliveries",
+    "webhooks deliveries happenings",
 )
 defect(
     "replay-in-place",
@@ -263,19 +263,19 @@ defect(
         "fresh = await _delivery(call, tx, again)",
         'fresh = await _delivery(call, tx, row["id"])',
     ),
-    "webhooks deliveries",
+    "webhooks deliveries happenings",
 )
 defect(
     "replay-of-pending",
     "A delivery that is pending can be replayed.",
     edit("handlers.webhooks:replay_webhook_delivery", 'if row["status"] == deliveries.PENDING:', "if False:"),
-    "webhooks deliveries",
+    "webhooks deliveries happenings",
 )
 defect(
     "replay-of-deleted",
     "A delivery to a deleted webhook can be replayed.",
     edit("handlers.webhooks:replay_webhook_delivery", 'row["webhook_deleted_at"] is not None', "False"),
-    "webhooks deliveries",
+    "webhooks deliveries happenings",
 )
 defect(
     "replay-unmarked",
@@ -285,7 +285,7 @@ defect(
         "SET replayed_at = ?, updated_at",
         "SET replayed_at = nullif(?, '') AND NULL, updated_at",
     ),
-    "webhooks deliveries",
+    "webhooks deliveries happenings",
 )
 defect(
     "discard-of-delivered",
@@ -295,103 +295,103 @@ defect(
         'row["status"] not in (deliveries.PENDING, deliveries.FAILED)',
         "False",
     ),
-    "webhooks deliveries",
+    "webhooks deliveries happenings",
 )
 defect(
     "discard-is-sent",
     "A delivery that I gave up is sent.",
     edit("store.deliveries:discard", "status = 'discarded'", "status = status", (", next_attempt_at = NULL", "")),
-    "webhooks deliveries",
+    "webhooks deliveries happenings",
 )
 defect(
     "audit-missing-create",
     "The audit log does not tell of a new workspace.",
     edit("creation:created", "await call.audit(", "assert call.audit, ("),
-    "audit",
+    "audit-log audit",
 )
 defect(
     "audit-missing-rename",
     "The audit log does not tell of a new name.",
     edit("handlers.workspaces:set_workspace_name", "await call.audit(", "assert call.audit, ("),
-    "audit",
+    "audited.what-workspaces-are-asked-for-is-noted",
 )
 defect(
     "audit-missing-exec",
     "The audit log does not tell of commands.",
     edit("handlers.exec:_audit", "await call.audit(", "assert call.audit, ("),
-    "audit",
+    "audit-log audit",
 )
 defect(
     "audit-missing-session",
     "The audit log does not tell of new sessions.",
     edit("targets:_insert", "await events.audit(", "assert events.audit, ("),
-    "audit",
+    "audit-log audit",
 )
 defect(
     "audit-missing-terminate",
     "The audit log does not tell of the end of sessions.",
     edit("lifecycle:Lifecycle.terminate", "if audited:", "if False:"),
-    "audit",
+    "audit-log audit",
 )
 defect(
     "audit-missing-key",
     "The audit log does not tell of new keys.",
     edit("handlers.keys:create_key", "await call.audit(", "assert call.audit, ("),
-    "audit keys",
+    "audit-log audit keys ssh-keys",
 )
 defect(
     "audit-missing-revocation",
     "The audit log does not tell of revoked keys.",
     edit("handlers.keys:revoke_key", "await call.audit(", "assert call.audit, ("),
-    "audit keys",
+    "audit-log audit keys ssh-keys",
 )
 defect(
     "audit-missing-credential",
     "The audit log does not tell who read a credential.",
     edit("handlers.assistant_credentials:resolve_assistant_credential", "await call.audit(", "assert call.audit, ("),
-    "audit assistants",
+    "assistant-memory.a-credential-is-read-where-it-belongs",
 )
 defect(
     "audit-missing-snapshot",
     "The audit log does not tell of snapshots.",
     edit("handlers.snapshots:_tell", "await call.audit(", "assert call.audit, ("),
-    "audit snapshots",
+    "audit.tools-and-bulk-calls-are-audited-as-their-operations",
 )
 defect(
     "audit-missing-member",
     "The audit log does not tell of new members.",
     edit("handlers.accounts:add_current_member", "await call.audit(", "assert call.audit, ("),
-    "audit accounts",
+    "audit-log audit accounts members service-accounts",
 )
 defect(
     "audit-missing-plan",
     "The audit log does not tell of another plan.",
     edit("handlers.billing:update_billing_account", "await call.audit(", "assert call.audit, ("),
-    "audit billing",
+    "audit.each-change-leaves-one-event",
 )
 defect(
     "audit-missing-webhook",
     "The audit log does not tell of new webhooks.",
     edit("handlers.webhooks:create_webhook", "await call.audit(", "assert call.audit, ("),
-    "audit webhooks",
+    "audit-log audit webhooks deliveries happenings",
 )
 defect(
     "audit-missing-refused",
     "The audit log does not tell of what was refused.",
     edit("pipeline:Pipeline._tell", "if operation.audit is not None and", "if False and"),
-    "audit",
+    "audit.a-refused-change-leaves-one-event",
 )
 defect(
     "audit-refused-is-success",
     "The audit log tells of what was refused as if it had succeeded.",
     edit("events:audit", '"failure" if failed else "success"', '"success"'),
-    "audit",
+    "audit-log audit",
 )
 defect(
     "audit-refused-without-code",
     "The audit log does not tell why something was refused.",
     edit("pipeline:Pipeline._tell", '{"code": error.code}', "{}"),
-    "audit",
+    "audit-log audit",
 )
 defect(
     "audit-twice",
@@ -401,7 +401,7 @@ defect(
         "    await call.audit(tx, workspace_id, summary, named)",
         "    await call.audit(tx, workspace_id, summary, named)\n    await call.audit(tx, workspace_id, summary, named)",
     ),
-    "audit",
+    "audit-log audit",
 )
 defect(
     "audit-reads",
@@ -414,7 +414,7 @@ defect(
         "    async with call.store.transaction() as tx:\n"
         "        await events.audit(tx, call.clock, call.account.id, call.actor, 'session.read', 'session', row['id'], '-')",
     ),
-    "audit",
+    "audit.what-ends-by-itself-is-the-systems",
 )
 defect(
     "audit-action-of-another",
@@ -422,5 +422,5 @@ defect(
     edit(
         "operations:Call.audit", "mark.action, mark.resource_type", 'f"{mark.resource_type}.update", mark.resource_type'
     ),
-    "audit",
+    "audit-log audit",
 )

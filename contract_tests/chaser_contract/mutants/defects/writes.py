@@ -13,13 +13,13 @@ defect(
     "rename-lost",
     "A workspace keeps its name though renaming it succeeded.",
     edit("store.workspaces:rename", "SET name = ? WHERE id = ?", "SET name = name WHERE ? <> '' AND id = ?"),
-    "writes resources",
+    "writes sessions workspaces",
 )
 defect(
     "template-of-all",
     "Marking a workspace as a template marks all.",
     edit("store.workspaces:set_template", "WHERE id = ?", "WHERE id <> '' OR id = ?"),
-    "writes resources",
+    "writes sessions workspaces",
 )
 defect(
     "template-lost",
@@ -27,25 +27,25 @@ defect(
     edit(
         "handlers.workspaces:set_workspace_template", 'await workspaces.set_template(tx, row["id"], template)', "pass"
     ),
-    "writes resources",
+    "writes sessions workspaces",
 )
 defect(
     "template-never-again",
     "A template cannot become none.",
     edit("store.workspaces:set_template", "SET template = ?", "SET template = max(template, ?)"),
-    "writes resources",
+    "writes sessions workspaces",
 )
 defect(
     "template-at-creation-lost",
     "A workspace that was made as a template is none.",
     edit("handlers.workspaces:create_workspace", 'bool(call.body.get("template"))', "False"),
-    "writes resources",
+    "writes sessions workspaces",
 )
 defect(
     "image-at-creation-lost",
     "A workspace's image is not kept.",
     edit("handlers.workspaces:create_workspace", 'image=call.body.get("image")', "image=None"),
-    "writes resources",
+    "workspaces.a-new-one-is-what-was-asked-for",
 )
 defect(
     "create-twice",
@@ -57,25 +57,25 @@ defect(
         "            session_type=call.body['session_type'], created_at=call.clock.timestamp())\n"
         '        return await creation.created(call, tx, workspace_id, f"created workspace {name}")',
     ),
-    "writes resources",
+    "listings.workspaces-are-all-listed",
 )
 defect(
     "name-case-sensitive",
     "`Box` and `box` are two workspaces.",
     schema("name TEXT COLLATE NOCASE,", "name TEXT,"),
-    "writes resources",
+    "writes sessions workspaces",
 )
 defect(
     "name-lowered",
     "A workspace's name loses its capitals.",
     edit("creation:free_name", "await require_free(call, tx, name)", "name = name.lower()"),
-    "writes resources",
+    "workspaces.names-are-taken-in-any-case",
 )
 defect(
     "snapshot-name-case-sensitive",
     "A snapshot is not found by its name in another case.",
     edit("store.snapshots:named", "AND name = ?", "AND name = ? COLLATE BINARY"),
-    "snapshots resources writes",
+    "snapshots sessions workspaces writes",
 )
 defect(
     "organization-name-case-sensitive",
@@ -83,19 +83,19 @@ defect(
     edit(
         "handlers.accounts:create_organization", "if name.casefold() in taken:", "if name in taken and name.islower():"
     ),
-    "accounts",
+    "accounts members service-accounts",
 )
 defect(
     "organization-name-untrimmed",
     "The name of an organization keeps the spaces around it.",
     edit("handlers.accounts:create_organization", 'call.body["name"].strip()', 'call.body["name"]'),
-    "accounts",
+    "accounts.an-organization-is-what-was-asked-for",
 )
 defect(
     "own-name-taken",
     "Renaming a workspace to its own name in another case is refused.",
     edit("creation:require_free", 'other["id"] != but', "True"),
-    "writes resources",
+    "workspaces.names-are-taken-in-any-case",
 )
 defect(
     "rename-does-not-check",
@@ -103,37 +103,37 @@ defect(
     edit(
         "handlers.workspaces:set_workspace_name", 'await creation.require_free(call, tx, name, but=row["id"])', "pass"
     ),
-    "writes resources",
+    "writes sessions workspaces",
 )
 defect(
     "selector-by-name-only",
     "A workspace is not found by its id.",
     edit("store.workspaces:find", "if _UUID.match(selector):", "if False:"),
-    "writes resources",
+    "workspaces.it-is-renamed",
 )
 defect(
     "selector-id-exact-case",
     "An id in capital letters is not found.",
     edit("store.workspaces:find", "selector.lower(), account_id", "selector, account_id"),
-    "writes resources",
+    "writes sessions workspaces",
 )
 defect(
     "session-id-exact-case",
     "A session's id in capital letters is not found.",
     edit("store.sessions:get_in", "session_id.lower()", "session_id"),
-    "writes resources lifecycles",
+    "writes sessions workspaces session-lifecycle workspace-lifecycle",
 )
 defect(
     "generated-name-form",
     "A name that was made up has no number.",
     edit("clock:new_name", "-{secrets.randbelow(10000):04d}", ""),
-    "writes resources",
+    "writes sessions workspaces",
 )
 defect(
     "clone-without-files",
     "A copy of a workspace is empty.",
     edit("disks:Disks.copy", "await self._engine.copy_disk(source_id, disk_id)", "pass"),
-    "writes resources snapshots",
+    "disks.going-back-brings-files-back",
 )
 defect(
     "clone-shares-files",
@@ -143,25 +143,25 @@ defect(
         "dict(self._disks.get(source_id, {}))",
         "self._disks.setdefault(source_id, {})",
     ),
-    "writes resources snapshots",
+    "disks.a-copy-has-files-of-its-own",
 )
 defect(
     "clone-without-type",
     "A copy of a workspace for browsers is one for sandboxes.",
     edit("handlers.workspaces:_clone", 'session_type=source["session_type"]', 'session_type="sandbox"'),
-    "writes resources",
+    "workspaces.a-copy-takes-after-its-source",
 )
 defect(
     "clone-without-image",
     "A copy of a workspace has another image.",
     edit("handlers.workspaces:_clone", 'image=source["image"]', "image=None"),
-    "writes resources",
+    "workspaces.a-copy-takes-after-its-source",
 )
 defect(
     "clone-is-template",
     "A copy of a template is a template.",
     edit("handlers.workspaces:_clone", 'template=bool(call.body.get("template"))', 'template=bool(source["template"])'),
-    "writes resources",
+    "workspaces.it-is-a-template-or-none",
 )
 defect(
     "clone-of-busy",
@@ -170,13 +170,13 @@ defect(
         edit("handlers.workspaces:_clone", "await occupancy.rest(call, source, force=False)", "pass"),
         edit("occupancy:require_idle", 'if row["active_session_id"] is not None:', "if False:"),
     ),
-    "resources writes errors",
+    "workspaces.one-in-use-is-not-touched",
 )
 defect(
     "delete-does-nothing",
     "A deleted workspace is still there.",
     edit("handlers.workspaces:_delete", 'disks = await workspaces.delete(tx, row["id"])', "disks: list[str] = []"),
-    "deletes writes",
+    "job-results.a-workspace-is-deleted-by-a-job",
 )
 defect(
     "delete-without-force",
@@ -186,13 +186,13 @@ defect(
         "await occupancy.rest(call, found, force=force)",
         "await occupancy.rest(call, found, force=True)",
     ),
-    "deletes resources errors",
+    "deletions endings sessions workspaces errors inputs secrets",
 )
 defect(
     "delete-with-force-refused",
     "A workspace in use cannot be deleted by force.",
     edit("handlers.workspaces:delete_workspace", 'force=call.query.get("force", False)', "force=False"),
-    "deletes resources",
+    "deletions endings sessions workspaces",
 )
 defect(
     "bulk-delete-counts-wrong",
@@ -202,7 +202,7 @@ defect(
         'deleted = sum(result["deleted"] for result in results)',
         "deleted = len(results)",
     ),
-    "deletes resources",
+    "deletions.many-are-deleted",
 )
 defect(
     "bulk-delete-stops",
@@ -212,7 +212,7 @@ defect(
         "            if row is None:",
         "            if row is None and rows:\n                break\n            if row is None:",
     ),
-    "deletes resources",
+    "deletions.many-are-deleted",
 )
 defect(
     "bulk-delete-twice",
@@ -222,7 +222,7 @@ defect(
         'dict.fromkeys(row["id"] for row in rows)',
         '[row["id"] for row in rows]',
     ),
-    "deletes resources",
+    "deletions.many-are-deleted",
 )
 defect(
     "bulk-delete-all-forced",
@@ -232,37 +232,37 @@ defect(
         'force = bool(call.body.get("force"))',
         'force = bool(call.body.get("force") or call.body.get("all"))',
     ),
-    "deletes resources",
+    "deletions.all-are-those-of-the-account",
 )
 defect(
     "delete-again-succeeds",
     "Deleting what is not there succeeds.",
     answers("delete-workspace", as_status(204, b""), status=404),
-    "deletes",
+    "deletions endings",
 )
 defect(
     "webhook-deleted-listed",
     "A deleted webhook is still listed.",
     edit("store.webhooks:of_account", "AND deleted_at IS NULL", ""),
-    "deletes webhooks",
+    "deletions endings webhooks deliveries happenings",
 )
 defect(
     "webhook-deleted-twice",
     "A deleted webhook can be deleted again.",
     edit("store.webhooks:get", "AND deleted_at IS NULL", ""),
-    "deletes webhooks",
+    "deletions endings webhooks deliveries happenings",
 )
 defect(
     "webhook-delete-keeps-pending",
     "What was to be sent to a deleted webhook stays pending.",
     edit("handlers.webhooks:delete_webhook", 'await deliveries.discard_pending(tx, row["id"], at)', "0"),
-    "deletes webhooks",
+    "deletions endings webhooks deliveries happenings",
 )
 defect(
     "ssh-key-stays",
     "A deleted SSH key is still listed.",
     edit("handlers.ssh_keys:delete_ssh_key", 'await ssh_keys.delete(tx, row["id"])', "pass"),
-    "deletes keys",
+    "deletions endings keys ssh-keys",
 )
 defect(
     "member-stays",
@@ -272,7 +272,7 @@ defect(
         '"DELETE FROM members WHERE account_id = ? AND user_id = ?"',
         '"UPDATE members SET role = role WHERE account_id = ? AND user_id = ?"',
     ),
-    "deletes accounts",
+    "deletes.what-is-deleted-is-found-by-nothing",
 )
 defect(
     "role-lost",
@@ -282,7 +282,7 @@ defect(
         'await accounts.set_role(tx, call.account.id, row["user_id"], role)',
         "pass",
     ),
-    "accounts",
+    "accounts members service-accounts",
 )
 defect(
     "role-everywhere",
@@ -292,7 +292,7 @@ defect(
         "WHERE account_id = ? AND user_id = ?",
         "WHERE (account_id = ? OR true) AND user_id = ?",
     ),
-    "accounts isolation",
+    "distinctions.a-role-is-of-one-organization",
 )
 defect(
     "member-twice",
@@ -302,7 +302,7 @@ defect(
         "if await accounts.member(tx, call.account.id, user_id) is not None:",
         "if await accounts.member(tx, call.account.id, user_id) is not None and role == 'member':",
     ),
-    "accounts",
+    "accounts members service-accounts",
 )
 defect(
     "member-default-role",
@@ -310,19 +310,19 @@ defect(
     edit(
         "handlers.accounts:add_current_member", 'call.body.get("role") or "member"', 'call.body.get("role") or "admin"'
     ),
-    "accounts",
+    "accounts members service-accounts",
 )
 defect(
     "member-by-exact-case",
     "An address in another case is another user.",
     edit("store.accounts:user_by_email", "WHERE email = ?", "WHERE email = ? COLLATE BINARY"),
-    "accounts tokens",
+    "accounts members service-accounts tokens sign-ins",
 )
 defect(
     "revoke-again-moves",
     "Revoking a key again moves the time of its revocation.",
     edit("store.keys:revoke", "AND revoked_at IS NULL", ""),
-    "keys deletes",
+    "keys ssh-keys deletions endings",
 )
 defect(
     "revoke-nothing",
@@ -333,7 +333,7 @@ defect(
         "SET name = name WHERE ? <> '' AND",
         ('return str(row["revoked_at"])', "return at"),
     ),
-    "keys deletes",
+    "access.a-revoked-key-is-refused-at-once",
 )
 defect(
     "reads-are-late",
@@ -350,7 +350,7 @@ defect(
             "WHERE workspaces.account_id = ? AND workspaces.created_at < '{late}' ORDER",
         ),
     ),
-    "writes resources",
+    "workspaces.names-are-taken-within-an-account",
 )
 defect(
     "half-written",
@@ -364,5 +364,5 @@ defect(
         "        if name is not None and await workspaces.named(tx, call.account.id, name) is not None:\n"
         "            await workspaces.rename(tx, before['id'], None)\n",
     ),
-    "writes resources",
+    "writes sessions workspaces",
 )
