@@ -27,7 +27,8 @@ def emulator() -> Iterator[Running]:
 
 
 def parity(*arguments: str) -> Any:
-    return CliRunner().invoke(commands, ["parity", *arguments], standalone_mode=False)
+    with CliRunner().isolated_filesystem():
+        return CliRunner().invoke(commands, ["parity", *arguments], standalone_mode=False)
 
 
 def test_an_emulator_is_like_itself() -> None:
