@@ -11,7 +11,7 @@ from chaser_contract.generated.parts import ALONE, STATEFUL, Part
 from chaser_contract.subject import Subject
 from chaser_contract.targets import Where, opened
 
-PART = Part("generated.keys", (*ALONE, *STATEFUL), tags=("keys", "webhooks"))
+PART = Part("generated.keys", (*ALONE, *STATEFUL), tags=("keys",))
 
 _DRAWN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z|sk_\w+")
 
