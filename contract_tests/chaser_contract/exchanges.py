@@ -11,6 +11,9 @@ from typing import Any
 KEY, PEER_KEY, OTHER_KEY = "$CHASER_API_KEY", "$CHASER_PEER_KEY", "$CHASER_OTHER_KEY"
 """What stands in findings for the credentials of a run: its own, another user's, and any made on the way."""
 
+_LONGEST = 4096
+"""Bytes of a body that a line holds."""
+
 _SHOWN = ("authorization", "x-chaser-account", "content-type", "accept", "last-event-id", "origin", "x-request-id")
 
 
@@ -89,9 +92,20 @@ class Exchange:
         for name, value in self.request_headers.items():
             if name.lower() in _SHOWN and (name.lower(), value) != ("accept", "*/*"):
                 words += ["-H", _word(f"{name.title()}: {value}")]
-        if self.request_body:
-            words += ["--data-binary", _word(self.request_body.decode("utf-8", "backslashreplace"))]
-        return " ".join(words)
+        if not self.request_body:
+            return " ".join(words)
+        if len(self.request_body) > _LONGEST:
+            # No line is so long that one would paste it: the report for programs has the body.
+            return " ".join([*words, "--data-binary", f"@body-of-{len(self.request_body)}-bytes"])
+        try:
+            text = self.request_body.decode()
+            plain = text.isprintable() or set(filter(lambda one: not one.isprintable(), text)) <= {"\n", "\t"}
+        except UnicodeDecodeError:
+            plain = False
+        if plain:
+            return " ".join([*words, "--data-binary", _word(text)])
+        escaped = "".join(f"\\{byte:03o}" for byte in self.request_body)
+        return " ".join(["printf", f"'{escaped}'", "|", *words, "--data-binary", "@-"])
 
 
 def _word(text: str) -> str:

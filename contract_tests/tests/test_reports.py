@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +93,30 @@ def test_every_file_names_the_promise_and_no_key(broken: Report, form: str, tmp_
 )
 def test_a_line_of_the_sdk_repeats_the_request_as_its_caller(exchange: Exchange, line: str) -> None:
     assert sdk_line(bundled(), exchange) == line
+
+
+def test_a_line_of_curl_sends_the_very_bytes() -> None:
+    seen: list[bytes] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            seen.append(self.rfile.read(int(self.headers["content-length"])))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    bodies = [b'{"name": "it\'s $HOME \\\\ `x` \\u00e9"}', "zwölf\n".encode(), b"\x00\xff%s\\n\r\n'", b"#" * 5000]
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server, ThreadPoolExecutor() as pool:
+        for body in bodies:
+            coming = pool.submit(server.handle_request)
+            line = _asked("create-key", "POST", "/v1/keys", body=body).curl(f"http://127.0.0.1:{server.server_port}")
+            if len(body) > 4096:
+                assert line.endswith("--data-binary @body-of-5000-bytes")
+                line = line.replace("@body-of-5000-bytes", "'" + "#" * 5000 + "'")
+            subprocess.run(["sh", "-c", f"{line} -s -m 10"], check=True, capture_output=True)
+            coming.result(10)
+    assert seen == bodies
 
 
 def test_junit_has_a_test_for_each_part(broken: Report) -> None:
