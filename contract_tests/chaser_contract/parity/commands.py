@@ -31,6 +31,7 @@ _THERE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--write", type=_FILE, default=Path("test_parity.py"), show_default=True, help="The test to be written.")
 @click.option("--cassette", type=_THERE, metavar="FILE.har", help="Replay a recording, and compare with it.")
 @click.option("--url", help="Where to replay it; without it an emulator of this process.")
+@click.option("--allow", multiple=True, metavar="NAME", help="What a real service may be asked besides reading.")
 @click.option("--quiet", is_flag=True, help="Say only what differs.")
 def parity(
     targets: tuple[str, ...],
@@ -43,6 +44,7 @@ def parity(
     write: Path,
     cassette: Path | None,
     url: str | None,
+    allow: tuple[str, ...],
     quiet: bool,
 ) -> int:
     """Ask two Chasers the same, and tell the first difference.
@@ -52,6 +54,7 @@ def parity(
     this machine needs none.
     """
     # Imported on use: Hypothesis and the emulator take a second.
+    from chaser_contract.broken import NotTried
     from chaser_contract.parity import ignoring
     from chaser_contract.targets import Unreachable
 
@@ -60,12 +63,12 @@ def parity(
         if cassette is not None:
             if targets:
                 raise click.UsageError("a recording is compared with one target: --cassette FILE.har --url URL")
-            return _replayed(cassette, _places([url or "here"], keys, peer_keys)[0], known, quiet=quiet)
+            return _replayed(cassette, _places([url or "here"], keys, peer_keys, allow)[0], known, quiet=quiet)
         if url is not None:
             raise click.UsageError("--url is for --cassette; targets are said by themselves")
         if len(targets) < 2:
             raise click.UsageError("two targets are needed, such as: here http://localhost:8000")
-        places = _places(targets, keys, peer_keys)
+        places = _places(targets, keys, peer_keys, allow)
         drawn = secrets.randbits(32) if seed is None else seed
         found = 0
         for other in places[1:]:
@@ -73,10 +76,12 @@ def parity(
             write = write.with_stem(f"{write.stem}_{found + 1}") if found and len(places) > 2 else write
     except (Unreachable, ignoring.BadFile) as error:
         raise click.ClickException(str(error)) from None
+    except NotTried as error:
+        raise click.ClickException(f"a service was asked no further: {error}") from None
     return 1 if found else 0
 
 
-def _places(targets: Sequence[str], keys: Sequence[str], peer_keys: Sequence[str]) -> list[Place]:
+def _places(targets: Sequence[str], keys: Sequence[str], peer_keys: Sequence[str], allow: Sequence[str]) -> list[Place]:
     from chaser_contract.parity.sides import Place
 
     left, left_peer = list(keys), list(peer_keys)
@@ -86,7 +91,7 @@ def _places(targets: Sequence[str], keys: Sequence[str], peer_keys: Sequence[str
         if "://" in target:
             key = left.pop(0) if left else key or (os.environ.get("CHASER_API_KEY") if len(targets) == 1 else None)
             peer = left_peer.pop(0) if left_peer else peer
-        found.append(Place(target, key, peer))
+        found.append(Place(target, key, peer, frozenset(allow)))
     if left or left_peer:
         raise click.UsageError("there are more keys than URLs")
     return found

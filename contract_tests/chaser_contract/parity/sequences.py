@@ -7,7 +7,7 @@ step that makes it comes before it. So any part of a sequence is one by itself, 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,7 +111,7 @@ class Sequences:
     """The sequences of one document. `callers` are those that take turns with the first one, where they can.
 
     Without `browsers` no session is one: for targets of which one has none. Without `forges` nothing is taken from a
-    repository: for targets that look for them in different places.
+    repository: for targets that look for them in different places. `allowed` says what a real service may be asked.
     """
 
     def __init__(
@@ -121,12 +121,14 @@ class Sequences:
         *,
         browsers: bool = True,
         forges: bool = True,
+        allowed: Callable[[Operation], bool] = lambda operation: True,
     ) -> None:
         self._document = document
         self._values = Values(document.spec.document)
         self._callers = list(callers)
         self._browsers = browsers
         self._forges = forges
+        self._allowed = allowed
         self._links = _links(document)
 
     def strategy(self, most: int) -> st.SearchStrategy[list[Step]]:
@@ -136,7 +138,7 @@ class Sequences:
         """
         by_tag: dict[str, list[str]] = {}
         for one in self._document.operations.values():
-            if one.id in LEFT_OUT or (not self._browsers and one.tag == "browser"):
+            if one.id in LEFT_OUT or (not self._browsers and one.tag == "browser") or not self._allowed(one):
                 continue
             if self._forges or one.id not in _OF_FORGES:
                 by_tag.setdefault(one.tag, []).append(one.id)
@@ -158,6 +160,7 @@ class Sequences:
             Step(one.id)
             for one in self._document.operations.values()
             if one.method == "GET"
+            and self._allowed(one)
             and one.tag in tags
             and one.secured
             and "{" not in one.path

@@ -67,6 +67,7 @@ def search(
         callers,
         browsers="scripted" not in kinds or len(kinds) == 1,
         forges=left.where.url is None and right.where.url is None,
+        allowed=lambda operation: all(one.guard is None or one.guard.allows(operation) for one in (left, right)),
     )
     tried = Tried()
 
