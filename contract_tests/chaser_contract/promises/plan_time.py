@@ -74,6 +74,21 @@ def a_session_ends_with_the_time_of_its_plan(chaser: Subject) -> None:
 
 
 @promise("emulator", stateful=True)
+def a_session_beyond_its_time_takes_no_commands(chaser: Subject) -> None:
+    """When the time of its plan is up a session takes no command more, also while one still runs in it."""
+    clock = chaser.steered.clock
+    clock.freeze()
+    one = making.running(chaser)
+    said = {"command": "sleep 900", "background": True}
+    chaser.ask("exec-session", id=one["id"], json=said, expect=200)
+    clock.advance(24 * 3600 + 2)
+    for background in (False, True):
+        chaser.ask("exec-session", id=one["id"], json={"command": "true", "background": background}).must_be(
+            409, "not_running", because="the time of the session is up"
+        )
+
+
+@promise("emulator", stateful=True)
 def an_ended_session_is_readable_for_a_day(chaser: Subject) -> None:
     """A session that was terminated or has failed is read for 24 hours more, not less, as it was at its end."""
     clock = chaser.steered.clock
