@@ -12,6 +12,7 @@ from chaser_emulator.spec import Operation
 
 from chaser_contract.document import Document
 from chaser_contract.exchanges import Exchange
+from chaser_contract.live.stopping import NotAllowed
 from chaser_contract.parity.answers import Answers, Difference, Pair
 from chaser_contract.parity.ignoring import Known
 from chaser_contract.parity.normalising import body_of, places
@@ -58,7 +59,13 @@ class Comparison:
             return None
         for names in (self.answers.left, self.answers.right):
             names.sent(step)
-        pair = self._ask_both(step)
+        try:
+            pair = self._ask_both(step)
+        except NotAllowed:
+            # A real service is not asked for what is not its own run's; the other one is then not asked either.
+            for side in (self.left, self.right):
+                side.answers.append(None)
+            return None
         if operation.method == "GET":
             pair = self._still(operation, step, pair)
         self.asked.append(pair)
@@ -99,6 +106,10 @@ class Comparison:
         return pair
 
     def _ask_both(self, step: Step) -> Pair:
+        # Of a real service and an emulator the service comes first, as it may not be asked at all.
+        if self.left.steered and not self.right.steered:
+            right = self.right.ask(step)
+            return self.left.ask(step), right
         return self.left.ask(step), self.right.ask(step)
 
     def _watched(self, operation: Operation, step: Step, number: int) -> list[tuple[Operation, Pair]]:

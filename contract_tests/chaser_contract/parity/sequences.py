@@ -259,6 +259,8 @@ class Sequences:
             place, parameters = found[-1 - wish.back % len(found)]
         else:
             source, parameters = links[0]
+            if not self._allowed(self._document.operations[source]):
+                return dict.fromkeys(names, MISSING)
             place = self._carry_out(self._maker(source, wish.caller), steps)
         return {name: _linked(parameters[name], place, steps[place]) for name in names}
 
@@ -284,7 +286,7 @@ class Sequences:
             return [self._settled(part, caller, steps) for part in value]
         return value
 
-    def _made(self, wanted: Wanted, caller: str, steps: list[Step]) -> Ref:
+    def _made(self, wanted: Wanted, caller: str, steps: list[Step]) -> Ref | str:
         found = [
             Ref(place, pointer)
             for place, step in enumerate(steps)
@@ -294,6 +296,8 @@ class Sequences:
         if found:
             return found[-1 - wanted.back % len(found)]
         source, pointer = wanted.sources[0]
+        if not self._allowed(self._document.operations[source]):
+            return MISSING
         return Ref(self._carry_out(self._maker(source, caller), steps), pointer)
 
 
