@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,8 @@ def emulator() -> Iterator[Running]:
 
 
 def parity(*arguments: str) -> Any:
-    with CliRunner().isolated_filesystem():
+    # What is written without a name stands where the command runs.
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         return CliRunner().invoke(commands, ["parity", *arguments], standalone_mode=False)
 
 

@@ -27,6 +27,7 @@ _FOUND = re.compile(
     r"|(?P<request>\breq_[a-z2-7]{26}\b)"
     r"|(?P<secret>\bsk_[A-Za-z0-9_]{16,}|\bwhsec_[A-Za-z0-9+/=]{16,}"
     r"|\beyJ[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]+)"
+    r"|(?P<snapshot>\bsnap-\d{8}T\d{6}Z-[0-9a-f]{4}\b)"
     r"|(?P<name>\b[a-z]+-[a-z]+-\d{4}\b)"
     r"|(?P<address>(?:\bhttps?://|\bwss?://)?(?:\blocalhost|\b127\.0\.0\.1|\[::1\]):\d+"
     r"|\bhttps?%3A%2F%2F(?:localhost|127\.0\.0\.1)%3A\d+)"
