@@ -1,12 +1,14 @@
-"""Particulars that are easily left out: as whom a command runs, and that what comes into being by itself is told."""
+"""Particulars that are easily left out: ids in capitals, halves of characters, the last second, what is told."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chaser_contract import making
 from chaser_contract.broken import NotTried
 from chaser_contract.promises import promise
+from chaser_contract.promises.tokens import part
 from chaser_contract.subject import Subject
 from chaser_contract.values import equals, holds
 
@@ -42,3 +44,54 @@ def a_default_workspace_is_told_as_others_are(chaser: Subject) -> None:
     told = [(one["event_type"], one["resource_id"]) for one in listed.json["deliveries"]]
     wanted = [("workspace.created", first["workspace_id"])]
     equals(listed, told, wanted, "a workspace that comes into being is told of, once")
+
+
+@promise()
+def a_workspace_is_found_by_its_id_in_any_case(chaser: Subject) -> None:
+    """A selector that is an id, or a name, means the same in capitals."""
+    room = making.workspace(chaser)
+    kept = making.snapshot(chaser, room["id"])["id"]
+    for selector in (room["id"].upper(), room["name"].upper()):
+        with chaser.case():
+            listed = chaser.ask("list-workspace-snapshots", ws=selector, expect=200)
+            equals(listed, [one["id"] for one in listed.json], [kept], "a selector in capitals means the same")
+            copy = chaser.ask("create-workspace", json={"clone_from": selector}, expect=200)
+            holds(copy, copy.json, source_workspace_id=room["id"])
+    made = chaser.ask("create-session", json={"workspace": room["id"].upper()}, expect=200)
+    holds(made, made.json, workspace_id=room["id"])
+
+
+@promise("emulator")
+def half_a_character_is_refused(chaser: Subject) -> None:
+    """Half of a surrogate pair, which is no character, is 400 in every text of a body, and stored nowhere."""
+    helper = making.assistant(chaser)["id"]
+    half = rb'"x\ud800y"'
+    asked: list[tuple[str, bytes, dict[str, str]]] = [
+        ("create-workspace", b'{"session_type": "sandbox", "name": %s}', {}),
+        ("create-webhook", b'{"url": "http://127.0.0.1:9/", "description": %s}', {}),
+        ("create-assistant", b'{"name": %s}', {}),
+        ("create-key", b'{"name": %s}', {}),
+        ("store-assistant-credential", b'{"name": "bot", "value": %s}', {}),
+        ("put-assistant-runtime-state", b'{"state": {"deep": [%s]}}', {"id": helper}),
+        ("create-organization", b'{"name": %s}', {}),
+        ("exec-sandbox", b'{"ephemeral": true, "command": %s}', {}),
+        ("create-job", b'{"kind": "sandbox.exec", "input": {"command": %s}}', {}),
+    ]
+    for operation, body, path in asked:
+        with chaser.case():
+            answer = chaser.ask(operation, content=body % half, media_type="application/json", **path)
+            answer.must_be(400, because="for half of a character")
+
+
+@promise("emulator", "peer")
+def a_token_is_over_at_its_end(chaser: Subject) -> None:
+    """A token is good in the second before its `exp`, and no longer at that very moment."""
+    clock = chaser.steered.clock
+    clock.freeze()
+    token = making.person(chaser)[0]
+    assert token.credential is not None  # noqa: S101 - who has registered has one
+    end = datetime.fromtimestamp(part(token.credential.split(".")[1])["exp"], UTC)
+    clock.freeze(end - timedelta(seconds=1))
+    token.ask("get-me").must_be(200, because="a second before its end")
+    clock.freeze(end)
+    token.ask("get-me").must_be(401, "unauthorized", because="at its end")
