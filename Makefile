@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format generate bench contract clean
+.PHONY: help run test check format generate bench contract evidence clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,6 +38,10 @@ generate: $(READY_DEV) ## write what follows from the document: shapes, assumpti
 contract: $(READY_DEV) ## hold the emulator against its document: everything on scripted sandboxes, all promises on real ones
 	$(BIN)/chaser-contract run --sandbox scripted --complete $(ARGS)
 	$(BIN)/chaser-contract run --sandbox $(SANDBOX) --skip generated --skip refusals $(ARGS)
+
+evidence: $(READY_DEV) ## note what a whole run sees of each operation, and show it in the README
+	$(BIN)/chaser-contract run --sandbox scripted --complete --evidence contract_tests/chaser_contract/evidence.json $(ARGS)
+	$(BIN)/python emulator/generate.py
 
 bench: $(READY_DEV) ## measure, and print the rows
 	$(BIN)/python emulator/bench.py $(ARGS)
