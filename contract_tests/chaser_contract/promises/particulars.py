@@ -95,3 +95,20 @@ def a_token_is_over_at_its_end(chaser: Subject) -> None:
     token.ask("get-me").must_be(200, because="a second before its end")
     clock.freeze(end)
     token.ask("get-me").must_be(401, "unauthorized", because="at its end")
+
+
+@promise("emulator")
+def an_ended_session_is_kept_for_a_day(chaser: Subject) -> None:
+    """A session that has ended can be read for 24 hours, also when others end meanwhile, and no longer."""
+    clock = chaser.steered.clock
+    clock.freeze()
+    making.running(chaser)
+    clock.advance(2 * 3600)
+    one = making.running(chaser)["id"]
+    chaser.ask("terminate-session", id=one, query={"force": True}, expect=204)
+    # The first one has reached the longest time of its plan by then.
+    clock.advance(23 * 3600)
+    told = chaser.ask("get-session", id=one).must_be(200, because="23 hours after its end")
+    holds(told, told.json, status="terminated")
+    clock.advance(2 * 3600)
+    chaser.ask("get-session", id=one).must_be(404, "not_found", because="25 hours after its end")

@@ -142,12 +142,6 @@ defect(
     "pagination.pages-of-sessions-join",
 )
 defect(
-    "plus-in-time",
-    "A moment with an offset that I did not encode is refused.",
-    edit("validation:_coerce", '.replace(" ", "+")', ""),
-    "pagination filters listings errors inputs secrets audit-log audit",
-)
-defect(
     "body-too-large-taken",
     "JSON may be as large as it likes.",
     edit("uploads:read_json", "JSON_LIMIT", "JSON_LIMIT * 100"),
@@ -237,12 +231,6 @@ defect(
     "sign-ins.a-browser-is-led-to-this-machine-alone",
 )
 defect(
-    "weak-ssh-key-taken",
-    "An RSA key of 1,024 bits is taken.",
-    edit("handlers.ssh_keys:read", "key.key_size < _RSA_BITS", "False"),
-    "keys ssh-keys",
-)
-defect(
     "ssh-key-twice",
     "The same SSH key can be registered twice.",
     edit("handlers.ssh_keys:create_ssh_key", "if known is not None:", "if False:"),
@@ -253,10 +241,4 @@ defect(
     "Input for a command that is no base64 is taken.",
     edit("handlers.commands:write_session_command_stdin", "validate=True", "validate=False"),
     "commands one-shot background",
-)
-defect(
-    "run-at-nonsense",
-    "A moment without an offset is taken for UTC.",
-    edit("clock:moment", "if parsed.tzinfo is None:", "if parsed.tzinfo is None and False:"),
-    "jobs job-results job-times pagination filters listings",
 )

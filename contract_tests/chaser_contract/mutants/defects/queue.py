@@ -203,13 +203,3 @@ defect(
     ),
     "jobs.one-is-run-again-as-itself",
 )
-defect(
-    "rights-of-then",
-    "A job runs for who has left the account.",
-    edit(
-        "jobs:Jobs._account",
-        'raise JobFailed("who queued this job does not belong to the account any more") from None',
-        "return await select_account(self._store, principal, None)",
-    ),
-    "jobs job-results job-times accounts members service-accounts",
-)

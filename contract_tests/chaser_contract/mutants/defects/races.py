@@ -86,16 +86,6 @@ defect(
     "races racing-changes",
 )
 defect(
-    "terminate-twice",
-    "Two who end a session at once: the second is told before it has ended.",
-    edit(
-        "lifecycle:Lifecycle.terminate",
-        "elif live := self._live.get(session_id):",
-        "elif False and (live := self._live.get(session_id)):",
-    ),
-    "races racing-changes session-lifecycle workspace-lifecycle",
-)
-defect(
     "last-owner-race",
     "Two owners who leave at once leave an organization without any.",
     edit(

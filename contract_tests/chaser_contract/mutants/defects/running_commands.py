@@ -368,12 +368,6 @@ defect(
     "sessions.a-self-test-tells-of-its-session",
 )
 on_local(
-    "self-test-degraded",
-    "A healthy session says that it is degraded.",
-    edit("selftest:measure", '"ok" if healthy else "degraded"', '"degraded"'),
-    "commands one-shot background sessions",
-)
-on_local(
     "proxy-not-set",
     "A session does not use the proxy that it was given.",
     edit("targets:proxy_variables", "return {name: proxy for", "return {name: '' for"),

@@ -60,12 +60,6 @@ defect(
     "sessions workspaces errors inputs secrets writes",
 )
 defect(
-    "image-of-session-lost",
-    "An ephemeral session's image is not asked for.",
-    edit("targets:_insert", 'body.get("image"),', "None,"),
-    "sessions workspaces",
-)
-defect(
     "concurrency-ignored",
     "A plan lets as many sessions run as I like.",
     edit("targets:_insert", ">= limit:", ">= limit + 10_000:"),
@@ -168,12 +162,6 @@ defect(
     "A session beyond its time takes new commands.",
     edit("lifecycle:Lifecycle.require_time", "if self.expired(row):", "if False:"),
     "session-lifecycle workspace-lifecycle commands one-shot background",
-)
-defect(
-    "expired-is-reused",
-    "A session beyond its time is given to who asks for one.",
-    edit("targets:open_session", "and not call.world.lifecycle.expired(live)", ""),
-    "session-lifecycle workspace-lifecycle",
 )
 defect(
     "bulk-end-all-types",

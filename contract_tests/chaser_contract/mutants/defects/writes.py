@@ -118,12 +118,6 @@ defect(
     "writes sessions workspaces",
 )
 defect(
-    "session-id-exact-case",
-    "A session's id in capital letters is not found.",
-    edit("store.sessions:get_in", "session_id.lower()", "session_id"),
-    "writes sessions workspaces session-lifecycle workspace-lifecycle",
-)
-defect(
     "generated-name-form",
     "A name that was made up has no number.",
     edit("clock:new_name", "-{secrets.randbelow(10000):04d}", ""),
