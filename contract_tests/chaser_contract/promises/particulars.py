@@ -112,3 +112,27 @@ def an_ended_session_is_kept_for_a_day(chaser: Subject) -> None:
     holds(told, told.json, status="terminated")
     clock.advance(2 * 3600)
     chaser.ask("get-session", id=one).must_be(404, "not_found", because="25 hours after its end")
+
+
+@promise()
+def each_wrong_field_is_told(chaser: Subject) -> None:
+    """A body with several wrong fields is refused with all of them in `details`."""
+    answer = chaser.ask("create-workspace", json={"session_type": "none", "template": 5, "name": "a b"})
+    answer.must_be(400, "invalid_request")
+    told = sorted(one["pointer"] for one in answer.json["details"])
+    equals(answer, told, ["/name", "/session_type", "/template"], "`details` lists each problem")
+
+
+@promise()
+def input_that_is_no_base64_is_refused(chaser: Subject) -> None:
+    """Input for a command that is declared as base64 and is none is 400, and the command gets nothing."""
+    one = making.running(chaser)
+    begun = chaser.ask("exec-session", id=one["id"], json={"command": "sleep 30", "background": True}, expect=200)
+    for text in ("a!b?", "YQ=", "Y Q = =", "äöü="):
+        with chaser.case():
+            answer = chaser.ask(
+                "write-session-command-stdin", id=one["id"], cid=begun.json["command_id"],
+                json={"input": text, "encoding": "base64"},
+            )  # fmt: skip
+            answer.must_be(400, "invalid_request", because=f"for {text!r}")
+    chaser.ask("terminate-session", id=one["id"], query={"force": True}, expect=204)

@@ -433,7 +433,7 @@ defect(
     "wider-pipeline",
     "A key without the scope for commands queues a pipeline with one.",
     edit("handlers.jobs:_require_scopes", 'given["steps"] if kind == PIPELINE else []', "[]"),
-    "scopes jobs job-results job-times",
+    "job-scopes.a-pipeline-takes-the-scopes-of-its-steps",
 )
 defect(
     "socket-token-in-query-of-requests",

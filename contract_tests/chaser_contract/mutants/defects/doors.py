@@ -245,7 +245,7 @@ defect(
         "[tool.listed() for tool in _tools(call).values()]",
         "[tool.listed() for tool in _tools(call).values()][:-1]",
     ),
-    "mcp",
+    "mcp.every-tool-is-listed-with-its-schemas",
 )
 defect(
     "mcp-version",
@@ -259,19 +259,19 @@ defect(
     edit(
         "handlers.mcp:mcp_handler", "return Reply(status=202)", "return {'jsonrpc': '2.0', 'id': 'none', 'result': {}}"
     ),
-    "mcp",
+    "mcp.a-notification-is-taken-and-does-nothing",
 )
 defect(
     "mcp-id-as-text",
     "The id of an MCP answer is a text.",
     edit("handlers.mcp:_result", '"id": call.body["id"]', '"id": str(call.body["id"])'),
-    "mcp",
+    "mcp.a-request-is-answered-under-its-id",
 )
 defect(
     "mcp-method-code",
     "An unknown MCP method has the code of a wrong request.",
     edit("handlers.mcp:mcp_handler", "NO_METHOD, f", "NO_REQUEST, f"),
-    "mcp",
+    "mcp.wrong-methods-and-parameters-are-errors",
 )
 defect(
     "mcp-params-code",

@@ -53,7 +53,7 @@ defect(
     "name-lost",
     "An assistant keeps its name though renaming it succeeded.",
     edit("handlers.assistants:update_assistant", "if name is not None and", "if False and"),
-    "assistants assistant-memory assistant-alerts configurations",
+    "assistants.it-tells-when-it-changed",
 )
 defect(
     "updated-at-stands",
@@ -93,7 +93,7 @@ defect(
     "config-at-creation-lost",
     "An assistant's first configuration is lost.",
     edit("handlers.assistants:create_assistant", 'call.body.get("config", {})', "{}"),
-    "assistants assistant-memory assistant-alerts configurations",
+    "assistants.one-is-what-was-asked-for",
 )
 defect(
     "channel-twice",
@@ -107,7 +107,7 @@ defect(
             "if known:\n            await assistants.unbind(tx, known['assistant_id'], known['id'], call.clock.timestamp())\n        row = await assistants.bind(",
         ),
     ),
-    "assistants assistant-memory assistant-alerts configurations",
+    "assistant-memory.a-channel-leads-to-one-assistant",
 )
 defect(
     "channel-type-ignored",
@@ -119,7 +119,7 @@ defect(
     "channel-credential-lost",
     "A channel does not say which credential it uses.",
     edit("handlers.assistant_channels:add_assistant_channel", 'call.body.get("credential_name")', "None"),
-    "assistants assistant-memory assistant-alerts configurations",
+    "assistant-memory.a-channel-leads-to-one-assistant",
 )
 defect(
     "channel-removed-resolves",
@@ -139,7 +139,7 @@ defect(
         "row = await assistants.store_credential(",
         "known = await tx.one('SELECT * FROM assistant_credentials WHERE account_id = ? AND name = ?', call.account.id, call.body['name'])\n        row = known or await assistants.store_credential(",
     ),
-    "assistants assistant-memory assistant-alerts configurations",
+    "assistant-memory.a-credential-is-read-where-it-belongs",
 )
 defect(
     "credential-of-account-wins",
@@ -207,7 +207,7 @@ defect(
         "None if metadata is None else json.dumps(metadata)",
         "None",
     ),
-    "assistants assistant-memory assistant-alerts configurations",
+    "assistant-memory.usage-is-summed",
 )
 defect(
     "alert-at-bound",
@@ -289,5 +289,5 @@ defect(
     "change-reason-lost",
     "A change does not say why it is asked for.",
     edit("handlers.assistant_changes:create_assistant_config_change_request", 'call.body.get("reason")', "None"),
-    "assistants assistant-memory assistant-alerts configurations",
+    "assistants.a-change-is-proposed-and-decided",
 )

@@ -19,7 +19,7 @@ defect(
     "no-media-type",
     "JSON is taken without a content type.",
     edit("pipeline:Pipeline._json", "if media_type != _JSON:", "if media_type and media_type != _JSON:"),
-    "media-types",
+    "media-types.a-json-body-of-another-type-is-refused",
 )
 defect(
     "text-json",
@@ -53,7 +53,7 @@ defect(
     "media-type-code",
     "A wrong content type is an invalid request.",
     edit("pipeline:Pipeline._json", '"unsupported_media_type", f', '"invalid_request", f'),
-    "media-types errors inputs secrets",
+    "precedence.a-media-type-is-told-after-a-scope-and-before-what-is-missing",
 )
 defect(
     "invalid-json-code",
@@ -63,19 +63,19 @@ defect(
         'raise ApiError("invalid_json", f"the body is no JSON: {error}")',
         'raise ApiError("invalid_request", f"the body is no JSON: {error}")',
     ),
-    "errors inputs secrets media-types",
+    "mcp.what-is-no-request-is-refused",
 )
 defect(
     "nan-is-a-number",
     "NaN is taken for JSON.",
     edit("validation:parse_json", "parse_constant=_no_constant, ", "parse_constant=lambda _: 0, "),
-    "errors inputs secrets media-types",
+    "media-types.what-is-no-json-is-refused",
 )
 defect(
     "lone-surrogates",
     "Half a character in a text makes the emulator fail.",
     edit("validation:parse_json", "json.dumps(value, ensure_ascii=False).encode()", "pass"),
-    "errors inputs secrets media-types",
+    "particulars.half-a-character-is-refused",
 )
 defect(
     "bodies-not-checked",
@@ -87,7 +87,7 @@ defect(
     "empty-body-is-object",
     "A body that is missing is taken for an empty object.",
     edit("pipeline:Pipeline._json", "if body.required:", "if False:"),
-    "errors inputs secrets media-types",
+    "media-types.an-absent-body-is-refused-where-one-is-needed",
 )
 defect(
     "limit-zero-taken",
@@ -119,7 +119,7 @@ defect(
     "last-of-two-values",
     "Of a parameter that was sent twice the last one counts.",
     edit("validation:Validator.parameters", "elif len(texts) > 1 and not parameter.many:", "elif False:"),
-    "errors inputs secrets pagination filters listings",
+    "inputs.a-parameter-that-is-wrong-is-refused-by-name",
 )
 defect(
     "yes-is-true",
@@ -127,13 +127,13 @@ defect(
     edit(
         "validation:_value", "_BOOLEANS.get(text, text)", '_BOOLEANS.get(text, True if text in ("yes", "1") else text)'
     ),
-    "errors inputs secrets deletions endings",
+    "inputs.a-parameter-that-is-wrong-is-refused-by-name",
 )
 defect(
     "true-is-false",
     "`force=true` is not heard.",
     edit("validation:_value", "_BOOLEANS.get(text, text)", '_BOOLEANS.get(text, text) and text != "true"'),
-    "deletions endings session-lifecycle workspace-lifecycle sessions workspaces",
+    "deletions.force-ends-its-session",
 )
 defect(
     "defaults-missing",
@@ -145,19 +145,19 @@ defect(
     "body-too-large-taken",
     "JSON may be as large as it likes.",
     edit("uploads:read_json", "JSON_LIMIT", "JSON_LIMIT * 100"),
-    "errors inputs secrets media-types",
+    "media-types.a-json-body-that-is-too-large-is-refused",
 )
 defect(
     "body-limit-one-less",
     "JSON of exactly the largest size is refused.",
     edit("uploads:read_json", "JSON_LIMIT", "JSON_LIMIT - 1"),
-    "errors inputs secrets media-types",
+    "media-types.a-json-body-that-is-too-large-is-refused",
 )
 defect(
     "file-too-large-taken",
     "A file of more than 16 MiB can be uploaded.",
     edit("handlers.files:upload_session_file", "uploads.size(part) > uploads.FILE_LIMIT", "False"),
-    "files",
+    "media-types.a-file-that-is-too-large-is-refused",
 )
 defect(
     "file-of-limit-refused",
@@ -170,34 +170,22 @@ defect(
     "files.a-file-has-at-most-16-mib",
 )
 defect(
-    "part-twice",
-    "Of a part of a form that was sent twice the last one counts.",
-    edit("uploads:read_form", "if name in parts:", "if False:"),
-    "files errors inputs secrets",
-)
-defect(
     "environment-unbounded",
     "A command takes variables without bound.",
     edit("targets:variables_of", "size > ENVIRONMENT_LIMIT", "False"),
-    "commands one-shot background",
-)
-defect(
-    "environment-of-limit-refused",
-    "Variables of exactly the largest size are refused.",
-    edit("targets:variables_of", "size > ENVIRONMENT_LIMIT", "size >= ENVIRONMENT_LIMIT"),
-    "commands one-shot background",
+    "session-requests.what-cannot-be-is-refused",
 )
 defect(
     "webhook-limit-one-more",
     "An account can have 21 webhooks.",
     edit("handlers.webhooks:create_webhook", ">= LIMIT", "> LIMIT"),
-    "webhooks deliveries happenings sessions workspaces",
+    "webhooks.an-account-has-twenty-and-no-more",
 )
 defect(
     "snapshot-limit-one-more",
     "A workspace can have 101 snapshots.",
     edit("handlers.snapshots:_require_place", ">= LIMIT", "> LIMIT"),
-    "snapshots sessions workspaces",
+    "snapshots.a-workspace-has-a-hundred-at-most",
 )
 defect(
     "state-limit-one-less",
@@ -222,7 +210,7 @@ defect(
     "type-of-workspace-ignored",
     "A browser is started on a workspace for sandboxes.",
     edit("targets:_workspace", 'if found["session_type"] != session_type:', "if False:"),
-    "sessions workspaces writes errors inputs secrets",
+    "one-shot.a-workspace-for-browsers-runs-no-commands",
 )
 defect(
     "redirect-anywhere",
@@ -234,7 +222,7 @@ defect(
     "ssh-key-twice",
     "The same SSH key can be registered twice.",
     edit("handlers.ssh_keys:create_ssh_key", "if known is not None:", "if False:"),
-    "keys ssh-keys",
+    "ssh-keys.one-is-registered-once",
 )
 defect(
     "bad-base64-taken",

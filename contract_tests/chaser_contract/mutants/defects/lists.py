@@ -37,7 +37,7 @@ defect(
     "sessions-total-of-page",
     "The total of sessions is that of the page.",
     edit("handlers.sessions:list_sessions", "total - (len(rows) - len(still))", "len(still)"),
-    "pagination filters listings",
+    "pagination.pages-of-sessions-join",
 )
 defect(
     "sessions-total-beyond-the-end",
@@ -53,7 +53,7 @@ defect(
         "account_id = ? AND ended_at IS NULL",
         "account_id = ?",
     ),
-    "deletions endings pagination filters listings session-lifecycle workspace-lifecycle",
+    "pagination.pages-of-sessions-follow-a-model",
 )
 defect(
     "sessions-starting-left-out",
@@ -87,7 +87,7 @@ defect(
     "jobs-never-more",
     "No page of jobs says that there are more.",
     edit("handlers.jobs:list_jobs", "offset + len(rows) < total and bool(rows)", "False"),
-    "pagination filters listings jobs job-results job-times",
+    "pagination.pages-of-jobs-join",
 )
 defect(
     "jobs-status-filter-ignored",
@@ -99,7 +99,7 @@ defect(
     "jobs-kind-filter-ignored",
     "Listing jobs of one kind lists all kinds.",
     edit("handlers.jobs:list_jobs", '("status", "kind")', '("status",)'),
-    "pagination filters listings jobs job-results job-times",
+    "filters.jobs-are-listed-by-kind-and-status",
 )
 defect(
     "jobs-total-without-filter",
@@ -122,13 +122,13 @@ defect(
     "jobs-echo-offset",
     "The list of jobs says offset 0 on every page.",
     edit("handlers.jobs:list_jobs", '"offset": offset', '"offset": 0'),
-    "pagination filters listings jobs job-results job-times",
+    "pagination.pages-of-jobs-join",
 )
 defect(
     "audit-before-included",
     "The next page of the audit log begins with the last event of the one before.",
     edit("store.audit:page", "created_at < ?", "created_at <= ?"),
-    "audit-log audit pagination filters listings",
+    "filters.audit-pages-join-by-their-cursor",
 )
 defect(
     "audit-before-ignored",
@@ -140,7 +140,7 @@ defect(
     "audit-filter-status-ignored",
     "Asking the audit log for failures gives successes as well.",
     edit("handlers.audit:list_audit_events", "if name in call.query", 'if name in call.query and name != "status"'),
-    "audit-log audit pagination filters listings",
+    "filters.audit-events-are-found-by-each-filter",
 )
 defect(
     "audit-filter-resource-ignored",
@@ -159,25 +159,25 @@ defect(
         '" AND ".join(conditions[:2])',
         ("[*values, limit]", "[*values[:2], limit]"),
     ),
-    "audit-log audit pagination filters listings",
+    "filters.audit-events-are-found-by-each-filter",
 )
 defect(
     "audit-oldest-first",
     "The audit log begins with the oldest event.",
     edit("store.audit:page", "ORDER BY created_at DESC, id DESC", "ORDER BY created_at, id"),
-    "audit-log audit pagination filters listings",
+    "audit-log.the-newest-event-comes-first",
 )
 defect(
     "audit-limit-ignored",
     "The audit log answers all events at once.",
     edit("handlers.audit:list_audit_events", 'limit=call.query["limit"]', "limit=10_000"),
-    "audit-log audit pagination filters listings",
+    "filters.audit-events-are-found-by-each-filter",
 )
 defect(
     "workspaces-oldest-first",
     "The list of workspaces begins with the oldest.",
     edit("store.workspaces:of_account", "workspaces.created_at DESC, workspaces.id DESC", "workspaces.created_at"),
-    "sessions workspaces writes pagination filters listings",
+    "listings.workspaces-are-all-listed",
 )
 defect(
     "workspaces-last-left-out",
@@ -203,37 +203,37 @@ defect(
     "snapshots-oldest-first",
     "The list of snapshots begins with the oldest.",
     edit("store.snapshots:of_workspace", "created_at DESC, name DESC", "created_at, name"),
-    "sessions workspaces snapshots",
+    "listings.snapshots-are-all-listed",
 )
 defect(
     "snapshots-of-all-workspaces",
     "A workspace lists the snapshots of others.",
     edit("store.snapshots:of_workspace", "WHERE workspace_id = ?", "WHERE workspace_id <> '' OR workspace_id = ?"),
-    "sessions workspaces snapshots isolation",
+    "deletes.a-deleted-snapshot-is-found-by-nothing",
 )
 defect(
     "commands-oldest-first",
     "The list of background commands begins with the oldest.",
     edit("store.commands:of_session", "started_at DESC, id DESC", "started_at, id"),
-    "commands one-shot background sessions workspaces pagination filters listings",
+    "background.the-list-is-newest-first-and-complete",
 )
 defect(
     "commands-finished-left-out",
     "A background command is not listed any more once it has ended.",
     edit("store.commands:of_session", "WHERE session_id = ?", "WHERE session_id = ? AND finished_at IS NULL"),
-    "commands one-shot background sessions workspaces",
+    "background.the-list-is-newest-first-and-complete",
 )
 defect(
     "keys-oldest-first",
     "The list of API keys begins with the oldest.",
     edit("store.keys:of_user", "created_at DESC, id DESC", "created_at, id"),
-    "keys ssh-keys sessions workspaces pagination filters listings",
+    "listings.api-keys-are-all-listed",
 )
 defect(
     "keys-revoked-left-out",
     "A revoked API key is not listed any more.",
     edit("store.keys:of_user", "AND user_id = ?", "AND user_id = ? AND revoked_at IS NULL"),
-    "keys ssh-keys sessions workspaces",
+    "keys.one-that-is-revoked-stops-at-once",
 )
 defect(
     "service-account-keys-oldest-first",
@@ -269,7 +269,7 @@ defect(
     "assistants-oldest-first",
     "The list of assistants begins with the oldest.",
     edit("store.assistants:of_account", "created_at DESC, id DESC", "created_at, id"),
-    "assistants assistant-memory assistant-alerts configurations pagination filters listings",
+    "assistants.one-is-what-was-asked-for",
 )
 defect(
     "channels-oldest-first",
@@ -284,7 +284,7 @@ defect(
     "channels-not-in-list",
     "The list of assistants shows them without their channels.",
     edit("handlers.assistants:list_assistants", 'bound[row["id"]]) for', "[]) for"),
-    "assistants assistant-memory assistant-alerts configurations",
+    "assistant-memory.a-channel-leads-to-one-assistant",
 )
 defect(
     "usage-events-oldest-first",
@@ -340,25 +340,25 @@ defect(
     "deliveries-oldest-first",
     "The list of deliveries begins with the oldest.",
     edit("store.deliveries:newest", "deliveries.created_at DESC, deliveries.id DESC", "deliveries.created_at"),
-    "webhooks deliveries happenings pagination filters listings",
+    "replays.they-are-listed-newest-first-and-filtered",
 )
 defect(
     "deliveries-status-filter-ignored",
     "Asking for failed deliveries gives delivered ones.",
     edit("handlers.webhooks:list_webhook_deliveries", 'status=call.query.get("status")', "status=None"),
-    "webhooks deliveries happenings pagination filters listings",
+    "filters.deliveries-are-listed-by-webhook-and-status",
 )
 defect(
     "deliveries-webhook-filter-ignored",
     "Asking for the deliveries of one webhook gives those of another.",
     edit("handlers.webhooks:list_webhook_deliveries", 'webhook_id=call.query.get("webhook_id")', "webhook_id=None"),
-    "webhooks deliveries happenings pagination filters listings",
+    "replays.they-are-listed-newest-first-and-filtered",
 )
 defect(
     "deliveries-limit-one-more",
     "The list of deliveries holds one more than I asked for.",
     edit("handlers.webhooks:list_webhook_deliveries", 'limit=call.query["limit"]', 'limit=call.query["limit"] + 1'),
-    "webhooks deliveries happenings pagination filters listings",
+    "replays.they-are-listed-newest-first-and-filtered",
 )
 defect(
     "job-kinds-one-missing",

@@ -29,19 +29,19 @@ defect(
         "coalesce(sum({seconds}), 0) AS seconds",
         "coalesce(sum({seconds}), 0) / 60 * 60 AS seconds",
     ),
-    "billing usage plans",
+    "usage.sessions-are-metered-by-the-second",
 )
 defect(
     "meter-of-everybody",
     "My usage counts the sessions of somebody else.",
     edit("store.usage:window", "WHERE account_id = ?3 AND", "WHERE (account_id = ?3 OR true) AND"),
-    "billing usage plans isolation",
+    "usage.usage-is-of-the-account",
 )
 defect(
     "window-of-day-is-month",
     "The usage of a day is that of a month.",
     edit("billing:summary", "_window(tx, account_id, _DAY, now)", "_window(tx, account_id, 30 * _DAY, now)"),
-    "billing usage plans",
+    "usage.windows-end-now",
 )
 defect(
     "window-of-month-is-week",
@@ -59,19 +59,19 @@ defect(
     "price-double",
     "An hour costs twice as much as the price says.",
     edit("store.usage:window", "* price_micros_per_hour), 0) / 3600", "* price_micros_per_hour), 0) / 1800"),
-    "billing usage plans",
+    "usage.subscriptions-are-metered-but-not-charged",
 )
 defect(
     "price-rounded-up",
     "Every amount is a little too much.",
     edit("store.usage:window", "/ 3600 AS amount", "/ 3600 + 1 AS amount"),
-    "billing usage plans",
+    "usage.sessions-are-metered-by-the-second",
 )
 defect(
     "price-shown-wrong",
     "The price of an hour is that of a minute.",
     edit("billing:summary", "plan.price_micros_per_hour / _MICROS", "plan.price_micros_per_hour / 60 / _MICROS"),
-    "billing usage plans",
+    "billing.a-plan-is-changed-at-once",
 )
 defect(
     "free-plan-costs",
@@ -89,7 +89,7 @@ defect(
     "wallet-charged-twice",
     "A wallet pays twice when I look at it twice.",
     edit("usage:standing", "await segments.note_charged(tx, account_id, until)", "pass"),
-    "billing usage plans",
+    "usage.the-wallet-pays-by-the-second",
 )
 defect(
     "wallet-loses-fractions",
@@ -113,19 +113,19 @@ defect(
     "wallet-empty-creates",
     "With an empty wallet I can create sessions.",
     edit("usage:require_money", "account.wallet_micros_usd <= 0", "False"),
-    "billing usage plans",
+    "billing.an-empty-wallet-starts-nothing",
 )
 defect(
     "wallet-empty-code",
     "An empty wallet is a limit of the plan.",
     edit("usage:require_money", '"payment_required"', '"plan_limit_exceeded"'),
-    "billing usage plans",
+    "billing.an-empty-wallet-starts-nothing",
 )
 defect(
     "subscription-pays-from-wallet",
     "A subscription pays from its wallet.",
     edit("plans:Plan.from_wallet", "self.pricing_model == USAGE_BASED", "self.pricing_model != FREE"),
-    "billing usage plans",
+    "usage.subscriptions-are-metered-but-not-charged",
 )
 defect(
     "plan-change-lost",
@@ -159,7 +159,7 @@ defect(
     "plan-code-of-free",
     "The free plan has the code `free` where there should be none.",
     edit("billing:summary", "plan.code if plan.subscribed else None", "plan.code"),
-    "billing usage plans",
+    "billing.a-free-account-has-no-workspaces",
 )
 defect(
     "plan-prices-old-time",
@@ -197,7 +197,7 @@ defect(
     "storage-without-snapshots",
     "What snapshots take is not counted.",
     edit("storage:Storage.holding", " + await snapshots.used_bytes(self._store, account_id)", ""),
-    "billing usage plans snapshots",
+    "disks.storage-is-what-they-hold",
 )
 defect(
     "checkout-minimum",
@@ -268,7 +268,7 @@ defect(
     "clock-does-not-move",
     "Moving the clock on does nothing.",
     edit("clock:Clock.move", "self._last = to", "pass"),
-    "billing usage plans plan-time session-lifecycle workspace-lifecycle",
+    "keys.uses-are-noted",
 )
 defect(
     "clock-skips-what-is-due",
@@ -278,7 +278,7 @@ defect(
         "due = [(moment, duty) for moment, duty in moments if moment <= to]",
         "due = [(moment, duty) for moment, duty in moments if False]",
     ),
-    "billing usage plans plan-time deliveries jobs job-results job-times",
+    "job-times.jobs-run-in-the-order-of-their-times",
 )
 defect(
     "rate-not-counted",
@@ -290,7 +290,7 @@ defect(
     "rate-one-more",
     "One request more than the limit is let through.",
     edit("meter:Meter.take", "len(bucket) >= limit", "len(bucket) > limit"),
-    "limits",
+    "limits.a-refused-request-has-no-effect",
 )
 defect(
     "rate-refused-counted",
@@ -304,7 +304,7 @@ defect(
     edit(
         "meter:Meter._reading", "remaining = max(0, limit - len(bucket))", "remaining = max(0, limit - len(bucket) + 1)"
     ),
-    "limits",
+    "limits.what-is-left-is-counted-down-and-then-refused",
 )
 defect(
     "rate-reset-relative",
@@ -336,13 +336,13 @@ defect(
         "for name, value in limits.items():",
         "for name, value in limits.items() if response.status_code != 429 else ():",
     ),
-    "limits",
+    "limits.what-is-left-is-counted-down-and-then-refused",
 )
 defect(
     "rate-window-fixed",
     "The window of the limit begins anew with each request.",
     edit("meter:Meter._bucket", "bucket[0] <= since", "bucket[-1] <= since"),
-    "limits",
+    "limits.the-window-slides",
 )
 defect(
     "rate-scope-wrong",
@@ -366,7 +366,7 @@ defect(
     "rate-on-machine-clock",
     "The limit goes by the clock of the machine.",
     edit("pipeline:Pipeline._admit", "now = world.clock.now().timestamp()", "now = None"),
-    "limits",
+    "limits.what-is-left-is-counted-down-and-then-refused",
 )
 defect(
     "rate-of-refused-untold",
@@ -376,7 +376,7 @@ defect(
         "for name, value in limits.items():",
         "for name, value in limits.items() if response.status_code < 400 else ():",
     ),
-    "limits",
+    "limits.what-is-left-is-counted-down-and-then-refused",
 )
 defect(
     "rate-code",

@@ -18,13 +18,13 @@ defect(
         "known = None",
         ("idempotency_key=key,", "idempotency_key=None,"),
     ),
-    "idempotency jobs job-results job-times",
+    "idempotency.a-key-belongs-to-its-account",
 )
 defect(
     "key-conflict-untold",
     "The same idempotency key with another input answers the old job.",
     edit("handlers.jobs:create_job", "_require_same(known, kind, given)", "pass"),
-    "idempotency jobs job-results job-times",
+    "idempotency.a-key-with-another-body-is-a-conflict",
 )
 defect(
     "key-order-of-fields",
@@ -78,7 +78,7 @@ defect(
     "run-at-never",
     "A job for later never runs.",
     edit("store.jobs:start", "due_at <= ?2", "due_at <= ?2 AND false"),
-    "jobs job-results job-times",
+    "job-times.jobs-run-in-the-order-of-their-times",
 )
 defect(
     "run-at-as-sent",
@@ -88,19 +88,19 @@ defect(
         "None if text is None else timestamp(moment(text.upper()))",
         "moment(text.upper()) and text if text else None",
     ),
-    "jobs job-results job-times",
+    "jobs.one-whose-time-is-over-runs-at-once",
 )
 defect(
     "never-run",
     "Jobs stay queued.",
     edit("jobs:Jobs.perform", "if self._closing:", "if True:"),
-    "jobs job-results job-times session-lifecycle workspace-lifecycle",
+    "jobs.one-is-run-again-as-itself",
 )
 defect(
     "result-lost",
     "A job that has completed has no result.",
     edit("store.jobs:finish", "        result,\n", "        None,\n"),
-    "jobs job-results job-times",
+    "job-results.a-pipeline-tells-of-each-step",
 )
 defect(
     "failure-is-success",

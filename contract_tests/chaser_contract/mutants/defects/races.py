@@ -21,7 +21,7 @@ defect(
             "    await asyncio.sleep(0.02)\n    async with call.store.transaction() as tx:",
         ),
     ),
-    "races racing-changes",
+    "races.limits-hold-for-all-at-once",
 )
 defect(
     "sessions-of-one-workspace",
@@ -42,7 +42,7 @@ defect(
         "        now = call.clock.timestamp()",
         "    import asyncio\n    await asyncio.sleep(0.02)\n    async with call.store.transaction() as tx:\n        now = call.clock.timestamp()",
     ),
-    "races racing-changes idempotency",
+    "races.an-idempotency-key-makes-one-job",
 )
 defect(
     "state-lost-update",
@@ -62,7 +62,7 @@ defect(
         "        row = await assistants.bind(",
         "    import asyncio\n    await asyncio.sleep(0.02)\n    async with call.store.transaction() as tx:\n        row = await assistants.bind(",
     ),
-    "races racing-changes",
+    "races.one-gets-what-is-unique",
 )
 defect(
     "concurrency-checked-outside",
@@ -83,7 +83,7 @@ defect(
         '        await workspaces.rename(tx, row["id"], name)',
         "    await asyncio.sleep(0.02)\n    async with call.store.transaction() as tx:\n        await workspaces.rename(tx, row['id'], name)",
     ),
-    "races racing-changes",
+    "races.one-gets-a-workspace-name",
 )
 defect(
     "last-owner-race",

@@ -25,7 +25,7 @@ defect(
     "not-found-is-bad-request",
     "What is not there is a 400.",
     answers(None, as_status(400), status=404),
-    "errors inputs secrets deletions endings",
+    "browsers.a-sandbox-is-no-browser",
 )
 defect(
     "conflict-is-bad-request",
@@ -37,7 +37,7 @@ defect(
     "forbidden-is-unauthorized",
     "A key that may not do something is told that it is unknown.",
     answers(None, as_status(401), status=403),
-    "scopes errors inputs secrets",
+    "scopes.no-key-gives-more-than-it-has",
 )
 defect(
     "code-differs-from-error",
@@ -55,25 +55,25 @@ defect(
     "request-id-of-another",
     "The request id in a refusal is not that of its header.",
     answers(None, turned(lambda _: "req_aaaaaaaaaaaaaaaaaaaaaaaaaa", "request_id"), status=404),
-    "errors inputs secrets",
+    "isolation.bodies-name-nothing-of-others",
 )
 defect(
     "details-lost",
     "A refused body does not say which field is wrong.",
     answers(None, dropped("details"), status=400),
-    "errors inputs secrets",
+    "inputs.a-field-that-is-missing-is-refused",
 )
 defect(
     "details-pointer-lost",
     "The details of a refused body name no field.",
     edit("errors:invalid", '"pointer": p.pointer', '"pointer": ""'),
-    "errors inputs secrets",
+    "jobs.what-is-no-job-is-refused",
 )
 defect(
     "details-first-only",
     "Of two wrong fields only one is told.",
     edit("errors:invalid", "for p in problems]", "for p in problems[:1]]"),
-    "errors inputs secrets",
+    "particulars.each-wrong-field-is-told",
 )
 defect(
     "plan-limit-without-limit",
@@ -109,19 +109,19 @@ defect(
     "allow-incomplete",
     "A 405 leaves out a method that is allowed.",
     edit("pipeline:Endpoint._answer", "sorted(self._operations)", "sorted(self._operations)[:1]"),
-    "errors inputs secrets precedence",
+    "errors.a-wrong-method-is-told-the-right-ones",
 )
 defect(
     "method-not-allowed-is-not-found",
     "A wrong method is a 404.",
     edit("pipeline:Endpoint._answer", '"method_not_allowed", f', '"not_found", f'),
-    "errors inputs secrets precedence",
+    "errors.a-wrong-method-is-told-the-right-ones",
 )
 defect(
     "request-id-not-echoed",
     "The request id that I send does not come back.",
     edit("edge:Edge.__call__", "given if _GOOD_ID.match(given) else new_request_id()", "new_request_id()"),
-    "errors inputs secrets access",
+    "errors.a-request-has-the-name-that-its-caller-gave",
 )
 defect(
     "request-id-echoed-whatever",
@@ -133,13 +133,13 @@ defect(
     "request-id-missing",
     "Answers have no x-request-id.",
     edit("edge:Edge.__call__", 'answered["x-request-id"] = request_id', "pass"),
-    "errors inputs secrets sessions workspaces",
+    "mcp.wrong-arguments-are-named",
 )
 defect(
     "version-missing",
     "Answers do not say that they are an emulator's.",
     edit("edge:Edge.__call__", 'answered["X-Chaser-Emulator"] = __version__', "pass"),
-    "errors inputs secrets sessions workspaces",
+    "mcp.wrong-arguments-are-named",
 )
 defect(
     "secret-in-refusal",
@@ -159,7 +159,7 @@ defect(
         "if key is None:\n        raise unauthorized()",
         "if key is None:\n        refused = unauthorized()\n        refused.message += text\n        raise refused",
     ),
-    "errors inputs secrets tokens sign-ins access",
+    "secrets.refusals-repeat-no-secret",
 )
 defect(
     "credential-in-audit",
@@ -173,13 +173,13 @@ defect(
     "env-in-audit",
     "The audit log has the variables of a command.",
     edit("handlers.exec:_audit", "**metadata}", '**metadata, "env": call.body.get("env")}'),
-    "audit-log audit commands one-shot background errors inputs secrets",
+    "audit-log.no-event-holds-a-secret",
 )
 defect(
     "webhook-url-in-audit",
     "The audit log has the whole address of a webhook, with its secret path.",
     edit("handlers.webhooks:_shown", 'place_of(row["url"]).authority', 'row["url"]'),
-    "audit-log audit webhooks deliveries happenings errors inputs secrets",
+    "audit-log.no-event-holds-a-secret",
 )
 defect(
     "webhook-secret-listed",
@@ -207,7 +207,7 @@ defect(
         "await self._enter(call, limits)\n        form = await self._read(call)",
         "form = await self._read(call)\n        await self._enter(call, limits)",
     ),
-    "precedence",
+    "jobs.what-is-no-job-is-refused",
 )
 defect(
     "scope-before-account",
@@ -217,7 +217,7 @@ defect(
         "    account: admission.Account | None = None",
         "    account: admission.Account | None = None\n    admission.authorise(operation, principal, None)",
     ),
-    "precedence",
+    "precedence.a-media-type-is-told-after-a-scope-and-before-what-is-missing",
 )
 defect(
     "lookup-before-validation",
@@ -243,7 +243,7 @@ defect(
         "    if call.operation.body and sent.startswith('text/plain'):\n"
         "        raise ApiError('unsupported_media_type', 'the body must be JSON')",
     ),
-    "precedence media-types",
+    "precedence.a-media-type-is-told-after-a-scope-and-before-what-is-missing",
 )
 defect(
     "crash-on-long-name",
@@ -253,7 +253,7 @@ defect(
         "    other = await",
         "    if len(name) == 64:\n        raise RuntimeError\n    other = await",
     ),
-    "sessions workspaces writes errors inputs secrets limits",
+    "workspaces.names-are-of-a-form",
 )
 defect(
     "crash-on-limit-200",
@@ -263,5 +263,5 @@ defect(
         "    rows, total",
         '    if call.query["limit"] == 200:\n        raise RuntimeError\n    rows, total',
     ),
-    "pagination filters listings",
+    "pagination.pages-of-sessions-join",
 )

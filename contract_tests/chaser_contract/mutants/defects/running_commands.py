@@ -15,7 +15,7 @@ on_local(
     "exit-code-lost",
     "Every command ends with 0.",
     edit("handlers.exec:_answer", "exit_code=outcome.exit_code if", "exit_code=0 if"),
-    "commands one-shot background",
+    "job-results.a-command-that-takes-too-long-fails-its-job",
 )
 on_local(
     "exit-code-one-bit",
@@ -57,7 +57,7 @@ on_local(
         '"utf-8")("replace").decode(data, final=whole)',
         '"latin-1")("replace").decode(data, final=whole)',
     ),
-    "commands one-shot background",
+    "commands.any-output-arrives",
 )
 on_local(
     "output-drops-bad-bytes",
@@ -81,7 +81,7 @@ on_local(
     "output-truncation-untold",
     "Output that was cut does not say so.",
     edit("commands:run", "truncated = truncated or len(chunk) > room", "truncated = False"),
-    "commands one-shot background",
+    "commands.output-beyond-1-mib-is-cut-between-characters",
 )
 on_local(
     "output-tail-kept",
@@ -93,7 +93,7 @@ on_local(
     "timeout-ignored",
     "A command runs on beyond its time.",
     edit("commands:run", "async with asyncio.timeout(timeout):", "async with asyncio.timeout(timeout + 3600):"),
-    "commands one-shot background",
+    "commands.a-limit-of-time-ends-only-what-takes-longer",
 )
 on_local(
     "timeout-in-seconds",
@@ -160,13 +160,13 @@ on_local(
         "kept = call.world.__dict__.setdefault('kept_env', {})\n    kept |= variables_of(call.body)\n    return CommandSpec(",
         ("env=variables_of(call.body),", "env=dict(kept),"),
     ),
-    "commands one-shot background",
+    "commands.any-environment-arrives",
 )
 on_local(
     "stdin-ignored",
     "A command gets no input.",
     edit("handlers.exec:_foreground", 'stdin = call.body.get("stdin")', "stdin = None"),
-    "commands one-shot background",
+    "commands.any-input-arrives",
 )
 on_local(
     "stdin-never-ends",
@@ -184,7 +184,7 @@ on_local(
     "command-trimmed",
     "White space around a command is taken away.",
     edit("handlers.exec:_spec", 'command=call.body["command"]', 'command=call.body["command"].strip()'),
-    "commands one-shot background",
+    "commands.tells-how-it-ended",
 )
 on_local(
     "ephemeral-lives-on",
@@ -202,7 +202,7 @@ on_local(
     "background-never-ends-sandbox",
     "A throw-away sandbox lives on after its background command.",
     edit("handlers.exec:exec_sandbox", "at_end=end if ephemeral else None", "at_end=None"),
-    "commands one-shot background",
+    "one-shot.an-ephemeral-command-in-the-background-keeps-its-sandbox",
 )
 on_local(
     "background-waits",
@@ -214,19 +214,19 @@ on_local(
     "background-exit-code-lost",
     "A background command that failed has ended with 0.",
     edit("store.commands:finish", "        exit_code,\n", "        exit_code and 0,\n"),
-    "background commands one-shot",
+    "background.it-ends-with-its-session",
 )
 on_local(
     "background-killed-is-exited",
     "A background command that I killed has exited.",
     edit("commands:Commands._follow", "KILLED if running.kill_requested and ended_by_signal else EXITED", "EXITED"),
-    "background commands one-shot",
+    "background.an-unknown-signal-is-refused",
 )
 on_local(
     "background-crashed-is-killed",
     "A background command that crashed was killed by me.",
     edit("commands:Commands._follow", "running.kill_requested and ended_by_signal", "ended_by_signal"),
-    "background commands one-shot",
+    "background.it-is-told-when-it-has-ended",
 )
 on_local(
     "background-timeout-ignored",
@@ -244,7 +244,7 @@ on_local(
     "background-without-pid",
     "A background command has no process id.",
     edit("handlers.exec:_answer", 'pid=command["pid"] if command is not None else None', "pid=None"),
-    "background commands one-shot",
+    "background.it-is-told-while-it-runs",
 )
 on_local(
     "background-stays-running",
@@ -268,13 +268,13 @@ on_local(
         "data = self._read(row, 0, OUTPUT_LIMIT)",
         "data = self._read(row, 0, OUTPUT_LIMIT) if row['finished_at'] is None else b''",
     ),
-    "background commands one-shot",
+    "background.it-is-told-when-it-has-ended",
 )
 on_local(
     "background-truncated-untold",
     "A background command's output that does not fit does not say so.",
     edit("commands:Commands.output", "partial = truncated or size > len(data)", "partial = truncated"),
-    "background commands one-shot",
+    "background.much-output-is-kept-and-its-beginning-shown",
 )
 on_local(
     "signal-is-kill",
@@ -343,13 +343,13 @@ on_local(
     "input-count-in-characters",
     "The bytes that a command was fed are counted in characters.",
     edit("handlers.commands:write_session_command_stdin", '"bytes_written": len(data)', '"bytes_written": len(text)'),
-    "background commands one-shot",
+    "background.any-bytes-can-be-fed",
 )
 on_local(
     "input-to-ended",
     "Feeding a command that has ended succeeds.",
     edit("handlers.commands:write_session_command_stdin", "if not taken:", "if False:"),
-    "background commands one-shot",
+    "deletes.a-session-that-has-ended-is-used-by-nothing",
 )
 on_local(
     "first-input-lost",

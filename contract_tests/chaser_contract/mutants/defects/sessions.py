@@ -23,13 +23,13 @@ defect(
     "reuse-across-workspaces",
     "A session is reused on another workspace.",
     edit("store.sessions:of_workspace", "WHERE workspace_id = ?", "WHERE (workspace_id = ? OR true)"),
-    "session-lifecycle workspace-lifecycle sessions workspaces writes",
+    "sessions.a-self-test-tells-of-its-session",
 )
 defect(
     "ephemeral-on-workspace",
     "A session that was to be ephemeral is on the default workspace.",
     edit("targets:open_session", 'ephemeral = bool(body.get("ephemeral"))', "ephemeral = False"),
-    "session-lifecycle workspace-lifecycle sessions workspaces writes",
+    "sessions.a-new-one-is-what-was-asked-for",
 )
 defect(
     "default-workspace-is-ephemeral",
@@ -57,7 +57,7 @@ defect(
     "unknown-workspace-made",
     "A workspace that is not there is made, and called otherwise.",
     edit("targets:_workspace", "if found is None and selector is None:", "if found is None:"),
-    "sessions workspaces errors inputs secrets writes",
+    "session-requests.what-cannot-be-is-refused",
 )
 defect(
     "concurrency-ignored",
@@ -75,7 +75,7 @@ defect(
     "workspaces-one-more",
     "A plan lets me have one workspace more than it says.",
     edit("creation:require_place", ">= limit:", "> limit:"),
-    "billing usage plans sessions workspaces limits",
+    "plans.workspaces-are-limited",
 )
 defect(
     "free-plan-has-workspaces",
@@ -91,19 +91,19 @@ defect(
         "await call.world.lifecycle.terminate",
         "assert call.world.lifecycle.terminate",
     ),
-    "deletions endings session-lifecycle workspace-lifecycle",
+    "endings.one-that-is-ended-has-ended",
 )
 defect(
     "terminate-ignores-leases",
     "A session that something is connected to ends though I did not force it.",
     edit("lifecycle:Lifecycle.terminate", "and not force and (held", "and False and (held"),
-    "session-lifecycle workspace-lifecycle terminals errors inputs secrets",
+    "terminals.an-open-terminal-holds-its-session",
 )
 defect(
     "terminate-force-refused",
     "A session that something is connected to cannot be ended by force.",
     edit("handlers.sessions:terminate_session", 'call.query.get("force", False)', "False"),
-    "session-lifecycle workspace-lifecycle terminals deletions endings",
+    "terminals.an-open-terminal-holds-its-session",
 )
 defect(
     "terminate-again-fails",
@@ -113,7 +113,7 @@ defect(
         "    await call.world",
         "    if row['ended_at'] is not None:\n        raise ApiError('not_found', 'it has ended')\n    await call.world",
     ),
-    "deletions endings session-lifecycle workspace-lifecycle",
+    "plan-time.an-ended-session-is-readable-for-a-day",
 )
 defect(
     "ended-is-gone",
@@ -131,7 +131,7 @@ defect(
     "ended-keeps-workspace",
     "The workspace of an ended session stays active.",
     edit("store.workspaces:get", "{_SELECT} WHERE", "{_SELECT.replace('AND sessions.ended_at IS NULL', '')} WHERE"),
-    "deletions endings session-lifecycle workspace-lifecycle sessions workspaces",
+    "workspaces.one-in-use-is-not-touched",
 )
 defect(
     "ended-kept-for-ever",
@@ -143,7 +143,7 @@ defect(
     "ended-kept-for-an-hour",
     "A session that ended an hour ago cannot be read any more.",
     edit("keeper:Keeper.sweep", "timestamp(now - KEPT)", "timestamp(now - KEPT / 24)"),
-    "session-lifecycle workspace-lifecycle deletions endings",
+    "particulars.an-ended-session-is-kept-for-a-day",
 )
 defect(
     "never-expires",
@@ -177,7 +177,7 @@ defect(
         'failed.append(_failure(session_id, "not_found"',
         '(lambda one: None)(_failure(session_id, "not_found"',
     ),
-    "deletions endings sessions workspaces",
+    "endings.many-are-ended-by-their-ids",
 )
 defect(
     "bulk-end-by-workspace-lost",
@@ -192,20 +192,10 @@ defect(
     "terminals.an-open-terminal-holds-its-session",
 )
 defect(
-    "bulk-end-ended-left-out",
-    "Ending many forgets a session that has ended already.",
-    edit(
-        "handlers.sessions:bulk_terminate_sessions",
-        "            if row is None:\n                failed.append(_failure(session_id",
-        "            if row is None or row['ended_at'] is not None:\n                failed.append(_failure(session_id",
-    ),
-    "deletions endings",
-)
-defect(
     "commands-survive-session",
     "A background command runs on in a session that has ended.",
     edit("sandbox.scripted:ScriptedEngine.stop", "await process.signal(9)", "pass"),
-    "deletions endings session-lifecycle workspace-lifecycle commands one-shot background",
+    "background.it-ends-with-its-session",
 )
 defect(
     "exec-in-ended-session",
@@ -217,7 +207,7 @@ defect(
     "files-of-session-lost",
     "A workspace is empty when its next session begins.",
     edit("sandbox.scripted:ScriptedEngine.start", "self._disks.setdefault(spec.disk_id, {})", "{}"),
-    "files writes snapshots session-lifecycle workspace-lifecycle",
+    "files.files-stay-with-their-workspace",
 )
 defect(
     "files-of-ephemeral-kept",
@@ -227,7 +217,7 @@ defect(
         "files = {} if spec.disk_id is None else",
         "files = self._disks.setdefault('shared', {}) if spec.disk_id is None else",
     ),
-    "files session-lifecycle workspace-lifecycle sessions workspaces",
+    "disks.files-outlive-sessions",
 )
 defect(
     "resize-forgotten",
@@ -263,6 +253,6 @@ defect(
     "browser-operation-on-sandbox",
     "A command in a browser session is a 404.",
     edit("lookup:require_sandbox", '"not_a_sandbox", f', '"not_found", f'),
-    "errors inputs secrets commands one-shot background sessions workspaces",
+    "sessions.browsers-have-a-picture",
     engine="local",
 )

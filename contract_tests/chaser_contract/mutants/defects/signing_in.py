@@ -19,13 +19,13 @@ defect(
     "token-a-second-longer",
     "An access token is good for a second longer than it says.",
     edit("tokens:Tokens.is_over", ">= token.expires_at", ">= token.expires_at + 1"),
-    "tokens sign-ins",
+    "particulars.a-token-is-over-at-its-end",
 )
 defect(
     "token-for-an-hour",
     "An access token is good for an hour though it says a day.",
     edit("tokens:Tokens.issue", '"exp": now + LIFETIME', '"exp": now + 3600'),
-    "tokens sign-ins",
+    "tokens.a-token-says-whose-it-is-and-until-when",
 )
 defect(
     "token-expires-in-wrong",
@@ -41,7 +41,7 @@ defect(
         "claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM]).claims",
         "claims = json.loads(base64.urlsafe_b64decode(token.split('.')[1] + '=='))",
     ),
-    "tokens sign-ins",
+    "tokens.a-token-that-was-changed-lets-nobody-in",
 )
 defect(
     "token-alg-none",
@@ -54,7 +54,7 @@ defect(
         "        return AccessToken(json.loads(base64.urlsafe_b64decode(parts[1] + '=='))['sub'], 2**40)\n"
         "    if _FORM.fullmatch(token) is None:\n        return None",
     ),
-    "tokens sign-ins",
+    "tokens.a-token-that-was-changed-lets-nobody-in",
 )
 defect(
     "token-any-issuer",
@@ -67,13 +67,13 @@ defect(
     "token-without-email",
     "An access token does not say whose it is.",
     edit("tokens:Tokens.issue", '"email": email,', ""),
-    "tokens sign-ins",
+    "tokens.a-token-says-whose-it-is-and-until-when",
 )
 defect(
     "token-issued-later",
     "An access token says that it was issued tomorrow.",
     edit("tokens:Tokens.issue", '"iat": now', '"iat": now + 86400'),
-    "tokens sign-ins",
+    "tokens.a-token-says-whose-it-is-and-until-when",
 )
 defect(
     "token-same-each-time",
@@ -117,7 +117,7 @@ defect(
     "register-again",
     "An address that is registered can be registered again, with another password.",
     edit("handlers.auth:register", "if await rows.is_taken(tx, user_id):", "if False:"),
-    "tokens sign-ins accounts members service-accounts",
+    "tokens.an-address-registers-once",
 )
 defect(
     "register-on-pro",
@@ -199,5 +199,5 @@ defect(
     "key-not-used",
     "The last use of a key is not noted.",
     edit("store.identity:touch_key", "SET last_used_at = ?", "SET last_used_at = nullif(?, '') AND NULL"),
-    "keys ssh-keys tokens sign-ins",
+    "keys.uses-are-noted",
 )

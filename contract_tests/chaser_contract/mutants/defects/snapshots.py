@@ -17,7 +17,7 @@ defect(
         'await workspaces.set_disk(tx, workspace["id"], disk_id)',
         "pass",
     ),
-    "snapshots sessions workspaces writes",
+    "disks.going-back-brings-files-back",
 )
 defect(
     "restore-merges",
@@ -38,7 +38,7 @@ defect(
         "dict(self._disks.get(source_id, {}))",
         "dict([*self._disks.get(source_id, {}).items()][:-1])",
     ),
-    "snapshots sessions workspaces writes",
+    "disks.going-back-brings-files-back",
 )
 defect(
     "snapshot-follows",
@@ -86,7 +86,7 @@ defect(
         'force = call.query.get("force", False)',
         "force = True",
     ),
-    "snapshots deletions endings errors inputs secrets",
+    "workspaces.one-in-use-is-not-touched",
 )
 defect(
     "restored-at-never",
@@ -108,23 +108,23 @@ defect(
         '(other := await snapshots.named(reader, workspace["id"], name)) is not None',
         "(other := None) is not None",
     ),
-    "snapshots sessions workspaces errors inputs secrets",
+    "snapshots.names-are-taken-in-any-case",
 )
 defect(
     "size-of-another",
     "The size of a snapshot is always 0.",
     edit("handlers.snapshots:create_workspace_snapshot", "used_bytes=used", "used_bytes=0"),
-    "snapshots sessions workspaces billing usage plans",
+    "disks.storage-is-what-they-hold",
 )
 defect(
     "event-missing",
     "No event tells of a snapshot.",
     edit("handlers.snapshots:_tell", "await call.emit(", "assert call.emit, ("),
-    "snapshots webhooks deliveries happenings",
+    "happenings.everything-that-happens-is-told-once",
 )
 defect(
     "event-of-another-kind",
     "Going back to a snapshot sends the event of its creation.",
     edit("handlers.snapshots:_tell", 'f"workspace.snapshot.{what}"', '"workspace.snapshot.created"'),
-    "snapshots webhooks deliveries happenings",
+    "happenings.everything-that-happens-is-told-once",
 )

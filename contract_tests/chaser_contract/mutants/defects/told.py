@@ -23,13 +23,13 @@ defect(
     "signature-without-time",
     "The signature of a delivery does not cover its time.",
     edit("webhooks.signing:headers", 'f"{event_id}.{timestamp}.".encode()', 'f"{event_id}.".encode()'),
-    "webhooks deliveries happenings",
+    "webhooks.each-delivery-is-signed-and-says-what-it-is",
 )
 defect(
     "signature-with-text-key",
     "The signature of a delivery is made with the text of the secret.",
     edit("webhooks.signing:headers", "base64.b64decode(secret.removeprefix(PREFIX))", "secret.encode()"),
-    "webhooks deliveries happenings",
+    "webhooks.each-delivery-is-signed-and-says-what-it-is",
 )
 defect(
     "signature-without-version",
@@ -45,7 +45,7 @@ defect(
         "int(at.timestamp() + fault.timestamp_skew)",
         "int(1000 * at.timestamp() + fault.timestamp_skew)",
     ),
-    "webhooks deliveries happenings",
+    "deliveries.it-is-tried-eight-times-each-at-its-moment",
 )
 defect(
     "secret-of-another-form",
@@ -67,7 +67,7 @@ defect(
         'signing.DELIVERY_HEADER: row["id"]',
         'signing.DELIVERY_HEADER: row["event_id"]',
     ),
-    "webhooks deliveries happenings",
+    "webhooks.each-delivery-is-signed-and-says-what-it-is",
 )
 defect(
     "webhook-id-is-delivery",
@@ -77,19 +77,19 @@ defect(
         'signing.headers(secret, row["event_id"]',
         'signing.headers(secret, row["id"]',
     ),
-    "webhooks deliveries happenings",
+    "replays.one-is-sent-again-as-another",
 )
 defect(
     "body-without-data",
     "A delivery does not carry the resource.",
     edit("resources:event_payload", 'json.loads(row["data"])', "{}"),
-    "webhooks deliveries happenings",
+    "happenings.everything-that-happens-is-told-once",
 )
 defect(
     "body-type-of-resource",
     "A delivery is of the type of its resource, not of what happened.",
     edit("resources:event_payload", '"type": row["event_type"]', '"type": row["resource_type"]'),
-    "webhooks deliveries happenings",
+    "deliveries.the-events-of-a-resource-come-in-their-order",
 )
 defect(
     "body-time-of-delivery",
@@ -101,7 +101,7 @@ defect(
     "content-type-missing",
     "A delivery has no content type.",
     edit("webhooks.delivering:Delivering._send", '"Content-Type": "application/json",', ""),
-    "webhooks deliveries happenings",
+    "webhooks.each-delivery-is-signed-and-says-what-it-is",
 )
 defect(
     "event-filter-ignored",
@@ -129,13 +129,13 @@ defect(
         'await call.emit(tx, "workspace.renamed"',
         'for _ in (1, 2): await call.emit(tx, "workspace.renamed"',
     ),
-    "webhooks deliveries happenings",
+    "happenings.everything-that-happens-is-told-once",
 )
 defect(
     "event-missing-renamed",
     "No event tells of a workspace that is renamed.",
     edit("handlers.workspaces:set_workspace_name", "await call.emit(", "assert call.emit, ("),
-    "webhooks deliveries happenings",
+    "deliveries.the-events-of-a-resource-come-in-their-order",
 )
 defect(
     "event-missing-deleted",
@@ -147,13 +147,13 @@ defect(
     "event-missing-running",
     "No event tells that a session runs.",
     edit("lifecycle:Lifecycle._boot", 'await self._emit(tx, "session.running", running)', "pass"),
-    "webhooks deliveries happenings",
+    "happenings.everything-that-happens-is-told-once",
 )
 defect(
     "event-missing-terminated",
     "No event tells that a session has ended.",
     edit("lifecycle:Lifecycle._end", 'await self._emit(tx, f"session.{status}", fresh)', "pass"),
-    "webhooks deliveries happenings",
+    "happenings.everything-that-happens-is-told-once",
 )
 defect(
     "event-missing-finished",
@@ -199,7 +199,7 @@ defect(
         "THEN NULL ELSE '' END,",
         "THEN '' ELSE '' END,",
     ),
-    "webhooks deliveries happenings",
+    "deliveries.the-events-of-a-resource-come-in-their-order",
 )
 defect(
     "event-of-everybody",
@@ -209,13 +209,13 @@ defect(
         "account_id=account_id",
         "account_id=(await tx.one('SELECT id FROM accounts ORDER BY created_at LIMIT 1'))[0]",
     ),
-    "isolation webhooks deliveries happenings",
+    "isolation.what-others-do-changes-nothing-here",
 )
 defect(
     "retry-never",
     "A delivery that failed is not tried again.",
     edit("webhooks.schedule:next_attempt", "made < ATTEMPTS", "made < 1"),
-    "webhooks deliveries happenings",
+    "deliveries.it-is-tried-eight-times-each-at-its-moment",
 )
 defect(
     "retry-once-less",
@@ -227,7 +227,7 @@ defect(
     "retry-pauses",
     "A delivery that failed is tried again at once, for ever the same.",
     edit("webhooks.schedule:next_attempt", "_PAUSES[made - 1]", "_PAUSES[0]"),
-    "webhooks deliveries happenings",
+    "deliveries.it-is-tried-eight-times-each-at-its-moment",
 )
 defect(
     "redirect-is-success",
@@ -319,19 +319,19 @@ defect(
     "audit-missing-exec",
     "The audit log does not tell of commands.",
     edit("handlers.exec:_audit", "await call.audit(", "assert call.audit, ("),
-    "audit-log audit",
+    "audit.each-change-leaves-one-event",
 )
 defect(
     "audit-missing-session",
     "The audit log does not tell of new sessions.",
     edit("targets:_insert", "await events.audit(", "assert events.audit, ("),
-    "audit-log audit",
+    "audit.whoever-acts-is-named",
 )
 defect(
     "audit-missing-terminate",
     "The audit log does not tell of the end of sessions.",
     edit("lifecycle:Lifecycle.terminate", "if audited:", "if False:"),
-    "audit-log audit",
+    "audit.what-ends-by-itself-is-the-systems",
 )
 defect(
     "audit-missing-key",
@@ -343,7 +343,7 @@ defect(
     "audit-missing-revocation",
     "The audit log does not tell of revoked keys.",
     edit("handlers.keys:revoke_key", "await call.audit(", "assert call.audit, ("),
-    "audit-log audit keys ssh-keys",
+    "audit-log.the-newest-event-comes-first",
 )
 defect(
     "audit-missing-credential",
@@ -373,7 +373,7 @@ defect(
     "audit-missing-webhook",
     "The audit log does not tell of new webhooks.",
     edit("handlers.webhooks:create_webhook", "await call.audit(", "assert call.audit, ("),
-    "audit-log audit webhooks deliveries happenings",
+    "audit.each-change-leaves-one-event",
 )
 defect(
     "audit-missing-refused",
@@ -422,5 +422,5 @@ defect(
     edit(
         "operations:Call.audit", "mark.action, mark.resource_type", 'f"{mark.resource_type}.update", mark.resource_type'
     ),
-    "audit-log audit",
+    "audit-log.the-newest-event-comes-first",
 )

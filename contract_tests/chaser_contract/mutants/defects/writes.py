@@ -13,13 +13,13 @@ defect(
     "rename-lost",
     "A workspace keeps its name though renaming it succeeded.",
     edit("store.workspaces:rename", "SET name = ? WHERE id = ?", "SET name = name WHERE ? <> '' AND id = ?"),
-    "writes sessions workspaces",
+    "workspaces.it-is-renamed",
 )
 defect(
     "template-of-all",
     "Marking a workspace as a template marks all.",
     edit("store.workspaces:set_template", "WHERE id = ?", "WHERE id <> '' OR id = ?"),
-    "writes sessions workspaces",
+    "workspace-lifecycle.workspaces-live-as-a-model-says",
 )
 defect(
     "template-lost",
@@ -27,13 +27,13 @@ defect(
     edit(
         "handlers.workspaces:set_workspace_template", 'await workspaces.set_template(tx, row["id"], template)', "pass"
     ),
-    "writes sessions workspaces",
+    "workspaces.it-is-a-template-or-none",
 )
 defect(
     "template-never-again",
     "A template cannot become none.",
     edit("store.workspaces:set_template", "SET template = ?", "SET template = max(template, ?)"),
-    "writes sessions workspaces",
+    "workspaces.it-is-a-template-or-none",
 )
 defect(
     "template-at-creation-lost",
@@ -75,7 +75,7 @@ defect(
     "snapshot-name-case-sensitive",
     "A snapshot is not found by its name in another case.",
     edit("store.snapshots:named", "AND name = ?", "AND name = ? COLLATE BINARY"),
-    "snapshots sessions workspaces writes",
+    "snapshots.names-are-taken-in-any-case",
 )
 defect(
     "organization-name-case-sensitive",
@@ -83,7 +83,7 @@ defect(
     edit(
         "handlers.accounts:create_organization", "if name.casefold() in taken:", "if name in taken and name.islower():"
     ),
-    "accounts members service-accounts",
+    "accounts.names-are-taken-in-any-case",
 )
 defect(
     "organization-name-untrimmed",
@@ -103,7 +103,7 @@ defect(
     edit(
         "handlers.workspaces:set_workspace_name", 'await creation.require_free(call, tx, name, but=row["id"])', "pass"
     ),
-    "writes sessions workspaces",
+    "workspaces.names-are-taken-in-any-case",
 )
 defect(
     "selector-by-name-only",
@@ -115,13 +115,13 @@ defect(
     "selector-id-exact-case",
     "An id in capital letters is not found.",
     edit("store.workspaces:find", "selector.lower(), account_id", "selector, account_id"),
-    "writes sessions workspaces",
+    "particulars.a-workspace-is-found-by-its-id-in-any-case",
 )
 defect(
     "generated-name-form",
     "A name that was made up has no number.",
     edit("clock:new_name", "-{secrets.randbelow(10000):04d}", ""),
-    "writes sessions workspaces",
+    "workspaces.a-name-is-made-up",
 )
 defect(
     "clone-without-files",
@@ -180,7 +180,7 @@ defect(
         "await occupancy.rest(call, found, force=force)",
         "await occupancy.rest(call, found, force=True)",
     ),
-    "deletions endings sessions workspaces errors inputs secrets",
+    "job-results.a-workspace-is-deleted-by-a-job",
 )
 defect(
     "delete-with-force-refused",
@@ -244,19 +244,19 @@ defect(
     "webhook-deleted-twice",
     "A deleted webhook can be deleted again.",
     edit("store.webhooks:get", "AND deleted_at IS NULL", ""),
-    "deletions endings webhooks deliveries happenings",
+    "webhooks.one-is-told-as-it-was-made",
 )
 defect(
     "webhook-delete-keeps-pending",
     "What was to be sent to a deleted webhook stays pending.",
     edit("handlers.webhooks:delete_webhook", 'await deliveries.discard_pending(tx, row["id"], at)', "0"),
-    "deletions endings webhooks deliveries happenings",
+    "deletes.a-deleted-webhook-gets-nothing",
 )
 defect(
     "ssh-key-stays",
     "A deleted SSH key is still listed.",
     edit("handlers.ssh_keys:delete_ssh_key", 'await ssh_keys.delete(tx, row["id"])', "pass"),
-    "deletions endings keys ssh-keys",
+    "ssh-keys.one-is-registered-once",
 )
 defect(
     "member-stays",
@@ -296,7 +296,7 @@ defect(
         "if await accounts.member(tx, call.account.id, user_id) is not None:",
         "if await accounts.member(tx, call.account.id, user_id) is not None and role == 'member':",
     ),
-    "accounts members service-accounts",
+    "members.one-is-a-member-once",
 )
 defect(
     "member-default-role",
@@ -304,13 +304,13 @@ defect(
     edit(
         "handlers.accounts:add_current_member", 'call.body.get("role") or "member"', 'call.body.get("role") or "admin"'
     ),
-    "accounts members service-accounts",
+    "roles.members-may-leave-and-are-added-once",
 )
 defect(
     "member-by-exact-case",
     "An address in another case is another user.",
     edit("store.accounts:user_by_email", "WHERE email = ?", "WHERE email = ? COLLATE BINARY"),
-    "accounts members service-accounts tokens sign-ins",
+    "members.one-is-a-member-once",
 )
 defect(
     "revoke-again-moves",
@@ -358,5 +358,5 @@ defect(
         "        if name is not None and await workspaces.named(tx, call.account.id, name) is not None:\n"
         "            await workspaces.rename(tx, before['id'], None)\n",
     ),
-    "writes sessions workspaces",
+    "workspaces.names-are-taken-in-any-case",
 )
