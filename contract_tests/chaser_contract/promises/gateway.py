@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from importlib import resources
 from typing import Any
 
 import httpx
@@ -15,19 +12,19 @@ from hypothesis import strategies as st
 from chaser_contract.broken import Broken, NotTried
 from chaser_contract.exchanges import Exchange
 from chaser_contract.promises import promise
-from chaser_contract.sandboxes import begin, eventually, run, session, stubbed
+from chaser_contract.sandboxes import begin, session, stubbed
+from chaser_contract.serving import PORT, app, send, serve
 from chaser_contract.subject import Subject
-from chaser_contract.transfers import put
 from chaser_contract.web_sockets import Refused, opened
 
-PORT, CLOSED = 4180, 1
-"""The port of a stub, and one on which nothing listens."""
+CLOSED = 1
+"""A port on which nothing listens."""
 
 
 @promise()
 def the_root_is_an_index_of_the_session(chaser: Subject) -> None:
     """The root of a session's address tells which it is and which ports listen: as JSON, or as a page to a browser."""
-    with _app(chaser) as (one, port):
+    with app(chaser) as (one, port):
         for path in (f"/s/{one}", f"/s/{one}/"):
             with chaser.case():
                 index = _get(chaser, path)
@@ -48,7 +45,7 @@ def the_root_is_an_index_of_the_session(chaser: Subject) -> None:
 @promise("emulator", "sockets")
 def its_address_is_built_from_how_it_was_asked_for(chaser: Subject) -> None:
     """A session's address has the host and the scheme that the request came by, and is reached by a host of its own."""
-    with _app(chaser) as (one, port), httpx.Client(base_url=chaser.url, trust_env=False) as http:
+    with app(chaser) as (one, port), httpx.Client(base_url=chaser.url, trust_env=False) as http:
         client = replace(chaser.client, http=http)
         authority = chaser.url.partition("//")[2].partition("/")[0]
         headers: dict[str, str]
@@ -73,7 +70,7 @@ def its_address_is_built_from_how_it_was_asked_for(chaser: Subject) -> None:
 @promise()
 def what_is_not_there_is_refused(chaser: Subject) -> None:
     """A closed port is 502, an impossible one 400, and a session that has ended or never was 404."""
-    with _app(chaser) as (one, port):
+    with app(chaser) as (one, port):
         _refused(chaser, f"/s/{one}/forward/{CLOSED}/", 502, "bad_gateway")
         _refused(chaser, f"/s/{one}/forward/{CLOSED}/x?y", 502, "bad_gateway")
         for impossible in ("0", "65536", "x", "-1"):
@@ -88,14 +85,14 @@ def what_is_not_there_is_refused(chaser: Subject) -> None:
 @promise()
 def a_request_reaches_the_app_as_it_was_sent(chaser: Subject) -> None:
     """Any method, path, query, header and body reaches the app as it was sent, but for headers of the connection."""
-    with _app(chaser) as (one, port):
+    with app(chaser) as (one, port):
         prefix = f"/s/{one}/forward/{port}"
 
         def check(drawn: tuple[str, str, str, dict[str, str], str]) -> None:
             method, path, query, headers, body = drawn
             target = f"{prefix}/{path}" + (f"?{query}" if query else "")
             content = b"" if method in ("GET", "HEAD") else body.encode()
-            exchange = _send(chaser, method, target, headers, content)
+            exchange = send(chaser, method, target, headers, content)
             _is(chaser, exchange.status, 200, "an app is reached")
             told = exchange.json
             _is(chaser, told["method"], method, "the method reaches the app as it was sent")
@@ -118,7 +115,7 @@ def a_request_reaches_the_app_as_it_was_sent(chaser: Subject) -> None:
         )
         chaser.for_all(drawn, check, examples=2 * chaser.examples)
         with chaser.case():
-            told = _send(chaser, "POST", f"{prefix}/x", _HOPS, b"x").json
+            told = send(chaser, "POST", f"{prefix}/x", _HOPS, b"x").json
             found = {name.lower(): value for name, value in told["headers"].items()}
             left = sorted({"x-hop", "te", "keep-alive", "proxy-authorization"} & set(found))
             _is(chaser, left, [], "headers of the connection do not reach the app")
@@ -149,14 +146,14 @@ def an_answer_comes_as_the_app_gave_it(chaser: Subject) -> None:
         real = not stubbed(chaser, stub)
         port = PORT
         if real:
-            port = _serve(chaser, one)
+            port = serve(chaser, one)
         else:
             begin(chaser, one, "serve")
         for number, (status, body) in enumerate(answers):
             with chaser.case():
                 path = f"/s/{one}/forward/{port}/back/{number}"
                 query = str(httpx.QueryParams({"status": status, **named}))
-                exchange = _send(chaser, "POST", f"{path}?{query}" if real else path, {}, body if real else b"")
+                exchange = send(chaser, "POST", f"{path}?{query}" if real else path, {}, body if real else b"")
                 _is(chaser, exchange.status, status, "the status of an app comes as it gave it")
                 _is(chaser, exchange.body, body, f"the body of a {status} comes to the byte")
                 for name, value in named.items():
@@ -207,39 +204,8 @@ _HOPS = {
 }  # fmt: skip
 
 
-@contextmanager
-def _app(chaser: Subject) -> Iterator[tuple[str, int]]:
-    """A session in which an app listens that tells what it was asked, and its port."""
-    with session(chaser) as one:
-        if stubbed(chaser, {"command": "serve", "runs": "forever", "ports": [{"port": PORT, "echo": "http"}]}):
-            begin(chaser, one["id"], "serve")
-            yield one["id"], PORT
-        else:
-            yield one["id"], _serve(chaser, one["id"])
-
-
-def _serve(chaser: Subject, session_id: str) -> int:
-    """Run the app of ours in a sandbox where commands really run; its port."""
-    if run(chaser, session_id, "command -v python3").json["exit_code"] != 0:
-        raise NotTried("it takes python3 in the sandbox")
-    source = (resources.files("chaser_contract") / "preview_app.py").read_bytes()
-    put(chaser.client, session_id, "preview_app.py", source).must_be(200)
-    command = begin(chaser, session_id, "python3 preview_app.py")
-    told = eventually(
-        lambda: chaser.ask("get-session-command", id=session_id, cid=command, expect=200),
-        lambda answer: "listening" in answer.json.get("output", ""),
-        "get-session-command: what a server writes is told while it runs",
-    )
-    return int(told.json["output"].split()[1])
-
-
-def _send(chaser: Subject, method: str, target: str, headers: dict[str, str], content: bytes) -> Exchange:
-    request = chaser.http.build_request(method, target, content=content, headers=headers)
-    return chaser.client.send(request)
-
-
 def _get(chaser: Subject, path: str, headers: dict[str, str] | None = None) -> Exchange:
-    return _send(chaser, "GET", path, headers or {}, b"")
+    return send(chaser, "GET", path, headers or {}, b"")
 
 
 def _refused(chaser: Subject, path: str, status: int, code: str) -> None:

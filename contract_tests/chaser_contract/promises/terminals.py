@@ -214,6 +214,22 @@ def what_runs_on_it_leaves_with_the_client(chaser: Subject) -> None:
             shell.until(b"/workspace")
 
 
+@promise("sockets")
+def what_is_no_message_is_input(chaser: Subject) -> None:
+    """A text frame that is no JSON object is input, whatever it begins with; an object that says nothing is ignored."""
+    with session(chaser) as one:
+        command = echoing(chaser)
+        frames = ['{"type": "resize"', "{}}", "{ echo; }", '["type", "eof"]', '"eof"', "7", "null", " {not}", "[]"]
+        ignored = ["{}", '{"rows": 3}', '{"type": null}', '{"type": "EOF"}', '{"type": ["eof"]}', ' {"a": {}} ']
+        with terminal(chaser, one["id"], mode="exec", command=command) as shell:
+            for frame in (*frames, *ignored):
+                shell.type(frame)
+            shell.tell(type="eof")
+            _is(chaser, shell.end(), ({"type": "exit", "exit_code": 0}, 1000), "a command ends when its input does")
+            due = "".join(frames).encode()
+            _is(chaser, bytes(shell.shown), due, "text that is no JSON object is input, and any other object is not")
+
+
 def _sized(shell: Terminal, rows: int, cols: int) -> None:
     """That a program on the terminal finds this size."""
     shell.type(b"stty size\n")
