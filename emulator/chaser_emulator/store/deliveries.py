@@ -38,7 +38,7 @@ async def newest(
     fits, values = ["deliveries.account_id = ?"], [account_id]
     if webhook_id is not None:
         fits.append("deliveries.webhook_id = ?")
-        values.append(webhook_id)
+        values.append(webhook_id.lower())
     if status is not None:
         fits.append("deliveries.status = ?")
         values.append(status)
@@ -52,7 +52,9 @@ async def newest(
 
 async def get(reader: Reader, account_id: str, delivery_id: str) -> Row | None:
     """One delivery of an account."""
-    return await reader.one(f"{_WHOLE} WHERE deliveries.account_id = ? AND deliveries.id = ?", account_id, delivery_id)
+    return await reader.one(
+        f"{_WHOLE} WHERE deliveries.account_id = ? AND deliveries.id = ?", account_id, delivery_id.lower()
+    )
 
 
 async def candidates(reader: Reader, webhook_ids: Sequence[str], most: int) -> list[Row]:

@@ -17,7 +17,7 @@ async def of_user(reader: Reader, account_id: str, user_id: str) -> list[Row]:
 async def one_of_user(reader: Reader, account_id: str, user_id: str, key_id: str) -> Row | None:
     """One of those keys."""
     return await reader.one(
-        "SELECT * FROM ssh_keys WHERE account_id = ? AND user_id = ? AND id = ?", account_id, user_id, key_id
+        "SELECT * FROM ssh_keys WHERE account_id = ? AND user_id = ? AND id = ?", account_id, user_id, key_id.lower()
     )
 
 

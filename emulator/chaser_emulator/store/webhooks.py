@@ -26,7 +26,7 @@ async def live(reader: Reader) -> list[Row]:
 async def get(reader: Reader, account_id: str, webhook_id: str) -> Row | None:
     """One webhook of an account, unless it is deleted."""
     return await reader.one(
-        "SELECT * FROM webhooks WHERE account_id = ? AND id = ? AND deleted_at IS NULL", account_id, webhook_id
+        "SELECT * FROM webhooks WHERE account_id = ? AND id = ? AND deleted_at IS NULL", account_id, webhook_id.lower()
     )
 
 
