@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chaser_contract.written_files import WrittenFile
+
 if TYPE_CHECKING:
     from chaser_contract.parity.ignoring import Known
     from chaser_contract.parity.sides import Place
     from chaser_contract.parity.trying import Tried
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
 _THERE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -28,7 +29,9 @@ _THERE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--examples", type=click.IntRange(1), default=100, show_default=True, help="Sequences to try.")
 @click.option("--seed", type=int, help="Repeat a run exactly.")
 @click.option("--ignore", type=_THERE, help="Known differences, each with its reason.")
-@click.option("--write", type=_FILE, default=Path("test_parity.py"), show_default=True, help="The test to be written.")
+@click.option(
+    "--write", type=WrittenFile(), default=Path("test_parity.py"), show_default=True, help="The test to be written."
+)
 @click.option("--cassette", type=_THERE, metavar="FILE.har", help="Replay a recording, and compare with it.")
 @click.option("--url", help="Where to replay it; without it an emulator of this process.")
 @click.option("--allow", multiple=True, metavar="NAME", help="What a real service may be asked besides reading.")

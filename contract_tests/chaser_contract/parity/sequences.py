@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chaser_emulator.assembly import resolve
@@ -36,6 +36,9 @@ NARROW = "narrow"
 _OF_FORGES = ("import-workspace", "list-github-repositories")
 
 _NO_LOOKS = ("get-codex-login-url", "list-github-repositories", "list-job-kinds")
+
+_FEWEST = 4
+"""Wishes that a sequence has at least, beside what it begins with; what shows a difference is shortened further."""
 
 _FORM = "multipart/form-data"
 _BYTES = [b"first line\n", b"", bytes(range(256))]
@@ -148,10 +151,24 @@ class Sequences:
             near = [one for tag in tags for one in by_tag[tag]]
             making = [one for one in near if self._document.operations[one].method == "POST"]
             operation = st.one_of(*map(st.sampled_from, [near, near, near, making or near, everything]))
-            return st.lists(operation.flatmap(self._wish), min_size=min(2, most), max_size=most)
+            wishes = st.lists(operation.flatmap(self._wish), min_size=min(_FEWEST, most), max_size=most)
+            return st.builds(lambda begun, more: [*begun, *more][:most], self._beginning(near), wishes)
 
         tags = st.lists(st.sampled_from(sorted(by_tag)), min_size=1, max_size=2, unique=True)
         return tags.flatmap(about).map(lambda wishes: [*self.joined(wishes), *self._looks(wishes)])
+
+    def _beginning(self, near: Sequence[str]) -> st.SearchStrategy[list[Wish]]:
+        """A few things of what a sequence is about, so that there are several to be told apart, and put in order."""
+        sources = {source for links in self._links.values() for source, _ in links}
+        makers = [one for one in near if one in sources and self._document.operations[one].method == "POST"]
+        if not makers:
+            return st.just([])
+        several = st.builds(
+            lambda maker, count: [_named(self._maker(maker, FIRST), number) for number in range(count)],
+            st.sampled_from(makers),
+            st.sampled_from([3, 2, 1, 0]),
+        )
+        return st.lists(several, min_size=1, max_size=2).map(lambda groups: [one for group in groups for one in group])
 
     def _looks(self, wishes: Sequence[Wish]) -> list[Step]:
         """What shows, at the end of a sequence, what it has left: every list of what it was about, and the log."""
@@ -317,6 +334,13 @@ def _links(document: Document) -> dict[str, list[tuple[str, dict[str, str]]]]:
     for links in found.values():
         links.sort(key=lambda one: one[0] == "exec-sandbox")
     return found
+
+
+def _named(wish: Wish, number: int) -> Wish:
+    """A wish for another one of the same kind, under a name of its own."""
+    if number == 0 or not isinstance(wish.json, Mapping) or "name" not in wish.json:
+        return wish
+    return replace(wish, json={**wish.json, "name": f"{wish.json['name']}-{number + 1}"})
 
 
 def _linked(expression: str, place: int, source: Step) -> Any:
