@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import TypeVar
 
@@ -214,7 +217,19 @@ def _outcome(target: Target, part: str) -> Outcome:
 def _pool(workers: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
     if workers == 1:
         return nullcontext()
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_leave_with_the_run)
+
+
+def _leave_with_the_run() -> None:
+    """Let a process that works for a run end when the run is killed, whatever it is at."""
+
+    def wait(run: BaseProcess) -> None:
+        run.join()
+        os._exit(1)
+
+    run = multiprocessing.parent_process()
+    if run is not None:
+        threading.Thread(target=wait, args=(run,), daemon=True).start()
 
 
 def _each(pool: ProcessPoolExecutor | None, work: Callable[[A], T], asked: Sequence[A]) -> Iterator[tuple[A, T]]:
