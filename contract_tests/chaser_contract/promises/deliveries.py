@@ -107,6 +107,25 @@ def an_answer_has_15_seconds(chaser: Subject) -> None:
 
 
 @promise("emulator")
+def the_last_attempt_is_told(chaser: Subject) -> None:
+    """The status is that of the last attempt: absent where that got no answer, though one before it did."""
+    chaser.steered.clock.freeze(AT)
+    sink = chaser.steered.webhooks
+    name = chaser.name("last")
+    made = chaser.ask("create-webhook", json={"url": sink.url(name)}, expect=200).json
+    hook = Hook(chaser, Receiver(""), made["webhook"]["id"], made["signing_secret"])
+    sink.behave(status=503, times=1, name=name)
+    happen(chaser)
+    found = hook.settled(1)[0]
+    is_told_as(hook, found["id"], status="pending", attempts=1, last_http_status=503)
+    sink.behave(delay=16, times=1, name=name)
+    chaser.steered.clock.advance(5)
+    is_told_as(hook, found["id"], status="pending", attempts=2, last_http_status=None, delivered_at=None)
+    chaser.steered.clock.advance(5 * 60)
+    is_told_as(hook, found["id"], status="delivered", attempts=3, last_http_status=200, last_error=None)
+
+
+@promise("emulator")
 def nobody_there_is_a_failure(chaser: Subject) -> None:
     """Where nobody listens an attempt fails without a status, and says why."""
     chaser.steered.clock.freeze(AT)

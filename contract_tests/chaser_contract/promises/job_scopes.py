@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 from chaser_contract import making
+from chaser_contract.arranging import signed_in_peer
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
+from chaser_contract.targets import PEER
+
+
+@promise("emulator", "peer")
+def a_job_is_run_again_for_who_asks(chaser: Subject) -> None:
+    """Members share jobs: one whose maker has left can be run again by another, with the rights of who asks."""
+    org, account = making.organization(chaser)
+    added = org.ask("add-current-member", json={"email": PEER, "role": "member"}, expect=200).json["member"]
+    theirs = chaser.as_(signed_in_peer(chaser).credential, account=account["id"])
+    nothing = {"kind": "session.bulk_terminate", "input": {"all": True}}
+    waits = theirs.ask("create-job", json={**nothing, "run_at": making.LATER}, expect=200).json["id"]
+    theirs.ask("cancel-job", id=waits, expect=200)
+    org.ask("remove-current-member", uid=added["user_id"], expect=204)
+    again = org.ask("retry-job", id=waits, expect=200)
+    done = making.finished_job(org, waits)
+    again.require(done["status"] == "completed", "it runs for who asks for it, not for who has left", f"{done}")
 
 
 @promise()

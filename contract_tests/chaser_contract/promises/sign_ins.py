@@ -22,6 +22,7 @@ ELSEWHERE = (
     "https://example.com/", "http://127.0.0.1.example.com/", "http://localhost.example.com/", "//example.com/",
     "http://localhost@example.com/", "http://127.0.0.1:80@example.com/", "javascript:alert(1)", "file:///etc/passwd",
     "/done", "ftp://127.0.0.1/", "http://192.0.2.1/", "http://0.0.0.0:4321/", "http:\\\\example.com", "", "http://",
+    "http://notlocalhost:4321/", "http://localhostile:4321/", "http://localhost.app:1/", "http://127.0.0.1.nip.io/",
 )  # fmt: skip
 
 

@@ -6,8 +6,10 @@ import base64
 import hashlib
 
 from chaser_contract import making
+from chaser_contract.arranging import signed_in_peer
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
+from chaser_contract.targets import PEER
 from chaser_contract.values import equals, frozen, holds, is_at, is_uuid, lacks, refused
 
 _KNOWN = (
@@ -127,6 +129,21 @@ def one_is_registered_in_several_accounts(chaser: Subject) -> None:
     org.ask("delete-ssh-key", id=ids[1], expect=204)
     left = chaser.ask("list-ssh-keys", expect=200)
     left.require(len(left.json["keys"]) == 1, "a key that is deleted in one account stays in the others")
+
+
+@promise("emulator", "peer")
+def one_is_of_one_member(chaser: Subject) -> None:
+    """A key that one member has registered is 409 already_exists to another; it opens the account to the first."""
+    org, account = making.organization(chaser)
+    org.ask("add-current-member", json={"email": PEER, "role": "owner"}, expect=200)
+    theirs = chaser.as_(signed_in_peer(chaser).credential, account=account["id"])
+    line = {"public_key": making.ssh_line(chaser)}
+    made = org.ask("create-ssh-key", json=line, expect=200).json["key"]
+    refused(theirs.ask("create-ssh-key", json=line), 409, "already_exists")
+    listed = theirs.ask("list-ssh-keys", expect=200)
+    equals(listed, listed.json["keys"], [], "what is refused registers no key")
+    listed = org.ask("list-ssh-keys", expect=200)
+    equals(listed, listed.json["keys"], [made], "the key stays that of the first")
 
 
 @promise()
