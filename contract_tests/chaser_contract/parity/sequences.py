@@ -11,13 +11,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chaser_emulator.assembly import resolve
 from chaser_emulator.spec import Operation
 from hypothesis import strategies as st
 
 from chaser_contract.document import JSON, Document
+from chaser_contract.parity.bodies import (
+    FIELDS,
+    Wanted,
+    examples_of,
+    harmless,
+    pointed,
+    wanted,
+    without_browsers,
+    without_repositories,
+)
+from chaser_contract.parity.linking import linked, links_of
 from chaser_contract.parity.steps import FIRST, MISSING, NOBODY, NOTHING, PEER, WRONG, Ref, Step
-from chaser_contract.parity.values import COMMANDS, Values
+from chaser_contract.parity.values import Values
 
 LEFT_OUT = {
     "connect-browser": "a WebSocket",
@@ -43,33 +53,7 @@ _FEWEST = 4
 _FORM = "multipart/form-data"
 _BYTES = [b"first line\n", b"", bytes(range(256))]
 
-# Where something comes from that no link of the document leads to.
-_MORE_LINKS: list[tuple[str, str, dict[str, str]]] = [
-    ("list-webhook-deliveries", "get-webhook-delivery", {"did": "$response.body#/deliveries/0/id"}),
-    ("list-webhook-deliveries", "replay-webhook-delivery", {"did": "$response.body#/deliveries/0/id"}),
-    ("list-webhook-deliveries", "discard-webhook-delivery", {"did": "$response.body#/deliveries/0/id"}),
-    ("create-session", "list-browser-targets-shortly", {"id": "$response.body#/id"}),
-    ("create-session", "open-browser-target-by-get", {"id": "$response.body#/id"}),
-    ("create-session", "open-browser-target", {"id": "$response.body#/id"}),
-    ("create-session", "get-browser-protocol", {"id": "$response.body#/id"}),
-    ("create-session", "upload-browser-extension", {"id": "$response.body#/id"}),
-    ("open-browser-target", "activate-browser-target", {"id": "$request.path.id", "target": "$response.body#/id"}),
-    ("open-browser-target", "close-browser-target", {"id": "$request.path.id", "target": "$response.body#/id"}),
-]
-
 _RAW = [(b"{", JSON), (b"[]", JSON), (b"", JSON), (b"{}", "text/plain")]
-
-_SESSION, _WORKSPACE = [("create-session", "/id")], [("create-workspace", "/id"), ("create-workspace", "/name")]
-_FIELDS: Mapping[str, list[tuple[str, str]]] = {
-    "session_id": _SESSION,
-    "workspace": _WORKSPACE,
-    "workspace_id": _WORKSPACE,
-    "clone_from": _WORKSPACE,
-    "assistant_id": [("create-assistant", "/assistant/id")],
-    "webhook_id": [("create-webhook", "/webhook/id")],
-    "resource_id": [*_SESSION, *_WORKSPACE],
-}
-"""Fields of bodies and queries that name something, and which answers hold it."""
 
 _MAKING: Mapping[str, Any] = {
     "create-session": {"session_type": "sandbox", "ephemeral": True},
@@ -81,14 +65,6 @@ _MAKING: Mapping[str, Any] = {
     "create-webhook": {"url": "http://127.0.0.1:9/hook"},
 }
 """What is sent where a step only makes what another needs; for the rest it is the document's first example."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Something that one of several steps has made, the `back`-th newest of them."""
-
-    sources: tuple[tuple[str, str], ...]
-    back: int
 
 
 @dataclass(frozen=True)
@@ -132,7 +108,7 @@ class Sequences:
         self._browsers = browsers
         self._forges = forges
         self._allowed = allowed
-        self._links = _links(document)
+        self._links = links_of(document)
 
     def strategy(self, most: int) -> st.SearchStrategy[list[Step]]:
         """Sequences of at most so many wishes; what they need, and a look at what became of it, come on top.
@@ -206,8 +182,8 @@ class Sequences:
         for one in operation.parameters:
             if one.location != "query":
                 continue
-            if one.name in _FIELDS:
-                strategies[one.name] = _wanted(_FIELDS[one.name])
+            if one.name in FIELDS:
+                strategies[one.name] = wanted(FIELDS[one.name])
             else:
                 strategies[one.name] = self._values.input(one.schema, one.name)
         needed = {one.name for one in operation.parameters if one.location == "query" and one.required}
@@ -220,15 +196,15 @@ class Sequences:
             return st.just(NOTHING)
         media_type = _FORM if self._is_form(operation) else JSON
         schema = operation.body.content[media_type]
-        examples = _examples(self._document, operation, media_type)
+        examples = examples_of(self._document, operation, media_type)
         if self._is_form(operation):
             return st.fixed_dictionaries({"path": st.sampled_from(["/workspace/a.txt", "/workspace/b/c.bin"])})
-        body = st.builds(_pointed, self._values.body(schema, examples), st.integers(0, 2), st.booleans())
-        body = body.map(_harmless)
+        body = st.builds(pointed, self._values.body(schema, examples), st.integers(0, 2), st.booleans())
+        body = body.map(harmless)
         if not self._browsers:
-            body = body.map(_without_browsers)
+            body = body.map(without_browsers)
         if not self._forges:
-            body = body.map(_without_repositories)
+            body = body.map(without_repositories)
         return body if operation.body.required else st.one_of(st.just(NOTHING), body)
 
     @staticmethod
@@ -279,7 +255,7 @@ class Sequences:
             if not self._allowed(self._document.operations[source]):
                 return dict.fromkeys(names, MISSING)
             place = self._carry_out(self._maker(source, wish.caller), steps)
-        return {name: _linked(parameters[name], place, steps[place]) for name in names}
+        return {name: linked(parameters[name], place, steps[place]) for name in names}
 
     def _maker(self, operation_id: str, caller: str) -> Wish:
         caller = PEER if caller == PEER else FIRST
@@ -289,7 +265,7 @@ class Sequences:
         body = _MAKING.get(operation_id, NOTHING)
         if body is NOTHING and operation.body is not None:
             media_type = _FORM if self._is_form(operation) else JSON
-            body = next(iter(_examples(self._document, operation, media_type)), {})
+            body = next(iter(examples_of(self._document, operation, media_type)), {})
         if self._is_form(operation):
             return Wish(operation_id, json={"path": "/workspace/a.txt"}, file=_BYTES[0], caller=caller)
         return Wish(operation_id, json=body, caller=caller)
@@ -318,94 +294,8 @@ class Sequences:
         return Ref(self._carry_out(self._maker(source, caller), steps), pointer)
 
 
-def _links(document: Document) -> dict[str, list[tuple[str, dict[str, str]]]]:
-    """By operation: which other one's answer holds what it takes, and as which parameters."""
-    found: dict[str, list[tuple[str, dict[str, str]]]] = {}
-    root = document.spec.document
-    for operation in document.operations.values():
-        for response in root["paths"][operation.path][operation.method.lower()]["responses"].values():
-            for link in resolve(root, response).get("links", {}).values():
-                node = resolve(root, link)
-                found.setdefault(node["operationId"], []).append((operation.id, node.get("parameters", {})))
-    for source, target, parameters in _MORE_LINKS:
-        if source in document.operations and target in document.operations:
-            found.setdefault(target, []).append((source, parameters))
-    # What runs as a command of a session is made without a sandbox of its own first.
-    for links in found.values():
-        links.sort(key=lambda one: one[0] == "exec-sandbox")
-    return found
-
-
 def _named(wish: Wish, number: int) -> Wish:
     """A wish for another one of the same kind, under a name of its own."""
     if number == 0 or not isinstance(wish.json, Mapping) or "name" not in wish.json:
         return wish
     return replace(wish, json={**wish.json, "name": f"{wish.json['name']}-{number + 1}"})
-
-
-def _linked(expression: str, place: int, source: Step) -> Any:
-    """What an expression of a link means after the step that it is a link of."""
-    if expression.startswith("$response.body#"):
-        return Ref(place, expression.removeprefix("$response.body#"))
-    return source.path.get(expression.removeprefix("$request.path."), MISSING)
-
-
-def _examples(document: Document, operation: Operation, media_type: str) -> list[Any]:
-    root = document.spec.document
-    body = resolve(root, root["paths"][operation.path][operation.method.lower()]["requestBody"])
-    return [resolve(root, one)["value"] for one in body["content"][media_type].get("examples", {}).values()]
-
-
-def _wanted(sources: list[tuple[str, str]]) -> st.SearchStrategy[Any]:
-    made = st.builds(Wanted, st.just(tuple(sources)), st.integers(0, 2))
-    return st.one_of(made, made, st.sampled_from([MISSING, "nonsense"]))
-
-
-def _pointed(body: Any, back: int, real: bool) -> Any:
-    """A body whose fields name what there is; without `real` they stay as they are."""
-    if not real:
-        return body
-    if isinstance(body, list):
-        return [_pointed(part, back, real) for part in body]
-    if not isinstance(body, Mapping):
-        return body
-    return {
-        name: Wanted(tuple(_FIELDS[name]), back)
-        if name in _FIELDS and isinstance(part, str)
-        else _pointed(part, back, real)
-        for name, part in body.items()
-    }
-
-
-def _harmless(body: Any) -> Any:
-    """A body whose commands end by themselves and say the same everywhere, which those of the examples do not."""
-    if isinstance(body, list):
-        return [_harmless(part) for part in body]
-    if not isinstance(body, Mapping):
-        return body
-    return {
-        name: COMMANDS[len(part) % len(COMMANDS)]
-        if name == "command" and isinstance(part, str) and part not in COMMANDS and 1 < len(part) < 300
-        else _harmless(part)
-        for name, part in body.items()
-    }
-
-
-def _without_browsers(body: Any) -> Any:
-    if isinstance(body, list):
-        return [_without_browsers(part) for part in body]
-    if isinstance(body, Mapping):
-        return {name: _without_browsers(part) for name, part in body.items()}
-    return "sandbox" if body == "browser" else body
-
-
-def _without_repositories(body: Any) -> Any:
-    if isinstance(body, list):
-        return [_without_repositories(part) for part in body]
-    if isinstance(body, Mapping):
-        return {
-            name: "sandbox.exec" if part == "github.runner" else _without_repositories(part)
-            for name, part in body.items()
-            if name not in ("repo", "github_repo", "repository")
-        }
-    return body
