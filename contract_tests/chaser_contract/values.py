@@ -112,6 +112,15 @@ def same(one: Any, other: Any) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
+def unlike(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """In which fields one is not as wanted, for people who would have to look for them in two long objects."""
+    return ", ".join(
+        f"`{name}` is {shown(found.get(name, ABSENT))}, not {shown(wanted.get(name, ABSENT))}"
+        for name in sorted({*found, *wanted})
+        if not same(found.get(name, ABSENT), wanted.get(name, ABSENT))
+    )
+
+
 def shown(value: Any) -> str:
     """A value as a finding shows it."""
     if value is ABSENT:

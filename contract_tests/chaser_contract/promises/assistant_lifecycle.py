@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from chaser_contract.promises import promise
 from chaser_contract.promises.configurations import CONFIGS, JSON, PATCHES, merged, same
 from chaser_contract.subject import Subject
+from chaser_contract.values import unlike
 
 
 @promise("emulator", stateful=True)
@@ -100,7 +101,7 @@ class _Assistants(RuleBasedStateMachine):
             "proposed_by": self.user,
             "created_at": told["created_at"],
         }
-        answer.require(same(told, wanted), "a change that is asked for waits for a decision", f"{told}, not {wanted}")
+        answer.require(same(told, wanted), "a change that is asked for waits for a decision", unlike(told, wanted))
         one.changes.append(_Change(told))
 
     @precondition(lambda self: any(one.changes for one in self.all))
@@ -125,7 +126,7 @@ class _Assistants(RuleBasedStateMachine):
         wanted = {
             **change.told, "status": change.status, "decided_by": self.user, "decided_at": told.get("decided_at"),
         }  # fmt: skip
-        answer.require(same(told, wanted), "the answer is the request as it was decided", f"{told}, not {wanted}")
+        answer.require(same(told, wanted), "the answer is the request as it was decided", unlike(told, wanted))
         if approves:
             self._patched(one, change.told["patch"])
 
@@ -265,5 +266,5 @@ class _Assistants(RuleBasedStateMachine):
         }  # fmt: skip
         seen = {name: told.get(name) for name in wanted}
         self.chaser.require(
-            same(seen, wanted), "get-assistant: an assistant is as it was made and changed", f"{seen}, not {wanted}"
+            same(seen, wanted), "get-assistant: an assistant is as it was made and changed", unlike(seen, wanted)
         )

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from chaser_contract import making, sandboxes
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
+from chaser_contract.values import unlike
 
 _ENDS: dict[str, int] = {"echo done": 0, "true": 0, "false": 1, "exit 3": 3, "exit 255": 255}
 """Commands that end by themselves, by their exit codes."""
@@ -194,9 +195,7 @@ class _Commands(RuleBasedStateMachine):
         if one.status != "running":
             wanted["output_bytes"] = len(one.output)
         seen = {name: told.get(name) for name in wanted}
-        self.chaser.require(
-            seen == wanted, "get-session-command: a command is told of as it is", f"{seen}, not {wanted}"
-        )
+        self.chaser.require(seen == wanted, "get-session-command: a command is told of as it is", unlike(seen, wanted))
         self.chaser.require(
             ("finished_at_epoch" in told) == (one.status != "running")
             and told.get("finished_at_epoch", told["started_at_epoch"]) >= told["started_at_epoch"],

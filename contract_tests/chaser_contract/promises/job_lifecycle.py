@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from chaser_contract import making
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
+from chaser_contract.values import unlike
 
 _FINAL = ("completed", "failed", "canceled")
 
@@ -102,7 +103,7 @@ class _Jobs(RuleBasedStateMachine):
             **({} if run_at is None else {"run_at": _text(run_at)}),
             **({"idempotency_key": said["idempotency_key"]} if keyed else {}),
         }  # fmt: skip
-        self.chaser.require(told == wanted, "create-job: the job is what was queued", f"{told}, not {wanted}")
+        self.chaser.require(told == wanted, "create-job: the job is what was queued", unlike(told, wanted))
         self.jobs.append(_Job(told, kind, run_at))
         self._settle()
 

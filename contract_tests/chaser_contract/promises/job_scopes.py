@@ -21,7 +21,11 @@ def a_job_is_run_again_for_who_asks(chaser: Subject) -> None:
     org.ask("remove-current-member", uid=added["user_id"], expect=204)
     again = org.ask("retry-job", id=waits, expect=200)
     done = making.finished_job(org, waits)
-    again.require(done["status"] == "completed", "it runs for who asks for it, not for who has left", f"{done}")
+    again.require(
+        done["status"] == "completed",
+        "it runs for who asks for it, not for who has left",
+        f"it is {done['status']}: {done.get('error')}",
+    )
 
 
 @promise()

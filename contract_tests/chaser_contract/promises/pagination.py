@@ -14,6 +14,7 @@ from chaser_contract.broken import NotTried
 from chaser_contract.client import Answer
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
+from chaser_contract.values import unlike
 
 LARGEST = 9_007_199_254_740_991
 """The largest offset: the last whole number that every client can say."""
@@ -217,7 +218,7 @@ def _numbers(paged: Paged, page: Answer, limit: int, offset: int, total: int) ->
     if paged.numbers:
         wanted |= {"limit": limit, "offset": offset, "has_more": offset + len(page.json[paged.items]) < total}
     page.require(
-        told == wanted, "the numbers of a page are those of the whole list and of the question", f"{told}, not {wanted}"
+        told == wanted, "the numbers of a page are those of the whole list and of the question", unlike(told, wanted)
     )
 
 

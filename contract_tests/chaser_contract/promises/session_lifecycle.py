@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from chaser_contract import making
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
+from chaser_contract.values import unlike
 
 _DAY = timedelta(hours=24)
 
@@ -190,7 +191,7 @@ class _Sessions(RuleBasedStateMachine):
             self.chaser.require(
                 seen == wanted,
                 "list-workspaces: a workspace tells of the sessions that use it",
-                f"{seen}, not {wanted}",
+                unlike(seen, wanted),
             )
 
     # The model

@@ -12,6 +12,7 @@ from chaser_contract import making
 from chaser_contract.client import Answer
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
+from chaser_contract.values import unlike
 
 _NAMES = ("alpha", "Alpha", "BETA", "beta", "g.1_x-y")
 _SNAPSHOTS = ("one", "ONE", "two")
@@ -225,7 +226,7 @@ class _Workspaces(RuleBasedStateMachine):
                 "last_session_id": one.last, "session_type": "sandbox", "persistence": True, "assistant_home": False,
             }  # fmt: skip
             seen = {name: told.get(name) for name in wanted}
-            listed.require(seen == wanted, "a workspace is listed as it is", f"{seen}, not {wanted}")
+            listed.require(seen == wanted, "a workspace is listed as it is", unlike(seen, wanted))
             kept = self.chaser.ask("list-workspace-snapshots", ws=one.name, expect=200)
             told_kept = [_timeless(each) for each in kept.json]
             wanted_kept = [_timeless(each.told) for each in one.snapshots]
