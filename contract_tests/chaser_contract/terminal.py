@@ -95,7 +95,9 @@ class Terminal:
                 f", after {_counted(len(finding.steps) - 1, 'other request')} (--json, --html and --har have them)"
             )
         if not finding.repeats:
-            text.append("\n   it did not come again with the same requests: the target is not steady")
+            text.append(
+                "\n   it did not come again with these requests alone: what was there before has a part in it, or the moment"
+            )
         for line in (curl_line(finding, url), sdk_line(bundled(), finding.exchange)):
             if line is not None:
                 text.append(f"\n   {line}", "cyan")

@@ -157,7 +157,7 @@ def _pages_join(chaser: Subject, paged: Paged) -> None:
             _numbers(paged, page, limit, offset, len(whole))
             joined += paged.ids(page)
         chaser.require(
-            joined == whole, f"{paged.operation}: pages join without gap or repeat", f"{joined} is not {whole}"
+            joined == whole, f"{paged.operation}: pages join without gap or repeat", _apart(joined, whole, limit)
         )
     beyond = paged.page(chaser, limit=2, offset=len(whole))
     beyond.require(paged.ids(beyond) == [], "a page behind the last is empty")
@@ -223,3 +223,12 @@ def _numbers(paged: Paged, page: Answer, limit: int, offset: int, total: int) ->
 
 
 _STEPS = st.lists(st.tuples(st.booleans(), st.integers(1, 5), st.integers(0, 8)), min_size=1, max_size=6)
+
+
+def _apart(joined: list[str], whole: list[str], limit: int) -> str:
+    """How pages differ from the list, in a line."""
+    missing = [one for one in whole if one not in joined]
+    twice = sorted({one for one in joined if joined.count(one) > 1})
+    if missing or twice:
+        return f"of {len(whole)}, by pages of {limit}: missing {missing or 'none'}, more than once {twice or 'none'}"
+    return f"by pages of {limit} they come in another order: {joined} is not {whole}"
