@@ -215,7 +215,7 @@ class Subject:
         try:
             run()
         except (FlakyFailure, FlakyReplay) as flaky:
-            # What came once and not again with the same requests is still a finding: what was there before has a part in it.
+            # What came once, and not again by the same requests, is a finding: what was there before has a part in it.
             raised = getattr(flaky, "exceptions", ())
             broken = next((one for one in raised if isinstance(one, Broken)), None)
             if broken is None:

@@ -95,9 +95,7 @@ class Terminal:
                 f", after {_counted(len(finding.steps) - 1, 'other request')} (--json, --html and --har have them)"
             )
         if not finding.repeats:
-            text.append(
-                "\n   it did not come again with these requests alone: what was there before has a part in it, or the moment"
-            )
+            text.append("\n   it did not come again with these requests alone: what was there before has a part in it")
         for line in (curl_line(finding, url), sdk_line(bundled(), finding.exchange)):
             if line is not None:
                 text.append(f"\n   {line}", "cyan")
