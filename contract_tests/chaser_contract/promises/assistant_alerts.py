@@ -9,6 +9,26 @@ from chaser_contract.values import frozen, holds, passed
 
 
 @promise("emulator")
+def a_window_has_its_seconds(chaser: Subject) -> None:
+    """What was used in the last `window_seconds` counts, and what was used before them does not."""
+    alert = {"metric": "tokens", "threshold": 100, "window_seconds": 3600}
+    for seconds, sent in ((3599.5, 1), (3600.5, 0)):
+        with chaser.case():
+            frozen(chaser)
+            made = making.assistant(chaser, config={"alerts": [alert]})
+            hook = making.webhook(chaser, events=["assistant.alert"])
+            for quantity in (100, 1):
+                body = {"kind": "tokens", "quantity": quantity}
+                told = chaser.ask("create-assistant-usage-event", id=made["id"], json=body, expect=200)
+                passed(chaser, seconds=seconds)
+            listed = chaser.ask("list-webhook-deliveries", query={"webhook_id": hook["id"]}, expect=200)
+            count = len(listed.json["deliveries"])
+            why = f"100 tokens, and one more after {seconds} s, are {sent} alerts past 100 in an hour"
+            told.require(count == sent, why, f"{count} came")
+            chaser.ask("delete-webhook", id=hook["id"], expect=204)
+
+
+@promise("emulator")
 def an_alert_is_sent_once_in_a_window(chaser: Subject) -> None:
     """Usage that goes past a threshold sends `assistant.alert` once in each window; at the threshold it does not."""
     alert = {"metric": "tokens", "threshold": 100, "window_seconds": 3600}

@@ -199,8 +199,15 @@ def a_state_has_256_kib_at_most(chaser: Subject) -> None:
     for more in ("x" * (STATE - 1), "é" * (STATE // 2)):
         answer = chaser.ask("put-assistant-runtime-state", id=made["id"], json={"state": more})
         refused(answer, 413, "payload_too_large")
+    # Of 256 KiB in the shortest writing, which has no space between its parts.
+    parts = {"a": ["x", 1, {"b": None}], "c": ""}
+    parts["c"] = "x" * (STATE - len(json.dumps(parts, separators=(",", ":"))))
+    chaser.ask("put-assistant-runtime-state", id=made["id"], json={"state": parts}, expect=200)
+    more_parts = {**parts, "c": f"{parts['c']}x"}
+    answer = chaser.ask("put-assistant-runtime-state", id=made["id"], json={"state": more_parts})
+    refused(answer, 413, "payload_too_large")
     read = chaser.ask("get-assistant-runtime-state", id=made["id"], expect=200)
-    holds(read, read.json, version=2)
+    holds(read, read.json, version=3, state=parts)
 
 
 @promise("emulator")

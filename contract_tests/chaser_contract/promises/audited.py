@@ -59,6 +59,25 @@ def what_workspaces_are_asked_for_is_noted(chaser: Subject) -> None:
     _noted(client, "workspace.delete", room, force=True)
 
 
+@promise("emulator")
+def what_becomes_a_workspace_is_noted(chaser: Subject) -> None:
+    """Events of new workspaces name all that was asked for; the home of an assistant is noted for who made it."""
+    user = chaser.ask("get-me", expect=200).json["user"]["id"]
+    wish = {"name": chaser.name("noted"), "session_type": "sandbox", "template": True, "image": "debian:12"}
+    made = chaser.ask("create-workspace", json=wish, expect=200).json
+    _noted(chaser.client, "workspace.create", made["id"], **wish)
+    copy = {"clone_from": made["name"], "name": chaser.name("copy")}
+    cloned = chaser.ask("create-workspace", json=copy, expect=200).json
+    _noted(chaser.client, "workspace.create", cloned["id"], **copy)
+    home = making.assistant(chaser)["workspace_id"]
+    _noted(chaser.client, "workspace.create", home)
+    for room in (made["id"], home):
+        query = {"action": "workspace.create", "resource_id": room}
+        told = chaser.ask("list-audit-events", query=query, expect=200)
+        [event] = told.json["events"]
+        holds(told, event, "event", actor_type="user", actor_id=user, resource_type="workspace")
+
+
 @promise("emulator", "peer")
 def what_people_are_asked_for_is_noted(chaser: Subject) -> None:
     """Events of members, keys and service accounts name who and what, and no secret."""

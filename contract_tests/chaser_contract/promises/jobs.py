@@ -71,6 +71,7 @@ def one_runs_when_its_time_has_come(chaser: Subject) -> None:
         ("2031-05-06T08:08:10Z", timedelta(hours=1, microseconds=876544)),
         ("2031-05-06T12:08:10.5+02:00", timedelta(hours=3, seconds=1, microseconds=376544)),
         ("2031-05-06T05:08:10.000001-06:00", timedelta(hours=4, microseconds=876545)),
+        ("2031-05-06t08:08:10z", timedelta(hours=1, microseconds=876544)),
     ):
         with chaser.case():
             chaser.steered.clock.freeze(then)

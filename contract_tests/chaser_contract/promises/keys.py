@@ -32,6 +32,7 @@ def one_is_what_was_asked_for(chaser: Subject) -> None:
         ({"scopes": []}, None, []),
         ({"name": " a b ", "scopes": ["sessions.read"]}, " a b ", ["sessions.read"]),
         ({"name": "x" * 256, "scopes": list(SCOPES)}, "x" * 256, sorted(SCOPES)),
+        ({"scopes": ["files.read", "audit.read", "files.read"]}, None, ["audit.read", "files.read"]),
     ):
         with chaser.case():
             made = chaser.ask("create-key", json=body, expect=200)

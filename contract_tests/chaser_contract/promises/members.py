@@ -45,13 +45,16 @@ def an_unknown_address_is_invited(chaser: Subject) -> None:
     headers = {"X-Chaser-World": chaser.steered.world.id}
     registered = chaser.nobody.ask("register", json=wish, headers=headers, expect=200)
     holds(registered, registered.json["user"], "user", id=added.json["member"]["user_id"], name="Late")
-    accounts = chaser.as_(registered.json["access_token"]).ask("list-accounts", expect=200)
+    late = chaser.as_(registered.json["access_token"])
+    accounts = late.ask("list-accounts", expect=200)
     roles = {one["id"]: one["role"] for one in accounts.json["accounts"]}
     accounts.require(roles.get(account["id"]) == "admin", "whoever was invited is a member", str(roles))
     accounts.require(len(roles) == 2, "whoever was invited has a personal account as well", str(roles))
     listed = org.ask("list-current-members", expect=200)
     [member] = [one for one in listed.json["members"] if one["email"] == mail]
     holds(listed, member, "member", name="Late", role="admin")
+    own = late.ask("get-billing-summary", headers={"X-Chaser-Account": "personal"}, expect=200)
+    holds(own, own.json, pricing_model="free", wallet_balance_micros_usd=0)
 
 
 @promise("emulator", "peer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from chaser_contract.promises import promise
@@ -9,6 +10,7 @@ from chaser_contract.promises.deliveries import AT, count, happen, is_told_as
 from chaser_contract.receiver import hooked, receiving, require_signed
 from chaser_contract.sandboxes import eventually
 from chaser_contract.subject import Subject
+from chaser_contract.values import frozen, is_at, passed
 
 
 @promise()
@@ -81,6 +83,35 @@ def one_that_is_given_up_is_not_tried_any_more(chaser: Subject) -> None:
         other = chaser.ask("replay-webhook-delivery", did=pending, expect=200).json["delivery"]["id"]
         hook.settled(4)
         is_told_as(hook, other, status="delivered", attempts=1, replayed_from_delivery_id=pending)
+
+
+@promise("emulator")
+def what_happens_to_one_is_told_with_its_moment(chaser: Subject) -> None:
+    """An attempt, a replay, giving up and the end of the webhook change `updated_at`, and say when they were."""
+    then = frozen(chaser)
+    with receiving(chaser) as receiver, hooked(chaser, receiver, "workspace.created") as hook:
+        happen(chaser)
+        first = hook.settled(1)[0]["id"]
+        _at(chaser, first, then, "delivered_at")
+        later = passed(chaser, hours=1)
+        again = chaser.ask("replay-webhook-delivery", did=first, expect=200).json["delivery"]["id"]
+        hook.settled(2)
+        _at(chaser, first, later, "replayed_at")
+        _at(chaser, again, later, "delivered_at")
+        receiver.usual = 500
+        for made, how in enumerate(("discard-webhook-delivery", "delete-webhook"), start=3):
+            happen(chaser)
+            pending = hook.settled(made)[0]["id"]
+            later = passed(chaser, seconds=3)
+            where = {"did": pending} if how.startswith("discard") else {"id": hook.id}
+            chaser.ask(how, **where).must_be(200 if "did" in where else 204)
+            _at(chaser, pending, later, "discarded_at")
+
+
+def _at(chaser: Subject, delivery: str, then: datetime, name: str) -> None:
+    told = chaser.ask("get-webhook-delivery", did=delivery, expect=200)
+    for each in (name, "updated_at"):
+        is_at(told, told.json["delivery"], each, then)
 
 
 @promise("emulator")

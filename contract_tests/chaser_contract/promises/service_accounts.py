@@ -55,6 +55,7 @@ def a_key_is_what_was_asked_for(chaser: Subject) -> None:
         ({"name": "run ner", "scopes": []}, "run ner", []),
         ({"name": "x" * 256, "scopes": ["exec.write"]}, "x" * 256, ["exec.write"]),
         ({"scopes": ["audit.read", "files.read"]}, None, ["audit.read", "files.read"]),
+        ({"scopes": ["files.read", "audit.read", "files.read"]}, None, ["audit.read", "files.read"]),
     ):
         with chaser.case():
             made = org.ask(f"create-{_KEYS}", said=account["id"], json=body, expect=200)
