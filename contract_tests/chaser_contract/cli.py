@@ -7,7 +7,7 @@ import secrets
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from chaser_emulator import __version__
@@ -16,6 +16,10 @@ from chaser_contract.drift.commands import drift
 from chaser_contract.live.options import live_of, live_options
 from chaser_contract.parity.commands import parity
 from chaser_contract.recording.commands import record
+from chaser_contract.written_files import WrittenFile
+
+if TYPE_CHECKING:
+    from chaser_contract.evidence import Row
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -24,6 +28,9 @@ def main() -> NoReturn:
     """Run the command line."""
     try:
         code = commands.main(prog_name="chaser-contract", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        code = 2
     except click.UsageError as error:
         asked = error.ctx.command_path if error.ctx else "chaser-contract"
         click.echo(f"chaser-contract: {error.format_message()} (see {asked} --help)", err=True)
@@ -33,6 +40,12 @@ def main() -> NoReturn:
         code = 2
     except click.Abort:
         click.echo("chaser-contract: given up", err=True)
+        code = 2
+    except OSError as error:
+        if error.filename is None:
+            traceback.print_exc()
+        else:
+            click.echo(f"chaser-contract: {error.filename}: {error.strerror}", err=True)
         code = 2
     except Exception:
         # Python's own code for this is that of findings, of which there are none.
@@ -59,11 +72,11 @@ def commands() -> None:
 @click.option("--seed", type=int, help="Repeat a run exactly.")
 @click.option("--examples", type=click.IntRange(1), default=10, show_default=True, help="Examples of each property.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; as many as there are processors.")
-@click.option("--junit", type=_FILE, help="Write JUnit XML, for CI servers.")
-@click.option("--json", type=_FILE, help="Write everything, for programs.")
-@click.option("--html", type=_FILE, help="Write a page, for people.")
-@click.option("--har", type=_FILE, help="Write the requests of what failed.")
-@click.option("--evidence", type=_FILE, help="Write what was seen of each operation; of a whole run.")
+@click.option("--junit", type=WrittenFile(), help="Write JUnit XML, for CI servers.")
+@click.option("--json", type=WrittenFile(), help="Write everything, for programs.")
+@click.option("--html", type=WrittenFile(), help="Write a page, for people.")
+@click.option("--har", type=WrittenFile(), help="Write the requests of what failed.")
+@click.option("--evidence", type=WrittenFile(), help="Write what was seen of each operation; of a whole run.")
 @click.option("--complete", is_flag=True, help="Fail as well where something of the document was not seen.")
 @click.option("--baseline", type=_FILE, help="Deviations that are accepted, with owner, date and reason.")
 @live_options
@@ -100,6 +113,10 @@ def run(
         parts = running.parts_of(wished, only, skip)
     except KeyError as error:
         raise click.UsageError(f"there is no part {error.args[0]!r}") from None
+    if not parts:
+        raise click.UsageError("--skip leaves nothing of what is to run")
+    if evidence is not None and evidence.exists():
+        _evidence(evidence)
     terminal = Terminal()
     try:
         report = running.run(wished, parts, terminal, workers=workers or os.cpu_count() or 1, baseline=accepted)
@@ -143,7 +160,7 @@ def sweep(url: str, api_key: str | None, peer_key: str | None, ledger: tuple[Pat
 
 @commands.command()
 @click.argument("report", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--output", "-o", type=_FILE, help="Where to; the standard output.")
+@click.option("--output", "-o", type=WrittenFile(), help="Where to; the standard output.")
 def baseline(report: Path, output: Path | None) -> int:
     """Begin a baseline of all that REPORT (of `run --json`) has found; owners and reasons are to be filled in."""
     from datetime import UTC, datetime
@@ -166,17 +183,24 @@ def baseline(report: Path, output: Path | None) -> int:
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def coverage(file: Path | None) -> int:
     """Show by operation and status what whole runs have seen; FILE is what `run --evidence` wrote."""
-    from chaser_contract import evidence
+    from chaser_contract.evidence import FILE
     from chaser_contract.terminal import show
 
+    rows = _evidence(file or FILE)
+    show(rows)
+    return 1 if any(set(row.unseen) - set(row.reasons) for row in rows) else 0
+
+
+def _evidence(file: Path) -> list[Row]:
+    """What is kept in a file. Raises ClickException for one that is no evidence."""
+    from chaser_contract import evidence
+
     try:
-        rows = evidence.load(file or evidence.FILE)
+        return evidence.load(file)
     except FileNotFoundError:
         raise click.ClickException("no evidence is kept: run --evidence FILE writes it") from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise click.ClickException(f"{file}: this is not what `run --evidence` writes") from None
-    show(rows)
-    return 1 if any(set(row.unseen) - set(row.reasons) for row in rows) else 0
 
 
 @commands.command()
@@ -185,7 +209,7 @@ def coverage(file: Path | None) -> int:
 @click.option("--list", "listed", is_flag=True, help="Show the defects, and try none.")
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes.")
 @click.option("--seed", type=int, default=0, show_default=True, help="What decides all that is drawn.")
-@click.option("--json", type=_FILE, help="Write everything, for programs.")
+@click.option("--json", type=WrittenFile(), help="Write everything, for programs.")
 def mutants(
     only: tuple[str, ...], skip: tuple[str, ...], listed: bool, workers: int, seed: int, json: Path | None
 ) -> int:

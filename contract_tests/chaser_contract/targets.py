@@ -8,17 +8,19 @@ import subprocess
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+import docker
 import httpx
 from chaser_emulator.clock import new_secret_key
 from chaser_emulator.embedded import Emulator, Refused
 from chaser_emulator.embedded.chaser import Chaser
 from chaser_emulator.meter import Limits
 from chaser_emulator.settings import SandboxChoice, Settings
+from docker.errors import DockerException, ImageNotFound
 
 from chaser_contract import planted
 from chaser_contract.document import Document, bundled
@@ -124,10 +126,40 @@ class Target:
 def opened(where: Where) -> Iterator[Target]:
     """What a run is about, until the block ends. Raises Unreachable."""
     with ExitStack() as stack:
+        _check(where)
         if where.url is None:
             yield _own(where, stack)
         else:
             yield _at(where, stack)
+
+
+def _check(where: Where) -> None:
+    """Raise Unreachable for what no request can be made of, and no sandbox."""
+    if where.url is not None:
+        try:
+            url = httpx.URL(where.url)
+        except httpx.InvalidURL:
+            url = httpx.URL()
+        if url.scheme not in ("http", "https") or not url.host:
+            raise Unreachable(f"{where.url!r} is no URL such as http://localhost:8000")
+    for what, key in (("the key", where.api_key), ("the other user's key", where.peer_key)):
+        if key is not None and not (key.isascii() and key.isprintable()):
+            raise Unreachable(f"{what} is none: it has characters that no key has")
+    if where.url is None and where.sandbox == "docker":
+        _have_image(where.image or Settings().image)
+
+
+def _have_image(name: str) -> None:
+    """Raise Unreachable where each sandbox would fail for want of its image."""
+    # Whatever else is wrong with Docker, the emulator says as it starts.
+    with suppress(DockerException), closing(docker.from_env()) as engine:
+        try:
+            engine.images.get(name)
+        except ImageNotFound:
+            try:
+                engine.images.pull(name)
+            except DockerException as error:
+                raise Unreachable(f"Docker has no image {name!r} and cannot get it: {error}; see --image") from None
 
 
 def _own(where: Where, stack: ExitStack) -> Target:

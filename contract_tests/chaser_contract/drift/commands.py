@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chaser_contract.written_files import WrittenFile
+
 if TYPE_CHECKING:
     from chaser_contract.drift.comparing import Drift
 
-_FILE = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
+_FILE = WrittenFile(allow_dash=True)
 
 
 @click.command()

@@ -82,8 +82,10 @@ def load(path: Path) -> list[Accepted]:
     """What a file accepts. Raises Unreadable."""
     try:
         said = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise Unreadable(f"{path}: {error}") from None
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise Unreadable(f"{path}: this is no YAML: {' '.join(str(error).split())}") from None
     if said is None:
         return []
     if not isinstance(said, list):
