@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chaser_contract.client import Answer
 from chaser_contract.promises import promise
-from chaser_contract.sandboxes import eventually, pieces_of, run, saying, session, stubbed, workspace
+from chaser_contract.sandboxes import echoing, eventually, pieces_of, run, saying, session, stubbed, workspace
 from chaser_contract.subject import Subject
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
@@ -202,6 +202,29 @@ def a_user_is_who_runs_the_command(chaser: Subject) -> None:
         for user in ("nobody-of-that-name", "424242x"):
             answer = chaser.ask("exec-session", id=one["id"], json={"command": "id", "user": user})
             answer.must_be(400, "invalid_request", because=f"where there is no user {user}")
+
+
+@promise()
+def what_is_not_there_cannot_run_it(chaser: Subject) -> None:
+    """A `user` or a `cwd` that the sandbox does not have is refused with 400, and leaves no command behind."""
+    with session(chaser) as one:
+        for wrong in ({"user": "nobody-of-that-name"}, {"user": "424242x"}, {"cwd": "/workspace/missing"}):
+            for how in ({}, {"background": True}):
+                with chaser.case():
+                    answer = chaser.ask("exec-session", id=one["id"], json={"command": "echo x", **wrong, **how})
+                    answer.must_be(400, "invalid_request", because=f"for {wrong}")
+        listed = chaser.ask("list-session-commands", id=one["id"], expect=200)
+        listed.require(listed.json["commands"] == [], "a command that is refused is not listed", f"{listed.json}")
+
+
+@promise()
+def input_is_read_to_its_end(chaser: Subject) -> None:
+    """`stdin` is read as it was sent, to its end, whatever it ends with."""
+    with session(chaser) as one:
+        command = echoing(chaser)
+        for text in ("one", "one\n", "\n\n", "é\r\nü", " ", "x" * 200_000):
+            with chaser.case():
+                _fields(run(chaser, one["id"], command, stdin=text), command, one["id"], 0, text)
 
 
 @promise("commands")

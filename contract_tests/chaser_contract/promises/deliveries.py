@@ -164,6 +164,39 @@ def the_events_of_a_resource_come_in_their_order(chaser: Subject) -> None:
         )
 
 
+@promise("emulator")
+def what_fails_holds_up_its_own_resource_alone(chaser: Subject) -> None:
+    """While an event waits to be tried again, those behind it of its resource wait, and no others do."""
+    clock = chaser.steered.clock
+    clock.freeze(AT)
+    with receiving(chaser) as receiver, receiving(chaser) as another:
+        receiver.then = [500]
+        with hooked(chaser, receiver, "workspace.*") as hook, hooked(chaser, another, "workspace.*") as other:
+            first = happen(chaser)
+            hook.settled(1)
+            chaser.ask("set-workspace-name", ws=first, json={"name": chaser.name()}, expect=200)
+            second = happen(chaser)
+            due = {(second, "workspace.created"): "delivered", (first, "workspace.renamed"): "pending"}
+            for told, wanted, promised in (
+                (hook, due | {(first, "workspace.created"): "pending"}, "events of another resource do not wait"),
+                (
+                    other,
+                    dict.fromkeys([*due, (first, "workspace.created")], "delivered"),
+                    "another webhook does not wait",
+                ),
+            ):
+                eventually(
+                    lambda told=told: {  # type: ignore[misc]
+                        (one["resource_id"], one["event_type"]): one["status"] for one in told.deliveries()
+                    },
+                    lambda found, wanted=wanted: found == wanted,  # type: ignore[misc]
+                    f"create-webhook: {promised} for one that is to be tried again",
+                    seconds=10,
+                )
+            clock.advance(PAUSES[0])
+            count(receiver, 4, "what waited is sent once what it waited for has been delivered")
+
+
 def happen(chaser: Subject) -> str:
     """Something happens: a workspace is created."""
     body = {"name": chaser.name(), "session_type": "sandbox"}

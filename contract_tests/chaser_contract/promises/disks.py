@@ -39,8 +39,9 @@ def files_outlive_sessions(chaser: Subject) -> None:
 def going_back_brings_files_back(chaser: Subject) -> None:
     """A workspace that goes back to a snapshot has the files of then: changed ones as they were, new ones gone."""
     room = making.workspace(chaser)["id"]
-    first: Files = {"a": b"one", "b": b"one", "c": None}
-    second: Files = {"a": b"two", "b": b"one", "c": b"two"}
+    same: Files = {"empty": b"", "deep/er/file": b"\0\xff\r\n", ".hidden": b"h", "ü ß": b"name"}
+    first: Files = {"a": b"one", "b": b"one", "c": None, **same}
+    second: Files = {"a": b"two", "b": b"one", "c": b"two", **same}
     _write(chaser, room, first)
     chaser.ask("create-workspace-snapshot", ws=room, json={"name": "first"}, expect=200)
     _write(chaser, room, second)
@@ -53,7 +54,7 @@ def going_back_brings_files_back(chaser: Subject) -> None:
         with chaser.case():
             chaser.ask("restore-workspace-snapshot", ws=room, name=name, json={}, expect=200)
             _hold(chaser, room, files, "the files are what they were when the snapshot was made")
-            _write(chaser, room, {"a": b"three", "b": b"three", "c": b"three"})
+            _write(chaser, room, {"a": b"three", "b": b"three", "c": b"three", "empty": b"three"})
     chaser.ask("delete-workspace-snapshot", ws=room, name="first", expect=204)
     chaser.ask("restore-workspace-snapshot", ws=room, name="second", json={}, expect=200)
     _hold(chaser, room, second, "a snapshot is what it was when another one is deleted")
@@ -64,10 +65,11 @@ def going_back_brings_files_back(chaser: Subject) -> None:
 def a_copy_has_files_of_its_own(chaser: Subject) -> None:
     """A copy has the files that its source had, and from then on neither sees what is written in the other."""
     source = making.workspace(chaser)["id"]
-    _write(chaser, source, {"a": b"both"})
+    same: Files = {"empty": b"", "deep/er/file": b"\0\xff\r\n", ".hidden": b"h", "ü ß": b"name"}
+    _write(chaser, source, {"a": b"both", **same})
     chaser.ask("create-workspace-snapshot", ws=source, json={"name": "kept"}, expect=200)
     copy = chaser.ask("create-workspace", json={"clone_from": source}, expect=200).json["id"]
-    _hold(chaser, copy, {"a": b"both"}, "a copy begins with the files of its source")
+    _hold(chaser, copy, {"a": b"both", **same}, "a copy begins with the files of its source")
     kept = chaser.ask("list-workspace-snapshots", ws=copy, expect=200)
     kept.require(kept.json == [], "a copy has no snapshots")
     _write(chaser, copy, {"a": b"copy", "c": b"copy"})

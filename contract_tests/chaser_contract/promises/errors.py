@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from dataclasses import replace
+
+import httpx
 
 from chaser_contract import refusing
 from chaser_contract.arranging import Arranged
 from chaser_contract.asking import UNKNOWN
-from chaser_contract.broken import Broken
+from chaser_contract.broken import Broken, NotTried
 from chaser_contract.client import Client
 from chaser_contract.document import JSON
 from chaser_contract.exchanges import Exchange
@@ -186,3 +189,37 @@ def what_is_refused_has_changed_nothing(chaser: Subject) -> None:
         for name, came in differences(known, looked(client, "list-audit-events")):
             with chaser.case():
                 raise Broken(f"{name}: what is refused has changed nothing", came, kind="touched")
+
+
+@promise("emulator", "sockets")
+def other_hosts_are_not_answered(chaser: Subject) -> None:
+    """A Host header is answered that is `localhost`, ends in `.localhost` or is an address; any other is 403."""
+    path = chaser.document.operation("get-current-account").path
+    with httpx.Client(base_url=chaser.url, trust_env=False) as http:
+        client = replace(chaser.client, http=http)
+        if not _hears_hosts(client):
+            raise NotTried("something between here and there changes the Host header")
+        for host in ("localhost", "LOCALHOST:1", "a.b.localhost", "127.0.0.1", "[::1]:8000", "10.1.2.3"):
+            with chaser.case():
+                answered = _sent(client, "GET", path, Host=host)
+                if answered.status != 200:
+                    promised = f"get-current-account: the Host {host} is answered"
+                    raise Broken(promised, answered.said(), exchange=answered)
+        for host in (
+            "evil.example",
+            "localhost.evil.example",
+            "notlocalhost",
+            "127.0.0.1.evil.example",
+            "a.example:80",
+        ):
+            with chaser.case():
+                promised = f"get-current-account: the Host {host} is not answered"
+                _refused(_sent(client, "GET", path, Host=host), 403, "forbidden", promised)
+
+
+def _hears_hosts(client: Client) -> bool:
+    """Whether the Host header that is sent is the one that arrives: sessions have addresses on it."""
+    heard = {"Host": "heard.localhost"}
+    made = client.ask("create-session", json={"ephemeral": True}, headers=heard, expect=200).json
+    client.ask("terminate-session", id=made["id"], query={"force": True}, expect=204)
+    return "//heard.localhost" in made["endpoints"]["control"]
