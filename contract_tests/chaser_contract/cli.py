@@ -149,6 +149,8 @@ def sweep(url: str, api_key: str | None, peer_key: str | None, ledger: tuple[Pat
 
     if api_key is None:
         raise click.UsageError("an API key is needed: --api-key, or CHASER_API_KEY")
+    if not url.startswith(("http://", "https://")):
+        raise click.UsageError("--url is a URL, such as https://api.chaser.sh")
     keys = {FIRST: api_key} | ({} if peer_key is None else {PEER: peer_key})
     try:
         swept = command.sweep(url.rstrip("/"), keys, ledger or None, click.echo, alone=alone)

@@ -126,7 +126,7 @@ def read(against: str) -> Version:
         try:
             found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
         except yaml.YAMLError as error:
-            raise Unreadable(f"{against}: this is neither JSON nor YAML: {error}") from None
+            raise Unreadable(f"{against}: this is neither JSON nor YAML: {' '.join(str(error).split())}") from None
     if not isinstance(found, Mapping) or not isinstance(found.get("paths"), Mapping):
         raise Unreadable(f"{against}: this is no OpenAPI document: it has no paths")
     if not str(found.get("openapi", "")).startswith("3."):
@@ -137,13 +137,18 @@ def read(against: str) -> Version:
 def _file(path: Path) -> str:
     try:
         return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Unreadable(f"{path}: {error}") from None
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Unreadable(f"{path}: this is no text in UTF-8") from None
 
 
 def _fetched(url: str) -> str:
     # The base URL of a Chaser will do.
-    address = url.rstrip("/") + _SERVED_AT if urlsplit(url).path in ("", "/") else url
+    try:
+        address = url.rstrip("/") + _SERVED_AT if urlsplit(url).path in ("", "/") else url
+    except ValueError as error:
+        raise Unreadable(f"{url}: this is no URL: {error}") from None
     try:
         answer = httpx.get(address, timeout=30, follow_redirects=True)
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
@@ -11,6 +12,7 @@ from schemathesis.engine import events
 
 from chaser_contract import expectations
 from chaser_contract.broken import Broken, NotTried
+from chaser_contract.exchanges import Exchange
 from chaser_contract.findings import Outcome
 from chaser_contract.generated import engine, telling
 from chaser_contract.generated.carrying import CARRIED, Carried, Carrier, session_of
@@ -42,7 +44,7 @@ def try_part(target: Target, part: Part) -> Outcome:
         }
         fresh = None if chaser.emulator is None else chaser.emulator.reset
         stream = engine.events(document, config, session_of(carrier), operations, part.phases, fresh)
-        errors = run(chaser, part, stream)
+        errors = run(chaser, part, stream, elsewhere=target.where.url is not None)
         return outcome_of(chaser, part, errors)
 
 
@@ -66,13 +68,19 @@ def general(chaser: Subject, part: Part) -> dict[str, Any]:
     }
 
 
-def run(chaser: Subject, part: Part, stream: Any) -> list[str]:
-    """Go through what happens; findings are the subject's, and what went wrong by itself is answered."""
+def run(chaser: Subject, part: Part, stream: Any, *, elsewhere: bool = False) -> list[str]:
+    """Go through what happens; findings are the subject's, and what went wrong by itself is answered.
+
+    A target that is `elsewhere` takes repositories and images from where it was told to, which may not answer.
+    """
     errors: list[str] = []
     with closing(stream):
         for event in stream:
             if isinstance(event, events.ScenarioFinished):
                 for broken, steps in telling.told(chaser.document, event):
+                    if elsewhere and steps and _is_of_another_server(steps[-1]):
+                        chaser.left_out.append("repositories and images have to be within reach of the target")
+                        continue
                     chaser.found(broken, steps=steps)
             elif isinstance(event, events.NonFatalError):
                 if not _is_told(chaser, event.value):
@@ -89,6 +97,19 @@ def outcome_of(chaser: Subject, part: Part, errors: list[str]) -> Outcome:
     return Outcome(
         part.name, status, reason, list(chaser.findings), dict(chaser.seen), chaser.requests
     )  # fmt: skip
+
+
+def _is_of_another_server(exchange: Exchange) -> bool:
+    """Whether an answer says that it lacks what only somebody else's server has."""
+    if exchange.status not in (503, 504):
+        return False
+    try:
+        told = exchange.json
+    except ValueError:
+        return False
+    if not isinstance(told, dict) or told.get("code") not in ("sandbox_unavailable", "gateway_timeout"):
+        return False
+    return re.search(r"\bserver of repository\b|\bimage '", str(told.get("message")), re.IGNORECASE) is not None
 
 
 def _is_told(chaser: Subject, error: Exception) -> bool:

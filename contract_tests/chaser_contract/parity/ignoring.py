@@ -65,7 +65,7 @@ def _read(text: str, name: str) -> list[Known]:
     try:
         entries = yaml.safe_load(text) or []
     except yaml.YAMLError as error:
-        raise BadFile(f"{name}: {error}") from None
+        raise BadFile(f"{name}: this is no YAML: {' '.join(str(error).split())}") from None
     if not isinstance(entries, list):
         raise BadFile(f"{name}: this is a list of `operation`, `place` and `reason`")
     return [_known(entry, f"{name}: entry {place}") for place, entry in enumerate(entries, 1)]
