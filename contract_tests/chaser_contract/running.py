@@ -178,7 +178,10 @@ def _promise(target: Target, one: promises.Promise) -> Outcome:
             # Whoever wrote the promise did not think that such an answer could come.
             outcome.reason = traceback.format_exc()
             came = f"nothing that it could go on with: {type(error).__name__}: {error} ({_place(error)})"
-            subject.found(Broken(f"{one.name}: {one.says}", came, kind="unexpected"))
+            about = one.name
+            if subject.last is not None and subject.last.operation is not None:
+                about, came = subject.last.operation, f"{subject.last.said()[:200]}, {came}"
+            subject.found(Broken(f"{about}: {one.says}", came, exchange=subject.last, kind="unexpected"))
         finally:
             outcome.findings = list(subject.findings)
             outcome.seen, outcome.requests = dict(subject.seen), subject.requests

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import hypothesis
 from chaser_emulator.embedded import Refused
 from chaser_emulator.embedded.chaser import Chaser
 from hypothesis import strategies as st
-from hypothesis.errors import FlakyFailure, FlakyReplay
+from hypothesis.errors import Flaky
 from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
@@ -61,6 +62,8 @@ class Subject:
     _steps: list[Exchange] = field(default_factory=list)
     _secrets: dict[str, str] = field(default_factory=dict)
     _names: int = 0
+    _broke: Broken | None = None
+    """What the last machine that broke a promise raised."""
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)  # noqa: S311 - it decides what is tried, and hides nothing
@@ -126,8 +129,7 @@ class Subject:
     def require(self, condition: object, promise: str, came: str, *, pointer: str = "") -> None:
         """Raise Broken for a promise that is not about one answer; the last exchange shows it."""
         if not condition:
-            last = self._steps[-1] if self._steps else None
-            raise Broken(promise, came, pointer=pointer, exchange=last)
+            raise Broken(promise, came, pointer=pointer, exchange=self.last)
 
     @contextmanager
     def case(self) -> Iterator[None]:
@@ -166,11 +168,24 @@ class Subject:
 
         def factory() -> RuleBasedStateMachine:
             self.begin()
-            return make()
+            return self._watched(make())
 
         factory._hypothesis_internal_use_seed = self.seed  # type: ignore[attr-defined]
         settings = self._settings(examples, stateful_step_count=steps)
         self._hypothesis(lambda: run_state_machine_as_test(factory, settings=settings))  # type: ignore[arg-type]
+
+    def _watched(self, machine: RuleBasedStateMachine) -> RuleBasedStateMachine:
+        """A machine of which it is kept what it raises: a repetition that goes otherwise would hide that."""
+        teardown = machine.teardown
+
+        def watched() -> None:
+            error = sys.exc_info()[1]
+            if isinstance(error, Broken):
+                self._broke = error
+            teardown()
+
+        machine.teardown = watched  # type: ignore[method-assign]
+        return machine
 
     def begin(self) -> None:
         """Forget the exchanges so far: they have nothing to do with what comes."""
@@ -190,6 +205,11 @@ class Subject:
                 tuple(one.without(self._secrets) for one in steps[-_STEPS:]), repeats,
             )
         )  # fmt: skip
+
+    @property
+    def last(self) -> Exchange | None:
+        """The last exchange since `begin`."""
+        return self._steps[-1] if self._steps else None
 
     def _place(self, exchange: Exchange | None) -> str:
         """Where the document speaks of an exchange's answer."""
@@ -212,12 +232,13 @@ class Subject:
         )
 
     def _hypothesis(self, run: Callable[[], object]) -> None:
+        self._broke = None
         try:
             run()
-        except (FlakyFailure, FlakyReplay) as flaky:
+        except Flaky as flaky:
             # What came once, and not again by the same requests, is a finding: what was there before has a part in it.
             raised = getattr(flaky, "exceptions", ())
-            broken = next((one for one in raised if isinstance(one, Broken)), None)
+            broken = next((one for one in raised if isinstance(one, Broken)), self._broke)
             if broken is None:
                 not_tried = next((one for one in raised if isinstance(one, NotTried)), None)
                 raise flaky if not_tried is None else not_tried from None
