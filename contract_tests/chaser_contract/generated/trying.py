@@ -78,7 +78,7 @@ def run(chaser: Subject, part: Part, stream: Any, *, elsewhere: bool = False) ->
         for event in stream:
             if isinstance(event, events.ScenarioFinished):
                 for broken, steps in telling.told(chaser.document, event):
-                    if elsewhere and steps and _is_of_another_server(steps[-1]):
+                    if elsewhere and steps and is_of_another_server(steps[-1]):
                         chaser.left_out.append("repositories and images have to be within reach of the target")
                         continue
                     chaser.found(broken, steps=steps)
@@ -99,7 +99,7 @@ def outcome_of(chaser: Subject, part: Part, errors: list[str]) -> Outcome:
     )  # fmt: skip
 
 
-def _is_of_another_server(exchange: Exchange) -> bool:
+def is_of_another_server(exchange: Exchange) -> bool:
     """Whether an answer says that it lacks what only somebody else's server has."""
     if exchange.status not in (503, 504):
         return False
