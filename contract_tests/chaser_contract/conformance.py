@@ -80,6 +80,7 @@ def _content(document: Document, operation: Operation, exchange: Exchange, statu
         raise _broken(document, operation, exchange, f"{status} is JSON", f"it is none: {error}", "json") from None
     if status < 400 and operation.tag != "description":
         _moments(document, operation, exchange, value)
+        _whole_numbers(document, operation, exchange, value)
     validator = document.validator(operation, status)
     if validator is None:
         return
@@ -162,6 +163,14 @@ def _moments(document: Document, operation: Operation, exchange: Exchange, value
         if name.endswith("_at") and isinstance(text, str) and not _MOMENT.fullmatch(text):
             promise = "moments are RFC 3339 in UTC, with microseconds and Z"
             raise _broken(document, operation, exchange, promise, f"{name} is {text!r}", "moment")
+
+
+def _whole_numbers(document: Document, operation: Operation, exchange: Exchange, value: Any) -> None:
+    for name, number in _named(value):
+        if isinstance(number, float) and name in document.whole_numbers:
+            # To a schema 5.0 is an integer; to most clients with types it is none.
+            promise = "whole numbers are written without a fraction"
+            raise _broken(document, operation, exchange, promise, f"{name} is {number!r}", "whole-number")
 
 
 def _named(value: Any) -> Iterator[tuple[str, Any]]:

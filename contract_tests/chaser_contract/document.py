@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -48,6 +48,17 @@ class Document:
         names = re.findall(r"\{(\w+)\}", operation.path)
         return {} if found is None else dict(zip(names, map(unquote, found.groups()), strict=True))
 
+    @functools.cached_property
+    def whole_numbers(self) -> frozenset[str]:
+        """Names of fields that are whole numbers wherever the document has them."""
+        whole, other = set[str](), set[str]()
+        for schema in self.spec.document.get("components", {}).get("schemas", {}).values():
+            for name, field in _fields_in(schema):
+                types = field.get("type", "")
+                known = {types} if isinstance(types, str) else set(types)
+                (whole if "integer" in known and "number" not in known else other).add(name)
+        return frozenset(whole - other)
+
     def response_pointer(self, operation: Operation, status: int) -> str:
         """Where the document speaks of an operation's answer, or of its answers at all for an undeclared status."""
         responses = f"{operation.pointer}/responses"
@@ -76,6 +87,19 @@ class Document:
         """A validator of any schema of the document, formats included."""
         root = {"allOf": [schema], "components": components_of(self.spec.document, schema)}
         return jsonschema_rs.Draft202012Validator(root, validate_formats=True)
+
+
+def _fields_in(schema: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The fields of all objects in a schema, by their names."""
+    if isinstance(schema, list):
+        for one in schema:
+            yield from _fields_in(one)
+    elif isinstance(schema, dict):
+        properties = schema.get("properties")
+        if isinstance(properties, dict):
+            yield from ((name, one) for name, one in properties.items() if isinstance(one, dict))
+        for one in schema.values():
+            yield from _fields_in(one)
 
 
 @functools.cache
