@@ -131,9 +131,11 @@ def no_event_holds_a_secret(chaser: Subject) -> None:
     arranged = Arranged(chaser)
     hidden = {name: f"hidden-{name}-{chaser.random.getrandbits(64):x}" for name in ("env", "stdin", "value", "query")}
     made = [arranged.new_key()["key"], arranged.new_service_account_key()["key"]]
-    signing = arranged.make(
+    hook = arranged.make(
         "create-webhook", json={"url": f"http://127.0.0.1:9/?token={hidden['query']}", "events": ["job.queued"]}
-    )["signing_secret"]
+    )
+    signing = hook["signing_secret"]
+    chaser.ask("delete-webhook", id=hook["webhook"]["id"], expect=204)
     chaser.ask(
         "exec-session", id=arranged.session["id"],
         json={"command": "echo x", "env": {"TOKEN": hidden["env"]}, "stdin": hidden["stdin"]}, expect=200,

@@ -91,6 +91,10 @@ def what_people_are_asked_for_is_noted(chaser: Subject) -> None:
     chaser.require(made["key"] not in told, "list-audit-events: no event holds a key", "one does")
     robot = org.ask("create-current-service-account", json={"name": "ci"}, expect=200).json["service_account"]["id"]
     _noted(org, "service_account.create", robot, name="ci")
+    wanted = {"name": "night", "scopes": ["audit.read"]}
+    made = org.ask("create-current-service-account-key", said=robot, json=wanted, expect=200).json
+    told = _noted(org, "api_key.create", made["id"], **wanted)
+    chaser.require(made["key"] not in told, "list-audit-events: no event holds a key", "one does")
     line = making.ssh_line(chaser, "me@here")
     key = org.ask("create-ssh-key", json={"public_key": line}, expect=200).json["key"]
     _noted(org, "ssh_key.create", key["id"], name="me@here", fingerprint=key["fingerprint"])

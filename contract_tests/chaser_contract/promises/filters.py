@@ -172,7 +172,7 @@ def audit_pages_join_by_their_cursor(chaser: Subject) -> None:
         chaser.require(joined == whole, "list-audit-events: pages join without gap or repeat", f"{len(joined)} events")
     middle = whole[len(whole) // 2]["created_at"]
     older = [one for one in moments if one < middle]
-    for same in (_in_zone(middle, 2), _in_zone(middle, -7.5), middle.replace("Z", "+00:00")):
+    for same in (_in_zone(middle, 2), _in_zone(middle, -7.5), middle.replace("Z", "+00:00"), middle.lower()):
         with chaser.case():
             answer = chaser.ask("list-audit-events", query={"before": same, "limit": 500}, expect=200)
             told = [one["created_at"] for one in answer.json["events"]]
@@ -213,7 +213,12 @@ def usage_is_listed_and_summed_by_kind_and_since(chaser: Subject) -> None:
         )  # fmt: skip
         newest.insert(0, told)
     kinds = (None, "tokens", "tool_call", "session")
-    moments = [None, *(one["created_at"] for one in newest), _in_zone(newest[3]["created_at"], 5)]
+    moments = [
+        None,
+        *(one["created_at"] for one in newest),
+        _in_zone(newest[3]["created_at"], 5),
+        newest[2]["created_at"].lower(),
+    ]
     for kind, since, limit in itertools.product(kinds, moments, (None, 2)):
         fits = [one for one in newest if kind in (None, one["kind"]) and _not_before(one["created_at"], since)]
         query = {
@@ -274,7 +279,8 @@ def _audited(chaser: Subject) -> int:
 
 
 def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+    # RFC 3339 allows small letters, which Python does not read.
+    return datetime.fromisoformat(text.upper())
 
 
 def _in_zone(text: str, hours: float) -> str:
