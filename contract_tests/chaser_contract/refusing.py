@@ -82,7 +82,8 @@ def _details(operation: Operation | None, exchange: Exchange, said: Mapping[str,
         required = details.get("required") if isinstance(details, dict) else None
         # Who may make keys still makes none with more than their own has.
         scope = None if operation is None or operation.id == "create-key" else operation.scope
-        wanted = f"`details.required` of insufficient_scope is {'a scope' if scope == 'dynamic' else scope}"
+        which = "the scope that is missing" if scope in (None, "dynamic") else scope
+        wanted = f"`details.required` of insufficient_scope is {which}"
         if not isinstance(required, str) or (scope not in (None, "dynamic") and required != scope):
             yield wanted, exchange.said()
     if code == "plan_limit_exceeded" and not (isinstance(details, dict) and "limit" in details):

@@ -259,13 +259,14 @@ def no_key_gives_more_than_it_has(chaser: Subject) -> None:
     """A scoped key makes keys with its own scopes at most; a scope that does not exist is 400 unknown_scope."""
     arranged = Arranged(chaser)
     client = chaser.as_(arranged.new_key(scopes=["keys.write", "sessions.read"])["key"])
-    wider: list[dict[str, Any]] = [
-        {}, {"scopes": None}, {"scopes": []}, {"scopes": ["sessions.write"]},
-        {"scopes": ["keys.write", "sessions.read", "files.read"]},
+    wider: list[tuple[dict[str, Any], str]] = [
+        ({}, "full"), ({"scopes": None}, "full"), ({"scopes": []}, "full"),
+        ({"scopes": ["sessions.write"]}, "sessions.write"),
+        ({"scopes": ["keys.write", "sessions.read", "files.read"]}, "files.read"),
     ]  # fmt: skip
-    for body in wider:
+    for body, missing in wider:
         with chaser.case():
-            refused(client.ask("create-key", json=body))
+            refused(client.ask("create-key", json=body), missing)
     narrower: list[list[str]] = [["keys.write"], ["sessions.read"], ["keys.write", "sessions.read"]]
     for scopes in narrower:
         with chaser.case():
