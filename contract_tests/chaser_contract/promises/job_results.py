@@ -76,7 +76,7 @@ def what_there_is_not_fails_a_job(chaser: Subject) -> None:
 def a_session_is_ended_by_a_job(chaser: Subject) -> None:
     """Jobs end one session, or those that are named, and their results are what the routes answer."""
     one, two, three = (making.running(chaser)["id"] for _ in range(3))
-    job = _run(chaser, "session.terminate", {"session_id": one})
+    job = _run(chaser, "session.terminate", {"session_id": one.upper()})
     equals(job, _completed(job), {"session_id": one, "terminated": True}, "the result names the session that ended")
     job = _run(chaser, "session.bulk_terminate", {"ids": [two, making.NOBODY]})
     result = _completed(job)
