@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -118,6 +119,8 @@ def run(
     if evidence is not None and evidence.exists():
         _evidence(evidence)
     terminal = Terminal()
+    # Who cancels a job of CI sends this, and what was made is to be removed then too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         report = running.run(wished, parts, terminal, workers=workers or os.cpu_count() or 1, baseline=accepted)
     except Unreachable as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from types import FrameType
 
 from chaser_contract.findings import Outcome
 from chaser_contract.targets import Target, Unreachable, Where, opened
@@ -19,6 +20,9 @@ LIMIT = 600.0
 
 _LEAVE = 15.0
 """Seconds in which a worker without work has to have stopped its emulator."""
+
+_GIVE_UP = 10.0
+"""Seconds in which one that is told to has to have left its work, and taken away what it has made."""
 
 Try = Callable[[Target, str], Outcome]
 
@@ -35,12 +39,6 @@ class _Worker:
     def begin(self, part: str) -> None:
         self.part, self.since = part, time.monotonic()
         self.line.send(part)
-
-    def end(self) -> None:
-        """Stop it, whatever it does."""
-        self.process.kill()
-        self.process.join()
-        self.line.close()
 
 
 def outcomes(
@@ -63,13 +61,12 @@ def outcomes(
                 if not worker.process.is_alive() or outcome.status == "error":
                     # What broke in it may have broken more than this part.
                     working.remove(worker)
-                    worker.end()
+                    _end([worker])
                 worker.part = None
                 yield outcome
         _dismiss(working)
     finally:
-        for worker in working:
-            worker.end()
+        _end(working)
 
 
 def _started(where: Where, try_part: Try) -> _Worker:
@@ -104,8 +101,7 @@ def _outcome_of(worker: _Worker, limit: float) -> Outcome | None:
         return outcome
     if took < limit:
         return None
-    worker.process.kill()
-    worker.process.join()
+    _end([worker])
     return Outcome(part, "error", f"it was not done after {limit:.0f} seconds, and was ended", seconds=took)
 
 
@@ -118,10 +114,24 @@ def _dismiss(working: list[_Worker]) -> None:
         worker.process.join(max(0.0, until - time.monotonic()))
 
 
+def _end(working: Sequence[_Worker]) -> None:
+    """Stop them, whatever they do."""
+    for worker in working:
+        worker.process.terminate()
+    until = time.monotonic() + _GIVE_UP
+    for worker in working:
+        worker.process.join(max(0.0, until - time.monotonic()))
+        worker.process.kill()
+        worker.process.join()
+        worker.line.close()
+
+
 def _work(where: Where, line: Connection, try_part: Try) -> None:
     """What a worker does until nobody has work for it."""
     # The interrupt of a terminal reaches all; who started this one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGALRM, _leave)
     try:
         with opened(where) as target:
             while True:
@@ -130,3 +140,22 @@ def _work(where: Where, line: Connection, try_part: Try) -> None:
         return
     except Unreachable as error:
         line.send(Outcome(line.recv(), "error", str(error)))
+
+
+def _leave(signum: int, frame: FrameType | None) -> None:
+    """Unwind, so that sandboxes and folders go away as the blocks end that have made them."""
+    if _is_swallowed(frame):
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        return
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    raise SystemExit(0)
+
+
+def _is_swallowed(frame: FrameType | None) -> bool:
+    """Whether Python drops what is raised here: Hypothesis watches collections, and objects are finalized in them."""
+    while frame is not None:
+        if frame.f_code.co_name in ("gc_callback", "__del__"):
+            return True
+        frame = frame.f_back
+    return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,6 +99,19 @@ def test_a_part_that_hangs_is_ended_and_the_next_ones_go_on() -> None:
     assert found["hangs"].status == "error"
     assert "10 seconds" in found["hangs"].reason
     assert found["fine"].status == "passed"
+
+
+def test_a_worker_that_is_ended_at_work_takes_away_what_it_has_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    coming = outcomes(WHERE, ["fine", "hangs"], acting, workers=1)
+    assert next(coming).part == "fine"
+    assert list(tmp_path.iterdir())
+    # This is what an interrupt does to it.
+    coming.close()  # type: ignore[attr-defined]  # it is a generator
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_in_which_a_part_broke_could_not_be_done() -> None:
