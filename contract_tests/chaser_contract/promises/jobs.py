@@ -155,11 +155,13 @@ def one_that_is_canceled_never_runs(chaser: Subject) -> None:
 @promise()
 def one_is_run_again_as_itself(chaser: Subject) -> None:
     """A final job is queued again under its id, without result and error, and runs at once; others are 409."""
-    waits = making.waiting_job(chaser, kind="session.bulk_terminate", input={"ids": [making.NOBODY]})
+    key, wish = chaser.name("key"), {"ids": [making.NOBODY]}
+    waits = making.waiting_job(chaser, kind="session.bulk_terminate", input=wish, idempotency_key=key)
     refused(chaser.ask("retry-job", id=waits["id"]), 409, "invalid_state")
     chaser.ask("cancel-job", id=waits["id"], expect=200)
     again = chaser.ask("retry-job", id=waits["id"], expect=200)
     _queued_again(again)
+    holds(again, again.json, id=waits["id"], kind=waits["kind"], input=wish, idempotency_key=key)
     done = making.finished_job(chaser, waits["id"])
     holds(again, done, status="completed", id=waits["id"], input=waits["input"])
     failed = making.finished_job(

@@ -28,6 +28,8 @@ def one_is_sent_again_as_another(chaser: Subject) -> None:
         answer.require(again.get("replayed_from_delivery_id") == before["id"], "a replay names what it repeats")
         for name in ("webhook_id", "event_id", "event_type", "resource_type", "resource_id", "target_url", "payload"):
             answer.require(again[name] == before[name], f"`{name}` of a replay is that of what it repeats")
+        begun = (again["status"], again["attempts"], again.get("last_http_status"), again.get("delivered_at"))
+        answer.require(begun == ("pending", 0, None, None), "a replay begins as any delivery, untried", f"{begun}")
         first, second = receiver.wait(2)
         chaser.require(
             first.body == second.body, "replay-webhook-delivery: it sends the same event", f"{second.body!r}"
