@@ -194,6 +194,10 @@ def a_refused_change_leaves_one_event(chaser: Subject) -> None:
                 answer.require(event["status"] == "failure", "a refused change is in the audit log as failure")
                 answer.require(event["resource_type"] == kind, f"the event of a refused change is about a {kind}")
                 answer.require(event["actor_id"] == user, "the event of a refused change says who was refused")
+                # Snapshots are told of under their workspace, as when all goes well; a refused create made nothing.
+                about = wrong.path.get("ws") or next(reversed([*wrong.path.values()]), None)
+                came = event.get("resource_id")
+                answer.require(came == about, "the event of a refused change says to what", f"{came}, not {about}")
                 told = (event.get("metadata") or {}).get("code")
                 answer.require(told == answer.code, "the event of a refused change has its code", f"it is {told}")
         for who, headers, status in ((chaser.nobody, {}, 401), (client, {"X-Chaser-Account": UNKNOWN}, 404)):
