@@ -200,12 +200,20 @@ def wrong_input_is_refused(chaser: Subject) -> None:
 def a_signal_ends_it_by_any_of_its_names(chaser: Subject) -> None:
     """A signal is sent by its name, with or without SIG, or its number; TERM where none is named."""
     with session(chaser) as one:
+        command = echoing(chaser)
         drawn = chaser.random.sample(sorted(_NUMBERS), 5)
         named = [(text, name) for name in drawn for text in (name, f"SIG{name}", str(_NUMBERS[name]))]
         for text, name in [(None, "TERM"), *chaser.random.sample(named, 8)]:
             with chaser.case():
-                cid = begin(chaser, one["id"], "sleep 600")
+                cid = begin(chaser, one["id"], command)
                 place = {"id": one["id"], "cid": cid}
+                # A shell that is still on the way to its command may lose a signal.
+                chaser.ask("write-session-command-stdin", json={"input": "x"}, expect=200, **place)
+                eventually(
+                    lambda place=place: chaser.ask("get-session-command", expect=200, **place),  # type: ignore[misc]
+                    lambda seen: seen.json["output_bytes"] == 1,
+                    "get-session-command: what a command has written so far is told while it runs",
+                )
                 body = {} if text is None else {"signal": text}
                 answer = chaser.ask("kill-session-command", json=body, expect=200, **place)
                 _has(answer, {"command_id": cid})
