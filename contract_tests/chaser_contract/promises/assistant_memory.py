@@ -43,6 +43,9 @@ def a_channel_leads_to_one_assistant(chaser: Subject) -> None:
             equals(found, found.json, wanted, "a channel leads to its assistant and the binding")
             for one in (made, other):
                 refused(chaser.ask("add-assistant-channel", id=one["id"], json=channel), 409, "already_exists")
+            for near in (f" {channel['channel_id'][:200]}", f"{channel['channel_id'][:200]} "):
+                spaced = {**channel, "channel_id": near}
+                refused(chaser.ask("resolve-assistant-channel", json=spaced), 404, "not_found")
     read = chaser.ask("get-assistant", id=made["id"], expect=200)
     equals(read, read.json["assistant"]["channels"], bound[::-1], "`channels` are what it is bound to, newest first")
     listed = chaser.ask("list-assistants", expect=200)
@@ -93,7 +96,7 @@ def a_credential_is_read_where_it_belongs(chaser: Subject) -> None:
     """An assistant's own credential wins over that of the account; the last value counts; no other answer holds it."""
     made, other = making.assistant(chaser), making.assistant(chaser)
     then = frozen(chaser)
-    own, shared, later = ("own ☕ value", "shared\nvalue", "later value")
+    own, shared, later = (" own ☕ value \n", "shared\nvalue", "\tlater value\r\n")
     for body, wanted in (
         ({"name": "bot", "value": shared}, (shared, shared)),
         ({"name": "bot", "value": own, "assistant_id": made["id"]}, (own, shared)),

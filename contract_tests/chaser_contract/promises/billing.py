@@ -131,6 +131,7 @@ def a_top_up_is_added_when_it_is_paid(chaser: Subject) -> None:
             _decide(chaser, begun, "canceled")
             told = chaser.ask("get-billing-summary", expect=200)
             holds(told, told.json, wallet_balance_micros_usd=total)
+    hook = making.webhook(chaser, events=["billing.updated"])
     begun = chaser.ask("create-billing-checkout", json={}, expect=200)
     _decide(chaser, begun, "canceled")
     told = chaser.ask("get-billing-summary", expect=200)
@@ -138,6 +139,8 @@ def a_top_up_is_added_when_it_is_paid(chaser: Subject) -> None:
     _decide(chaser, begun, "paid")
     told = chaser.ask("get-billing-summary", expect=200)
     holds(told, told.json, wallet_balance_micros_usd=total)
+    sent = chaser.ask("list-webhook-deliveries", query={"webhook_id": hook["id"]}, expect=200)
+    equals(sent, sent.json["deliveries"], [], "what is cancelled changes nothing, and so is not told of")
 
 
 @promise("emulator")

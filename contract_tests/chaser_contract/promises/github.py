@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from chaser_contract import making
 from chaser_contract.broken import NotTried
 from chaser_contract.planted import DEVCONTAINER, FULL, OTHER_DEVCONTAINER, PRIVATE, WORKFLOW
@@ -41,6 +43,7 @@ def an_import_is_what_was_asked_for(chaser: Subject) -> None:
         ({"github_repo": f"{FULL}@v1", "name": "tag"}, "tag", f"{FULL}@v1"),
         ({"github_repo": f"https://github.com/{FULL}", "name": "url"}, "url", FULL),
         ({"github_repo": FULL.lower(), "name": "lower"}, "lower", FULL),
+        ({"repo": FULL.lower(), "github_repo": FULL, "name": "twice"}, "twice", FULL),
     ):
         with chaser.case():
             told = chaser.ask("import-workspace", json=body, expect=200)
@@ -51,11 +54,14 @@ def an_import_is_what_was_asked_for(chaser: Subject) -> None:
             lacks(told, room, "image", "source_workspace_id", "active_session_id", "last_session_id")
             is_at(told, room, "created_at", then)
             equals(told, making.workspace_of(chaser, room["id"]), room, "a workspace is listed as it was imported")
+            noted = chaser.ask("list-audit-events", query={"resource_id": room["id"]}, expect=200)
+            holds(noted, noted.json["events"][0]["metadata"], "metadata", **body)
     copy = chaser.ask("create-workspace", json={"clone_from": "branch"}, expect=200)
     holds(copy, copy.json, github_repo=f"{FULL}@side")
     taken = chaser.ask("import-workspace", json={"github_repo": FULL, "name": None}, expect=200)
     made_up = taken.json["workspace"]["name"]
-    taken.require(made_up != "Full.Repo", "where the name of the repository is taken, one is made up", made_up)
+    good = re.fullmatch(r"[a-z]+-[a-z]+-[0-9]{4}", made_up)
+    taken.require(good, "where the name of the repository is taken, one is made up", made_up)
     refused(chaser.ask("import-workspace", json={"github_repo": FULL, "name": "MINE"}), 409, "name_taken")
     private = chaser.ask("import-workspace", json={"github_repo": PRIVATE}, expect=200)
     holds(private, private.json, private=True, default_branch="trunk", devcontainer=OTHER_DEVCONTAINER)

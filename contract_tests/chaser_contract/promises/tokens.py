@@ -10,6 +10,7 @@ from typing import Any
 
 from chaser_contract.arranging import Arranged
 from chaser_contract.client import Answer
+from chaser_contract.making import world
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 from chaser_contract.targets import PASSWORD
@@ -89,6 +90,17 @@ def an_address_registers_once(chaser: Subject) -> None:
     with chaser.case():
         answer = chaser.nobody.ask("login", json={"email": email.upper(), "password": PASSWORD})
         answer.must_be(200, because="to the address in other letters")
+
+
+@promise("emulator")
+def who_holds_a_key_is_registered(chaser: Subject) -> None:
+    """The address of somebody who holds a key is taken, though they have never signed in: 409 already_exists."""
+    mail = chaser.ask("get-me", expect=200).json["user"]["email"]
+    for again in (mail, mail.upper()):
+        with chaser.case():
+            body = {"email": again, "password": PASSWORD}
+            answer = chaser.nobody.ask("register", json=body, headers=world(chaser))
+            answer.must_be(409, "already_exists", because="to the address of who holds a key")
 
 
 @promise()
