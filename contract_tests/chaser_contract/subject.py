@@ -20,6 +20,7 @@ from hypothesis.errors import Flaky
 from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
+from chaser_contract import secret
 from chaser_contract.broken import Broken, NotTried
 from chaser_contract.client import Answer, Client
 from chaser_contract.document import Document
@@ -259,6 +260,7 @@ class Subject:
 
 
 def _hidden(text: str, secrets: dict[str, str]) -> str:
-    for secret, name in secrets.items():
-        text = text.replace(secret, name)
-    return text
+    """What came without secrets: those that callers have, and whatever has the form of one."""
+    for value, name in secrets.items():
+        text = text.replace(value, name)
+    return secret.CREDENTIAL.sub("(hidden)", text)
