@@ -45,8 +45,8 @@ CARRIED: WeakKeyDictionary[requests.PreparedRequest, Carried] = WeakKeyDictionar
 class Carrier(HTTPAdapter):
     """Sends by a client of httpx what is asked of `requests`, so that all of a run goes one way.
 
-    `check` is what an answer is held to. `prefix` stands before the paths of the document; `told` hears of each exchange. With `patient` a 429 is asked again
-    when its time has come.
+    `check` is what an answer is held to. `prefix` stands before the paths of the document; `told` hears of each
+    exchange. With `patient` a 429 is asked again when its time has come.
     """
 
     def __init__(
