@@ -218,7 +218,9 @@ _chaser_write() {
     _chaser_folder=${1%/*}
     _chaser_folder=${_chaser_folder:-/}
     _chaser_text=$(mkdir -p "$_chaser_folder" 2>&1) || _chaser_fail "$_chaser_text"
-    _chaser_target=$(readlink -f "$1") || _chaser_fail
+    # What a name ends with may be newlines, which `$(...)` would take away.
+    _chaser_target=$(readlink -f "$1" && echo x) || _chaser_fail
+    _chaser_target=${_chaser_target%?x}
     _chaser_inside "$_chaser_target" "$2"
     if [ -e "$_chaser_target" ] && [ ! -f "$_chaser_target" ]; then
         _chaser_say error kind
