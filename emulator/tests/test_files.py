@@ -94,6 +94,7 @@ ODD = {
     "back\\slash": "attachment; filename=\"back_slash\"; filename*=UTF-8''back%5Cslash",
     "new\nline": "attachment; filename=\"new_line\"; filename*=UTF-8''new%0Aline",
     "100% +plus&more=;#?": 'attachment; filename="100% +plus&more=;#?"',
+    "ends with\n": "attachment; filename=\"ends with_\"; filename*=UTF-8''ends%20with%0A",
     "-rf": 'attachment; filename="-rf"',
     "$(touch pwned) `id` $HOME *": 'attachment; filename="$(touch pwned) `id` $HOME *"',
     "...": 'attachment; filename="..."',
