@@ -11,7 +11,7 @@ from typing import Any
 KEY, PEER_KEY, OTHER_KEY = "$CHASER_API_KEY", "$CHASER_PEER_KEY", "$CHASER_OTHER_KEY"
 """What stands in findings for the credentials of a run: its own, another user's, and any made on the way."""
 
-_LONGEST = 4096
+LONGEST = 4096
 """Bytes of a body that a line holds."""
 
 _SHOWN = ("authorization", "x-chaser-account", "content-type", "accept", "last-event-id", "origin", "x-request-id")
@@ -94,7 +94,7 @@ class Exchange:
                 words += ["-H", _word(f"{name.title()}: {value}")]
         if not self.request_body:
             return " ".join(words)
-        if len(self.request_body) > _LONGEST:
+        if len(self.request_body) > LONGEST:
             # No line is so long that one would paste it: the report for programs has the body.
             return " ".join([*words, "--data-binary", f"@body-of-{len(self.request_body)}-bytes"])
         try:

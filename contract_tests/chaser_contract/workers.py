@@ -18,7 +18,7 @@ from chaser_contract.targets import Target, Unreachable, Where, opened
 LIMIT = 600.0
 """Seconds that a part may take, by far more than any does."""
 
-_LEAVE = 15.0
+_LEAVE = 60.0
 """Seconds in which a worker without work has to have stopped its emulator."""
 
 _GIVE_UP = 10.0

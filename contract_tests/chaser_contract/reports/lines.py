@@ -10,7 +10,7 @@ from chaser_emulator.explaining import sdk
 from chaser_emulator.explaining.asking import FORM, Ask
 
 from chaser_contract.document import JSON, Document, bundled
-from chaser_contract.exchanges import KEY, Exchange
+from chaser_contract.exchanges import KEY, LONGEST, Exchange
 from chaser_contract.findings import Finding
 
 _AUTHORIZATION, _SELECTOR, _TYPE = "authorization", "x-chaser-account", "content-type"
@@ -71,7 +71,10 @@ def _by_path(exchange: Exchange, headers: Mapping[str, str]) -> str:
     """For what no method of the SDK sends: it can be asked for any path."""
     words = [repr(exchange.method), repr(exchange.target)]
     if exchange.request_body:
-        words.append(f"body={exchange.request_body!r}")
+        size = len(exchange.request_body)
+        # As in the line of curl.
+        file = f"open('body-of-{size}-bytes', 'rb').read()"
+        words.append(f"body={file if size > LONGEST else repr(exchange.request_body)}")
     others = {name: value for name, value in headers.items() if name not in _WITHOUT}
     if others:
         words.append(f"headers={others!r}")
