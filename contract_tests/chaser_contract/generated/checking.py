@@ -39,7 +39,7 @@ def filter_failure(
 ) -> bool:
     """Whether a finding is one, whatever Schemathesis takes it for.
 
-    A header that nobody knows breaks no schema; a body that is too long is refused for that, before its schema is asked.
+    A header that nobody knows breaks no schema; a body that is too long is refused for that, before it is read.
     """
     if type(failure).__name__ != "AcceptedNegativeData":
         return True
