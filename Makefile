@@ -40,7 +40,7 @@ contract: $(READY_DEV) ## hold the emulator against its document: everything on 
 	$(BIN)/chaser-contract run --sandbox $(SANDBOX) --skip generated --skip refusals $(ARGS)
 
 evidence: $(READY_DEV) ## note what a whole run sees of each operation, and show it in the README
-	$(BIN)/chaser-contract run --sandbox scripted --complete --evidence contract_tests/chaser_contract/evidence.json $(ARGS)
+	$(BIN)/chaser-contract run --sandbox scripted --complete --seed 1 --evidence contract_tests/chaser_contract/evidence.json $(ARGS)
 	$(BIN)/python emulator/generate.py
 
 bench: $(READY_DEV) ## measure, and print the rows
