@@ -229,4 +229,5 @@ defect(
     "Input for a command that is no base64 is taken.",
     edit("handlers.commands:write_session_command_stdin", "validate=True", "validate=False"),
     "commands one-shot background",
+    survives="The schema of the body refuses what is no base64 before the handler reads it.",
 )
