@@ -205,6 +205,7 @@ defect(
     edit("targets:open_session", "if selector is None and not ephemeral and session_type", "if False and session_type"),
     "sessions workspaces errors inputs secrets",
     engine="local",
+    survives="The schemas of all that make such a session refuse it before.",
 )
 defect(
     "type-of-workspace-ignored",
