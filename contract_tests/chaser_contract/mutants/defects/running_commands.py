@@ -287,6 +287,7 @@ on_local(
     "The signal in the answer is called as I called it.",
     edit("handlers.commands:kill_session_command", "name = signal.Signals(number).name", "pass"),
     "background commands one-shot",
+    survives="The document takes any spelling of a signal, in answers as well.",
 )
 on_local(
     "signal-default",
