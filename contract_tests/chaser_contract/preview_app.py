@@ -44,7 +44,7 @@ class App(BaseHTTPRequestHandler):
                 "method": self.command,
                 "path": path,
                 "query": query,
-                "headers": {name.lower(): value for name, value in self.headers.items()},
+                "headers": {name.lower(): ", ".join(self.headers.get_all(name, ())) for name in self.headers},
                 "body": body.decode("utf-8", "replace"),
             }
             body = json.dumps(told).encode()

@@ -16,6 +16,9 @@ from chaser_contract.serving import PORT, app, send, serve
 from chaser_contract.subject import Subject
 from chaser_contract.web_sockets import opened
 
+ECHO = PORT + 1
+"""The port of a stub that tells what it was asked."""
+
 FOREIGN = "https://elsewhere.example/a?b#c"
 """An address that is no app's."""
 
@@ -72,17 +75,34 @@ def every_status_of_an_app_is_handed_on(chaser: Subject) -> None:
 
 @promise()
 def what_a_client_says_of_proxies_is_not_believed(chaser: Subject) -> None:
-    """X-Forwarded-Prefix and -Host are the gateway's, whatever the client sent; its own cookie reaches no app."""
+    """X-Forwarded-Prefix and -Host are the gateway's alone, whatever the client sent of them."""
     with app(chaser) as (one, port):
         prefix = f"/s/{one}/forward/{port}"
-        host = chaser.url.partition("//")[2].partition("/")[0]
         sent = {"X-Forwarded-Prefix": "/made-up", "X-Forwarded-Host": "made-up.example", "X-Other": "kept"}
-        told = send(chaser, "GET", f"{prefix}/", sent, b"").json
-        found = {name.lower(): value for name, value in told["headers"].items()}
+        usual, found = (_headers(chaser, one, port, headers) for headers in ({}, sent))
         _is(chaser, found.get("x-forwarded-prefix"), prefix, "X-Forwarded-Prefix is where the app is, not as sent")
-        _is(chaser, "made-up.example" in found.get("x-forwarded-host", ""), False, "X-Forwarded-Host is not as sent")
-        _is(chaser, bool(found.get("x-forwarded-host")), True, f"X-Forwarded-Host is set, such as {host}")
+        host = usual.get("x-forwarded-host")
+        _is(chaser, bool(host), True, "X-Forwarded-Host is set")
+        _is(chaser, found.get("x-forwarded-host"), host, "X-Forwarded-Host is what it is when none is sent")
         _is(chaser, found.get("x-other"), "kept", "other headers reach the app")
+
+
+@promise()
+def cookies_of_the_gateway_reach_no_app(chaser: Subject) -> None:
+    """What the gateway sets beside the cookies of a page stays between it and the browser; all others pass."""
+    page = {"Content-Type": "text/html"}
+    with session(chaser) as session_:
+        one = session_["id"]
+        port, real = _canned(chaser, one, [{"path": "/back", "headers": page, "base64": ""}])
+        query = f"?{httpx.QueryParams(page)}" if real else ""
+        given = send(chaser, "GET", f"/s/{one}/forward/{port}/back{query}", {}, b"")
+        cookie = given.headers.get("set-cookie", "").partition(";")[0]
+        if not cookie:
+            raise NotTried("it takes a gateway that sets a cookie")
+        for sent, due in ((f"a=b; {cookie}; c=d", "a=b; c=d"), (f"{cookie}; a=b", "a=b"), (cookie, None)):
+            with chaser.case():
+                found = _headers(chaser, one, port if real else ECHO, {"Cookie": sent})
+                _is(chaser, found.get("cookie"), due, f"of the cookies `{sent}` the app gets its own")
 
 
 @promise("sockets", "commands")
@@ -105,12 +125,19 @@ def a_web_socket_of_an_app_is_asked_and_closed_as_it_is(chaser: Subject) -> None
 
 def _canned(chaser: Subject, session_id: str, answers: list[dict[str, object]]) -> tuple[int, bool]:
     """The port of an app that gives these answers, and whether it is ours, which is told them in each request."""
-    if stubbed(chaser, {"command": "serve", "runs": "forever", "ports": [{"port": PORT, "answers": answers}]}):
+    ports = [{"port": PORT, "answers": answers}, {"port": ECHO, "echo": "http"}]
+    if stubbed(chaser, {"command": "serve", "runs": "forever", "ports": ports}):
         begin(chaser, session_id, "serve")
         return PORT, False
     if chaser.scripted:
         raise NotTried("it takes a stub that answers")
     return serve(chaser, session_id), True
+
+
+def _headers(chaser: Subject, session_id: str, port: int, headers: dict[str, str]) -> dict[str, str]:
+    """What an app is told of a request with these headers; one that comes twice shows twice."""
+    told = send(chaser, "GET", f"/s/{session_id}/forward/{port}/", headers, b"").json
+    return {name.lower(): value for name, value in told["headers"].items()}
 
 
 def _is(chaser: Subject, found: object, due: object, promised: str) -> None:

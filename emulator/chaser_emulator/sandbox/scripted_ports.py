@@ -185,11 +185,14 @@ def _is_for(answer: HttpAnswer, method: str, target: str) -> bool:
 def _description(request: h11.Request, body: bytes) -> HttpAnswer:
     """A request in words, as an echo's answer."""
     path, _, query = request.target.decode("latin-1").partition("?")
+    headers: dict[str, str] = {}
+    for name, value in ((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers):
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
     told = {
         "method": request.method.decode("latin-1"),
         "path": path,
         "query": query,
-        "headers": {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers},
+        "headers": headers,
         "body": body.decode(errors="replace"),
     }
     return HttpAnswer(headers={"content-type": "application/json"}, body=json.dumps(told))

@@ -150,6 +150,18 @@ defect(
     "gateway.a-request-reaches-the-app-as-it-was-sent",
 )
 defect(
+    "gateway-cookies-shared",
+    "My server gets a cookie that it never set.",
+    edit("gateway.headers:_without_our_cookie", "if COOKIE.encode() not in value:", "if True:"),
+    "previews.cookies-of-the-gateway-reach-no-app",
+)
+defect(
+    "gateway-forwarded-believed",
+    "My server is told a prefix and a host that the client made up.",
+    edit("gateway.headers:Rewriting.request", "if name in ours:", "if name in (b'host', b'x-forwarded-for'):"),
+    "previews.what-a-client-says-of-proxies-is-not-believed",
+)
+defect(
     "gateway-forwarded-missing",
     "My server does not learn from where it was asked.",
     edit("gateway.headers:Rewriting.request", '(b"x-forwarded-host", self.outside.host.encode("latin-1")),', ""),
