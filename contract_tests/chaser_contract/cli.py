@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from chaser_emulator import __version__
+from platformdirs import user_cache_dir
 
 from chaser_contract.drift.commands import drift
 from chaser_contract.live.options import live_of, live_options
@@ -27,6 +28,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 def main() -> NoReturn:
     """Run the command line."""
+    # Hypothesis keeps tables of characters, by itself in the folder in which it is run.
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", user_cache_dir("chaser-contract", appauthor=False))
     try:
         code = commands.main(prog_name="chaser-contract", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
