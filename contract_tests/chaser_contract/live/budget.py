@@ -44,7 +44,7 @@ class Budget:
         self.sessions = 0
         self._now = now
         self._sleep = sleep
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._next = 0.0
         self._running: dict[str, float] = {}
         self._seconds = 0.0
@@ -54,8 +54,9 @@ class Budget:
     @property
     def seconds(self) -> float:
         """Sandbox time so far; sessions that run are counted up to now."""
-        now = self._now()
-        return self._seconds + sum(now - begun for begun in self._running.values())
+        with self._lock:
+            now = self._now()
+            return self._seconds + sum(now - begun for begun in self._running.values())
 
     @property
     def dollars(self) -> float:
@@ -64,15 +65,16 @@ class Budget:
     @property
     def spent(self) -> str | None:
         """Why nothing more may be asked; None while something may."""
-        if self._spent is None:
-            limits = self.limits
-            if self.requests >= limits.requests:
-                self._spent = _said(f"{self.requests} of {limits.requests} requests", "requests")
-            elif self.seconds >= limits.minutes * 60:
-                self._spent = _said(f"{self.seconds / 60:.1f} of {limits.minutes:g} sandbox minutes", "minutes")
-            elif self.dollars >= limits.dollars and self.dollars > 0:
-                self._spent = _said(f"{self.dollars:.4f} of {limits.dollars:g} dollars", "dollars")
-        return self._spent
+        with self._lock:
+            if self._spent is None:
+                limits = self.limits
+                if self.requests >= limits.requests:
+                    self._spent = _said(f"{self.requests} of {limits.requests} requests", "requests")
+                elif self.seconds >= limits.minutes * 60:
+                    self._spent = _said(f"{self.seconds / 60:.1f} of {limits.minutes:g} sandbox minutes", "minutes")
+                elif self.dollars >= limits.dollars and self.dollars > 0:
+                    self._spent = _said(f"{self.dollars:.4f} of {limits.dollars:g} dollars", "dollars")
+            return self._spent
 
     def request(self) -> None:
         """Count a request, once its turn has come. Raises BudgetSpent."""
@@ -145,8 +147,7 @@ class Budget:
         self._sleep(seconds)
 
     def _refuse_when_spent(self) -> None:
-        spent = self.spent
-        if spent is not None:
+        if (spent := self.spent) is not None:
             raise BudgetSpent(spent)
 
 

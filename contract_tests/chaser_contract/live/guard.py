@@ -88,7 +88,8 @@ class Guard(httpx.BaseTransport):
     def sweep(self, *, last: bool = False) -> Swept:
         """Remove what the run has made so far; what is left is tried again with the next sweep, but for the last."""
         with self._lock:
-            self.swept.removed += (swept := self._sweeper.sweep(self.ledger, last=last)).removed
+            swept = self._sweeper.sweep(self.ledger, last=last)
+            self.swept.removed += swept.removed
             self.swept.left, self.swept.lasting = swept.left, swept.lasting
         return self.swept
 
@@ -106,7 +107,7 @@ class Guard(httpx.BaseTransport):
     def _elsewhere(self, request: httpx.Request) -> None:
         """What is no operation: only to be looked at, or behind the gateway of the run's own session."""
         at = f"{request.url.host}{request.url.path}"
-        own = any(one.id in at for one in self.ledger.entries.values() if one.kind == "session" and one.id)
+        own = any(one.id in at for one in list(self.ledger.entries.values()) if one.kind == "session" and one.id)
         if request.url.path.startswith("/_emulator"):
             raise NotAllowed("a real service has no control plane")
         if own or (request.url.host == self._url.hostname and request.method in _SAFE):

@@ -75,7 +75,8 @@ class Ledger:
     @property
     def open(self) -> list[Entry]:
         """What may still be there, the last one first."""
-        return [one for one in reversed(self.entries.values()) if one.state in ("asked", "made", "lost")]
+        with self._lock:
+            return [one for one in reversed(self.entries.values()) if one.state in ("asked", "made", "lost")]
 
     def has(self, identifier: str, *kinds: str) -> bool:
         """Whether this run made something with that id; of these kinds, where some are named."""
