@@ -115,9 +115,9 @@ def _entry(where: str, said: Any) -> Accepted:
     strange = [str(name) for name in said if name not in _FIELDS]
     if strange:
         raise Unreadable(f"{where} has {', '.join(strange)}, of which nothing is known")
-    for name in ("owner", "reason"):
+    for name, article in (("owner", "an"), ("reason", "a")):
         if not isinstance(said.get(name), str) or not said[name].strip():
-            raise Unreadable(f"{where} needs {_article(name)}")
+            raise Unreadable(f"{where} needs {article} {name}")
     for name in ("date", "until"):
         if name in said and type(said[name]) is not Day:
             raise Unreadable(f"{where}: {name} has to be a day, such as 2026-01-31")
@@ -129,10 +129,6 @@ def _entry(where: str, said: Any) -> Accepted:
         if said.get(name) is not None and not isinstance(said[name], str):
             raise Unreadable(f"{where}: {name} has to be a text")
     return Accepted(**said)
-
-
-def _article(name: str) -> str:
-    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def told(accepted: Iterable[tuple[Finding, Accepted]]) -> list[str]:
