@@ -7,6 +7,7 @@ real service answered so, at a date. A status that no run has seen has a reason,
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -83,12 +84,17 @@ def of_run(document: Document, seen: Seen, *, live: bool = False) -> list[Row]:
 
 def reasons(operation_id: str) -> Mapping[int, str]:
     """Why a status of an operation is seen by no run, as `unseen.yaml` says."""
+    entries = _unseen()
+    found = {**entries.get("*", {}), **entries.get(operation_id, {})}
+    return {int(status): str(reason) for status, reason in found.items()}
+
+
+@functools.cache
+def _unseen() -> Mapping[str, Mapping[Any, Any]]:
     import yaml
 
     text = (resources.files(__package__) / "unseen.yaml").read_text("utf-8")
-    entries = yaml.safe_load(text) or {}
-    found = {**entries.get("*", {}), **entries.get(operation_id, {})}
-    return {int(status): str(reason) for status, reason in found.items()}
+    return yaml.safe_load(text) or {}
 
 
 def load(file: Path = FILE) -> list[Row]:
