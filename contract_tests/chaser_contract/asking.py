@@ -8,12 +8,10 @@ from typing import Any
 
 from chaser_emulator.spec import Operation
 
-from chaser_contract.client import Answer, Client
+from chaser_contract.client import NOT_SAID, Answer, Client
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 """An id that nothing has."""
-
-_NOT_SAID: Any = object()
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Asking:
     operation: Operation
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, Any] | None = None
-    json: Any = _NOT_SAID
+    json: Any = NOT_SAID
     content: bytes | None = None
     media_type: str | None = None
     files: Mapping[str, tuple[str | None, bytes]] | None = None
@@ -35,15 +33,15 @@ class Asking:
     def but(self, *, path: Mapping[str, str] | None = None, **changes: Any) -> Asking:
         """The same with something else; `path` replaces what it names. A body replaces every other."""
         if {"json", "content", "files"} & changes.keys():
-            changes = {"json": _NOT_SAID, "content": None, "files": None, "media_type": None} | changes
+            changes = {"json": NOT_SAID, "content": None, "files": None, "media_type": None} | changes
         return replace(self, path={**self.path, **(path or {})}, **changes)
 
     def without_body(self) -> Asking:
-        return replace(self, json=_NOT_SAID, content=None, files=None, media_type=None)
+        return replace(self, json=NOT_SAID, content=None, files=None, media_type=None)
 
     @property
     def has_body(self) -> bool:
-        return self.json is not _NOT_SAID or self.content is not None or self.files is not None
+        return self.json is not NOT_SAID or self.content is not None or self.files is not None
 
     def unknown(self, *parameters: str) -> dict[str, str]:
         """For these parameters of the path (all, where none is said) ids that nothing has."""
@@ -54,11 +52,10 @@ class Asking:
         if client.account is None and self.account is not None:
             client = replace(client, account=self.account)
         more = {**more, **self.path, "headers": {**self.headers, **more.get("headers", {})}}
-        if self.json is not _NOT_SAID:
-            more["json"] = self.json
         return client.ask(
             self.operation.id,
             query=self.query,
+            json=self.json,
             content=self.content,
             media_type=self.media_type,
             files=self.files,

@@ -21,7 +21,8 @@ from chaser_contract.exchanges import Exchange
 TIMEOUT = 30.0
 """Seconds in which an answer must begin, and each further piece of it come."""
 
-_NOT_SAID: Any = object()
+NOT_SAID: Any = object()
+"""For a body where none is to be sent: None is JSON as well."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Client:
         operation_id: str,
         *,
         query: Mapping[str, Any] | None = None,
-        json: Any = _NOT_SAID,
+        json: Any = NOT_SAID,
         content: bytes | None = None,
         media_type: str | None = None,
         files: Mapping[str, tuple[str | None, bytes]] | None = None,
@@ -129,7 +130,7 @@ class Client:
         path: Mapping[str, str],
         *,
         query: Mapping[str, Any] | None = None,
-        json: Any = _NOT_SAID,
+        json: Any = NOT_SAID,
         content: bytes | None = None,
         media_type: str | None = None,
         files: Mapping[str, tuple[str | None, bytes]] | None = None,
@@ -144,7 +145,7 @@ class Client:
             target = target.replace(f"{{{name}}}", quote(value, safe=""))
         if "{" in target:
             raise TypeError(f"{operation.id} needs every parameter of {operation.path}")
-        if json is not _NOT_SAID:
+        if json is not NOT_SAID:
             content, media_type = json_.dumps(json).encode(), media_type or "application/json"
         sent = dict(self._credentials())
         if media_type is not None:
