@@ -167,11 +167,11 @@ class Subject:
     ) -> None:
         """Try sequences of a state machine's rules. Raises Broken for the shortest that breaks a promise."""
 
+        @hypothesis.seed(self.seed)
         def factory() -> RuleBasedStateMachine:
             self.begin()
             return self._watched(make())
 
-        factory._hypothesis_internal_use_seed = self.seed  # type: ignore[attr-defined]
         settings = self._settings(examples, stateful_step_count=steps)
         self._hypothesis(lambda: run_state_machine_as_test(factory, settings=settings))  # type: ignore[arg-type]
 
