@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 
 import httpx
 from chaser_emulator.control import plane
@@ -38,21 +37,15 @@ def document() -> Document:
     return Document(plane.load())
 
 
-@contextmanager
-def _limited(target: Target) -> Iterator[Target]:
-    yield target if target.limited is None else target.limited()
-
-
 def try_part(target: Target, part: Part) -> Outcome:
     """What comes of it, on an emulator of its own: worlds are deleted, and others put back."""
     own = document()
     operations = [name for name in own.operations if name not in WAITING]
-    with (
-        opened(target.where) as whole,
+    with ExitStack() as stack:
+        whole = stack.enter_context(opened(target.where))
         # Where as many sessions could be begun as nobody begins, nothing would lead to the limit of a plan.
-        _limited(whole) as other,
-        httpx.Client(base_url=other.url, transport=other.transport) as http,
-    ):
+        other = whole if whole.limited is None else whole.limited()
+        http = stack.enter_context(httpx.Client(base_url=other.url, transport=other.transport))
         chaser = Subject(
             part=part.name, document=own, http=http, api_key=other.api_key, emulator=other.emulator, url=other.url,
             seed=target.where.seed_of(part.name), examples=target.where.examples,
