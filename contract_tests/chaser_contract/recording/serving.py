@@ -50,8 +50,9 @@ class Recorder:
             timeout_graceful_shutdown=_SECONDS_TO_END,
             ws_max_size=2**31,
         )
-        logging.getLogger("uvicorn.error").addFilter(weblog.is_failure)
-        self._server = uvicorn.Server(config)
+        self._server = server = uvicorn.Server(config)
+        # What a second Ctrl-C breaks off breaks because of that.
+        logging.getLogger("uvicorn.error").addFilter(lambda record: not server.force_exit and weblog.is_failure(record))
 
     @property
     def entries(self) -> int:
