@@ -93,10 +93,10 @@ class _Operation:
         else:
             self._schemes(before, now)
         # Scopes are an extension: a document without any of them says nothing about them.
-        if self._new.says("x-scope"):
+        if "x-scope" in self._new.said:
             self._scope(self._node.get("x-scope", "none"), after.get("x-scope", "none"))
         roles, roles_now = self._node.get("x-roles"), after.get("x-roles")
-        if roles_now != roles and self._new.says("x-roles"):
+        if roles_now != roles and "x-roles" in self._new.said:
             wider = roles_now is None or (roles is not None and set(roles) <= set(roles_now))
             said = "any member" if roles_now is None else ", ".join(roles_now)
             self.tell("roles", f"it takes {said} now", "not breaking" if wider else "breaking", self.pointer)
@@ -129,41 +129,25 @@ class _Operation:
     # What is sent
 
     def _parameters(self, path: str, after: Node) -> None:
-        before, now = _named(self._old, self._node, self._path), _named(self._new, after, path)
-        places = self._places()
-        for key, node in before.items():
+        before, now = _named(self._old, self._node, self._path, self.pointer), _named(self._new, after, path)
+        for key, (node, pointer) in before.items():
             location, name = key
-            place = f"{location} {_plain_name(self._node, self._path, name) if location == 'path' else name}"
-            pointer = places.get(key, f"{self.pointer}/parameters")
+            place = f"{location} {_plain_name(self._path, name) if location == 'path' else name}"
             if key not in now:
                 self.tell(place, "is there no more", "breaking", pointer)
                 continue
             self._found.met.add(pointer)
-            other = now[key]
-            if bool(node.get("required")) != bool(other.get("required")):
-                required = bool(other.get("required"))
-                what = "is required now" if required else "is optional now"
-                self.tell(place, what, "breaking" if required else "not breaking", pointer)
+            other, _ = now[key]
+            self._required(place, node, other, pointer)
             self._schemas("request").compare(
                 node.get("schema", {}), other.get("schema", {}), place, f"{pointer}/schema"
             )
-        for key, node in now.items():
+        for key, (node, _) in now.items():
             if key not in before:
                 required = bool(node.get("required"))
                 what = "is new and required" if required else "is new"
-                self.tell(
-                    f"{key[0]} {node['name']}",
-                    what,
-                    "breaking" if required else "not breaking",
-                    f"{self.pointer}/parameters",
-                )
-
-    def _places(self) -> dict[tuple[str, str], str]:
-        found = {}
-        for number, node in enumerate(self._node.get("parameters", [])):
-            parameter, pointer = self._old.followed(node, f"{self.pointer}/parameters/{number}")
-            found[_parameter_key(parameter, self._path)] = pointer
-        return found
+                verdict: Verdict = "breaking" if required else "not breaking"
+                self.tell(f"{key[0]} {node['name']}", what, verdict, f"{self.pointer}/parameters")
 
     def _body(self, after: Node) -> None:
         place, pointer = "body", f"{self.pointer}/requestBody"
@@ -179,15 +163,14 @@ class _Operation:
             what = "it needs a body now" if required else "it takes a body now"
             self.tell(place, what, "breaking" if required else "not breaking", self.pointer)
             return
-        if bool(before.get("required")) != bool(now.get("required")):
-            required = bool(now.get("required"))
-            self.tell(
-                place,
-                "is required now" if required else "is optional now",
-                "breaking" if required else "not breaking",
-                pointer,
-            )
+        self._required(place, before, now, pointer)
         self._content(before, now, place, pointer, self._schemas("request"))
+
+    def _required(self, place: str, before: Node, now: Node, pointer: str) -> None:
+        if bool(before.get("required")) and not now.get("required"):
+            self.tell(place, "is optional now", "not breaking", pointer)
+        elif bool(now.get("required")) and not before.get("required"):
+            self.tell(place, "is required now", "breaking", pointer)
 
     # What is answered
 
@@ -248,25 +231,29 @@ class _Operation:
                 self.tell(place, what, "not breaking" if sends or there else "unclear", pointer)
 
 
-def _named(version: Version, node: Node, path: str) -> dict[tuple[str, str], Node]:
-    """The parameters of an operation by place and name; those of the path by their number in it."""
+def _named(version: Version, node: Node, path: str, pointer: str = "") -> dict[tuple[str, str], tuple[Node, str]]:
+    """The parameters of an operation, and where each stands, by place and name; those of the path by their number."""
     found = {}
-    for one in node.get("parameters", []):
-        parameter, _ = version.followed(one, "")
-        found[_parameter_key(parameter, path)] = parameter
+    for number, one in enumerate(node.get("parameters", [])):
+        parameter, place = version.followed(one, f"{pointer}/parameters/{number}")
+        found[_parameter_key(parameter, path)] = parameter, place
     return found
 
 
 def _parameter_key(parameter: Node, path: str) -> tuple[str, str]:
     location, name = str(parameter.get("in")), str(parameter.get("name"))
     if location == "path":
-        names = re.findall(r"\{([^}]*)\}", path)
+        names = _names_in(path)
         return location, str(names.index(name)) if name in names else name
     return location, name.lower() if location == "header" else name
 
 
-def _plain_name(node: Node, path: str, number: str) -> str:
-    names = re.findall(r"\{([^}]*)\}", path)
+def _names_in(path: str) -> list[str]:
+    return re.findall(r"\{([^}]*)\}", path)
+
+
+def _plain_name(path: str, number: str) -> str:
+    names = _names_in(path)
     return names[int(number)] if number.isdecimal() and int(number) < len(names) else number
 
 

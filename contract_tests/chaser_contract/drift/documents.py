@@ -43,10 +43,10 @@ class Version:
                         {**node, "parameters": [*shared, *node.get("parameters", [])]} if shared else node,
                     )
 
-    @functools.lru_cache(maxsize=16)  # noqa: B019 - there are two versions in a run
-    def says(self, extension: str) -> bool:
-        """Whether any operation has an extension; where none has, its absence says nothing."""
-        return any(extension in node for _, _, node in self.operations())
+    @functools.cached_property
+    def said(self) -> frozenset[str]:
+        """The words that any operation has; of an extension that none has, its absence says nothing."""
+        return frozenset(word for _, _, node in self.operations() for word in node)
 
     def followed(self, node: Any, pointer: str) -> tuple[Node, str]:
         """What a node is, and where it really stands; `true` and `false` are schemas as well."""
