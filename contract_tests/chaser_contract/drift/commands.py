@@ -102,5 +102,4 @@ def _write(file: Path, text: str) -> None:
     if str(file) == "-":
         sys.stdout.write(text)
     else:
-        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")

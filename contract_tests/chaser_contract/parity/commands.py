@@ -132,7 +132,6 @@ def _compared(
     asked = {step.operation for step in found.steps} | {found.difference.asked}
     ignored = [one for one in of_these if any(one.about(name, one.place) for name in asked)]
     how = f"--seed {seed} --steps {steps} --examples {examples}"
-    write.parent.mkdir(parents=True, exist_ok=True)
     write.write_text(writing.written(found, (left.text, right.text), how=how, known=ignored), "utf-8")
     click.echo(found.difference.said((left.text, right.text)))
     if not found.repeats:
