@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,11 +12,11 @@ from weakref import WeakKeyDictionary
 
 import httpx
 import requests
+from chaser_emulator.embedded.requests_adapter import answer_of, body_of, text_of
 from chaser_emulator.pieces import Pieces
 from chaser_emulator.spec import Operation
 from requests.adapters import HTTPAdapter
 from schemathesis.transport.requests import ManagedCookiesSession
-from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from chaser_contract import conformance
 from chaser_contract.broken import Broken
@@ -25,7 +24,7 @@ from chaser_contract.document import Document
 from chaser_contract.exchanges import Exchange
 
 _STREAM = "text/event-stream"
-_BOUNDARY = "between-the-parts-of-a-form-12345"[:32]
+_BOUNDARY = "between-the-parts-of-a-form-1234"
 _TRIES = 5
 _LONGEST_WAIT = 120.0
 
@@ -89,20 +88,10 @@ class Carrier(HTTPAdapter):
                 words = TimeoutError(f"no answer (read timeout={seconds})")
                 raise requests.ReadTimeout(words, request=request) from None
             raise requests.ConnectionError(error, request=request) from None
-        names = HTTPHeaderDict(
-            [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw]
-        )
-        if body is None:
-            pieces: io.RawIOBase = _Streamed(response, request)
-        else:
-            pieces = Pieces([body])
+        pieces = _Streamed(response, request) if body is None else Pieces([body])
         found = {name.lower(): value for name, value in response.headers.items()}
         self._tell(request, response.status_code, found, body or b"", time.perf_counter() - begun, None)
-        raw = HTTPResponse(
-            io.BufferedReader(pieces), names, response.status_code, version=11, preload_content=False,
-            request_method=request.method,
-        )  # fmt: skip
-        return self.build_response(request, raw)
+        return self.build_response(request, answer_of(request, response.status_code, response.headers.raw, pieces))
 
     def _answered(
         self, request: requests.PreparedRequest, seconds: float | None
@@ -137,9 +126,9 @@ class Carrier(HTTPAdapter):
         operation = self._document.operation_at(method, target.partition("?")[0].removeprefix(self._prefix))
         exchange = Exchange(
             operation=None if operation is None else operation.id, method=method, target=target,
-            request_headers={name: _text(value) for name, value in request.headers.items() if name not in _OWN},
-            request_body=_whole(request), status=status, headers=headers, body=body, seconds=seconds, trouble=trouble,
-            at=time.time() - seconds,
+            request_headers={name: text_of(value) for name, value in request.headers.items() if name not in _OWN},
+            request_body=body_of(request) or b"", status=status, headers=headers, body=body, seconds=seconds,
+            trouble=trouble, at=time.time() - seconds,
         )  # fmt: skip
         broken = None
         if operation is not None:
@@ -192,7 +181,7 @@ def _pieces(response: httpx.Response, request: requests.PreparedRequest) -> Iter
 def _of_httpx(request: requests.PreparedRequest, seconds: float | None) -> httpx.Request:
     headers = [(_raw(name), _raw(value)) for name, value in request.headers.items()]
     return httpx.Request(
-        str(request.method), str(request.url), headers=headers, content=_whole(request),
+        str(request.method), str(request.url), headers=headers, content=body_of(request) or b"",
         extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)},
     )  # fmt: skip
 
@@ -201,22 +190,9 @@ def _settle(request: requests.PreparedRequest) -> None:
     """Let the parts of a form be divided by the same line in each run."""
     media_type, found, boundary = str(request.headers.get("Content-Type", "")).partition("boundary=")
     if media_type.startswith("multipart/form-data") and re.fullmatch(r"[0-9a-f]{32}", boundary):
-        request.body = _whole(request).replace(boundary.encode(), _BOUNDARY.encode())
+        request.body = (body_of(request) or b"").replace(boundary.encode(), _BOUNDARY.encode())
         request.headers["Content-Type"] = f"{media_type}{found}{_BOUNDARY}"
-
-
-def _whole(request: requests.PreparedRequest) -> bytes:
-    body: Any = request.body
-    if body is None:
-        return b""
-    if isinstance(body, str):
-        return body.encode()
-    return bytes(body if isinstance(body, (bytes, bytearray)) else body.read())
 
 
 def _raw(value: str | bytes) -> bytes:
     return value if isinstance(value, bytes) else value.encode("latin-1")
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -34,26 +34,17 @@ class ChaserAdapter(HTTPAdapter):
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
         seconds = timeout[1] if isinstance(timeout, tuple) else timeout
-        headers = {str(name): _text(value) for name, value in request.headers.items()}
+        headers = {str(name): text_of(value) for name, value in request.headers.items()}
         try:
             reading = self._transport.begin(
-                request.method or "GET", request.url or "", headers, _whole(request), seconds
+                request.method or "GET", request.url or "", headers, body_of(request), seconds
             )
             head = reading.wait(reading.conversation.head())
         except TimeoutError as error:
             raise requests.ReadTimeout(error, request=request) from None
         except OSError as error:
             raise requests.ConnectionError(error, request=request) from None
-        names = HTTPHeaderDict([(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers])
-        raw = HTTPResponse(
-            io.BufferedReader(_Raw(reading)),
-            names,
-            head.status,
-            version=11,
-            preload_content=False,
-            request_method=request.method,
-        )
-        return self.build_response(request, raw)
+        return self.build_response(request, answer_of(request, head.status, head.headers, _Raw(reading)))
 
 
 class ForwardingAdapter(HTTPAdapter):
@@ -84,10 +75,23 @@ class _Raw(Pieces):
         super().close()
 
 
-def _whole(request: requests.PreparedRequest) -> bytes | None:
+def answer_of(
+    request: requests.PreparedRequest, status: int, headers: Iterable[tuple[bytes, bytes]], body: Pieces
+) -> HTTPResponse:
+    """An answer as `requests` has it from its own connections."""
+    names = HTTPHeaderDict([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers])
+    return HTTPResponse(
+        io.BufferedReader(body), names, status, version=11, preload_content=False, request_method=request.method
+    )
+
+
+def body_of(request: requests.PreparedRequest) -> bytes | None:
+    """The whole body of a request; None where it has none."""
     body: Any = request.body
     if body is None or isinstance(body, bytes):
         return body
+    if isinstance(body, bytearray):
+        return bytes(body)
     if isinstance(body, str):
         return body.encode()
     if hasattr(body, "read"):
@@ -97,5 +101,6 @@ def _whole(request: requests.PreparedRequest) -> bytes | None:
     return b"".join(pieces)
 
 
-def _text(value: str | bytes) -> str:
+def text_of(value: str | bytes) -> str:
+    """The value of a header."""
     return value.decode("latin-1") if isinstance(value, bytes) else value
