@@ -16,7 +16,7 @@ from chaser_contract.document import bundled
 from chaser_contract.evidence import AXES, Row
 from chaser_contract.findings import Finding, Outcome
 from chaser_contract.live.baseline import told
-from chaser_contract.reports.lines import curl_line, sdk_line
+from chaser_contract.reports.lines import again_line, curl_line, sdk_line
 from chaser_contract.running import Report
 from chaser_contract.targets import Where
 
@@ -70,7 +70,7 @@ class Terminal:
             if outcome.status == "error":
                 self._console.print(Text(f"\n{outcome.part} broke by itself:\n{outcome.reason.rstrip()}"))
         for number, finding in enumerate(report.findings, 1):
-            self._finding(number, finding, report.url)
+            self._finding(number, finding, report)
         self._skipped(report.outcomes)
         for line in (*told(report.accepted), *report.notes):
             self._console.print(Text(f"\n{line}", "dim"))
@@ -85,7 +85,7 @@ class Terminal:
         for file in written:
             self._console.print(Text(f"wrote {file}"))
 
-    def _finding(self, number: int, finding: Finding, url: str) -> None:
+    def _finding(self, number: int, finding: Finding, report: Report) -> None:
         text = Text.assemble("\n", (f"{number}. {finding.promise}", "bold"), f"\n   came      {finding.came}")
         if finding.pointer:
             text.append(f"\n   document  {finding.pointer}")
@@ -96,7 +96,8 @@ class Terminal:
             )
         if not finding.repeats:
             text.append("\n   it did not come again with these requests alone: what was there before has a part in it")
-        for line in (curl_line(finding, url), sdk_line(bundled(), finding.exchange)):
+        lines = (curl_line(finding, report.url), sdk_line(bundled(), finding.exchange))
+        for line in (*lines, again_line(report.where, finding.part)):
             if line is not None:
                 text.append(f"\n   {line}", "cyan")
         self._console.print(text)

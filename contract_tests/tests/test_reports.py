@@ -59,6 +59,7 @@ def test_the_terminal_names_the_promise_the_document_and_how_to_see_it_again(
     assert f"curl -i '{broken.url}/v1/sessions?" in told
     assert "Authorization: Bearer $CHASER_API_KEY" in told
     assert "client._request_json('GET', '/v1/sessions?limit=1&offset=" in told
+    assert f"chaser-contract run --only {PART} --seed 7 --examples 10" in told
     assert "1 finding," in told
 
 

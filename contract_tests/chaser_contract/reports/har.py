@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import harfile
 from chaser_emulator import __version__
 
-from chaser_contract.exchanges import Exchange
+from chaser_contract.exchanges import Exchange, header
 from chaser_contract.running import Report
 
 
@@ -31,7 +31,7 @@ def written(report: Report) -> str:
 def add(file: harfile.HarFile, exchange: Exchange, url: str, comment: str | None = None) -> None:
     """Add one exchange. A body that is no UTF-8 is in base64."""
     milliseconds = exchange.seconds * 1000
-    request_type = _header(exchange.request_headers, "content-type")
+    request_type = header(exchange.request_headers, "content-type")
     file.add_entry(
         startedDateTime=datetime.fromtimestamp(exchange.at, UTC),
         time=milliseconds,
@@ -82,10 +82,6 @@ def _records(headers: Mapping[str, str]) -> list[harfile.Record]:
 def _query(target: str) -> list[harfile.Record]:
     pairs = parse_qsl(target.partition("?")[2], keep_blank_values=True)
     return [harfile.Record(name=name, value=value) for name, value in pairs]
-
-
-def _header(headers: Mapping[str, str], name: str) -> str:
-    return next((value for key, value in headers.items() if key.lower() == name), "")
 
 
 def _phrase(status: int | None) -> str:

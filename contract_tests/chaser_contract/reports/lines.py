@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
@@ -12,10 +13,23 @@ from chaser_emulator.explaining.asking import FORM, Ask
 from chaser_contract.document import JSON, Document, bundled
 from chaser_contract.exchanges import KEY, LONGEST, Exchange
 from chaser_contract.findings import Finding
+from chaser_contract.targets import Where
 
 _AUTHORIZATION, _SELECTOR, _TYPE = "authorization", "x-chaser-account", "content-type"
 _WITHOUT = (_AUTHORIZATION, _SELECTOR, "accept", "accept-encoding", "connection", "content-length")
 """Headers that the SDK sends by itself, or nobody has to."""
+
+
+def again_line(where: Where, part: str) -> str:
+    """The command that tries one part again as it was: what its requests were about is gone with their world."""
+    words = ["chaser-contract", "run"]
+    if where.url is not None:
+        words += ["--url", where.url]
+    elif where.sandbox != "scripted":
+        words += ["--sandbox", where.sandbox, *(["--image", where.image] if where.image is not None else [])]
+    if where.profile != "emulator":
+        words += ["--profile", where.profile]
+    return shlex.join([*words, "--only", part, "--seed", str(where.seed), "--examples", str(where.examples)])
 
 
 def told(finding: Finding, url: str) -> str:

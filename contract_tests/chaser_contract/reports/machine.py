@@ -10,7 +10,7 @@ from chaser_contract import evidence
 from chaser_contract.document import bundled
 from chaser_contract.exchanges import Exchange
 from chaser_contract.findings import Finding
-from chaser_contract.reports.lines import curl_line, sdk_line
+from chaser_contract.reports.lines import again_line, curl_line, sdk_line
 from chaser_contract.running import Report
 
 VERSION = 1
@@ -37,13 +37,13 @@ def as_json(report: Report) -> dict[str, Any]:
         "exit_code": report.exit_code,
         "requests": sum(outcome.requests for outcome in report.outcomes),
         "accepted": [
-            finding_info(one, report.url)
+            finding_info(one, report)
             | {"owner": entry.owner, "date": entry.date.isoformat(), "reason": entry.reason}
             for one, entry in report.accepted
         ],
         "notes": report.notes,
         "left": report.left,
-        "findings": [finding_info(one, report.url) for one in report.findings],
+        "findings": [finding_info(one, report) for one in report.findings],
         "parts": [
             {
                 "name": outcome.part,
@@ -61,7 +61,7 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def finding_info(finding: Finding, url: str) -> dict[str, Any]:
+def finding_info(finding: Finding, report: Report) -> dict[str, Any]:
     """One finding as JSON."""
     return {
         "promise": finding.promise,
@@ -71,8 +71,9 @@ def finding_info(finding: Finding, url: str) -> dict[str, Any]:
         "kind": finding.kind,
         "part": finding.part,
         "repeats": finding.repeats,
-        "curl": curl_line(finding, url),
+        "curl": curl_line(finding, report.url),
         "sdk": sdk_line(bundled(), finding.exchange),
+        "again": again_line(report.where, finding.part),
         "steps": [_step(one) for one in finding.steps],
     }
 

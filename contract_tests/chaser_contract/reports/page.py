@@ -12,7 +12,7 @@ from chaser_contract import evidence
 from chaser_contract.document import Document, bundled
 from chaser_contract.exchanges import Exchange
 from chaser_contract.findings import Finding, Outcome
-from chaser_contract.reports.lines import curl_line, sdk_line
+from chaser_contract.reports.lines import again_line, curl_line, sdk_line
 from chaser_contract.running import Report
 
 if TYPE_CHECKING:
@@ -24,11 +24,12 @@ _LONGEST = 4000
 
 @dataclass(frozen=True)
 class Shown:
-    """A finding with the lines that repeat it."""
+    """A finding with the lines that repeat it: its last request by curl and the SDK, and the part that found it."""
 
     finding: Finding
     curl: str | None
     sdk: str | None
+    again: str
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def written(report: Report) -> str:
     rows = evidence.of_run(document, report.seen, live=report.where.profile == "live")
     return _template().render(
         report=report,
-        findings=[Shown(one, curl_line(one, report.url), sdk_line(document, one.exchange)) for one in report.findings],
+        findings=[_shown(one, report) for one in report.findings],
         broken=[one for one in report.outcomes if one.status == "error"],
         tags=_by_tag(document, rows),
         subjects=_by_subject(report.outcomes),
@@ -89,6 +90,11 @@ def written(report: Report) -> str:
         request_text=request_text,
         answer_text=answer_text,
     )
+
+
+def _shown(finding: Finding, report: Report) -> Shown:
+    lines = curl_line(finding, report.url), sdk_line(bundled(), finding.exchange)
+    return Shown(finding, *lines, again_line(report.where, finding.part))
 
 
 def request_text(exchange: Exchange) -> str:
