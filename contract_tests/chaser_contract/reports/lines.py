@@ -16,7 +16,7 @@ from chaser_contract.findings import Finding
 from chaser_contract.targets import Where
 
 _AUTHORIZATION, _SELECTOR, _TYPE = "authorization", "x-chaser-account", "content-type"
-_WITHOUT = (_AUTHORIZATION, _SELECTOR, "accept", "accept-encoding", "connection", "content-length")
+_WITHOUT = (_AUTHORIZATION, _SELECTOR, "x-chaser-world", "accept", "accept-encoding", "connection", "content-length")
 """Headers that the SDK sends by itself, or nobody has to."""
 
 
