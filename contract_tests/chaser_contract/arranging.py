@@ -20,7 +20,6 @@ handshake: then `status` and `code` are those of the refusal that says so, the l
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -32,10 +31,11 @@ from chaser_emulator.spec import Operation
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from chaser_contract import valid_requests
+from chaser_contract import making, valid_requests
 from chaser_contract.asking import Asking
 from chaser_contract.broken import NotTried
 from chaser_contract.client import Client
+from chaser_contract.sandboxes import ended
 from chaser_contract.subject import Subject
 from chaser_contract.targets import PASSWORD, PEER
 from chaser_contract.valid_requests import REPOSITORY
@@ -119,7 +119,9 @@ class Arranged:
     @cached_property
     def finished(self) -> dict[str, Any]:
         """A command in the background that has ended."""
-        return self._until_finished(self.new_command("echo hello"))
+        command = self.new_command("echo hello")
+        ended(self.client, command["id"], command["cid"])
+        return command
 
     @cached_property
     def service_account(self) -> dict[str, Any]:
@@ -145,11 +147,7 @@ class Arranged:
 
     def new_session(self, **fields: Any) -> dict[str, Any]:
         made = self.make("create-session", json=fields or {"ephemeral": True})
-        deadline = time.monotonic() + 60
-        while made["status"] == "starting" and time.monotonic() < deadline:
-            time.sleep(0.02)
-            made = self.make("get-session", id=made["id"])
-        return dict(made)
+        return making.ready(self.client, made["id"])
 
     def new_command(self, command: str = "sleep 1000") -> dict[str, Any]:
         """A command in the background of the shared session, which runs for longer than a run does."""
@@ -201,15 +199,6 @@ class Arranged:
         """The id of a job that waits for a day that no run sees."""
         return str(self.make("create-job", json=self.job())["id"])
 
-    def finished_job(self, job: str) -> dict[str, Any]:
-        """A job once it is final."""
-        deadline = time.monotonic() + 60
-        while (told := self.make("get-job", id=job))["status"] in ("queued", "running"):
-            if time.monotonic() > deadline:
-                break
-            time.sleep(0.02)
-        return dict(told)
-
     def new_channel(self) -> dict[str, Any]:
         return dict(self.make("add-assistant-channel", id=self.assistant["id"], json=self.channel()))
 
@@ -249,12 +238,6 @@ class Arranged:
     @cached_property
     def _hook(self) -> dict[str, Any]:
         return self.new_webhook("workspace.renamed")
-
-    def _until_finished(self, command: dict[str, Any]) -> dict[str, Any]:
-        deadline = time.monotonic() + 60
-        while self.make("get-session-command", **command)["status"] == "running" and time.monotonic() < deadline:
-            time.sleep(0.02)
-        return command
 
     def channel(self) -> dict[str, Any]:
         return {"channel_type": "telegram", "channel_id": self.chaser.name("channel")}

@@ -9,6 +9,7 @@ from typing import Any
 from chaser_contract import making
 from chaser_contract.client import Answer
 from chaser_contract.subject import Subject
+from chaser_contract.waiting import until
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def personal(chaser: Subject) -> Iterator[Write]:
     yield Write(
         "kill-session-command", {"id": live[0], "cid": command[0], "json": {}},
         changed=["command.exit_code", "command.finished_at_epoch", "command.status"], events=["command.finished"],
-        after=lambda _: making.until(
+        after=lambda _: until(
             lambda: chaser.ask("get-session-command", id=live[0], cid=command[0], expect=200),
             lambda told: told["status"] == "killed",
             "a command that is killed ends",

@@ -1,37 +1,20 @@
-"""Making: what promises are tried on, made as cheaply as the API allows; and waiting for what it becomes."""
+"""Making: what promises are tried on, made as cheaply as the API allows, and what it becomes."""
 
 from __future__ import annotations
 
 import base64
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from chaser_contract.client import Answer, Client
+from chaser_contract.client import Client
 from chaser_contract.subject import Subject
+from chaser_contract.waiting import until
 
 LATER = "2099-01-01T00:00:00Z"
 """A moment at which no run is under way any more."""
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 """The form of an id, and the id of nothing."""
-
-PATIENCE = 15.0
-"""Seconds in which what happens by itself has happened."""
-
-
-def until(
-    ask: Callable[[], Answer], holds: Callable[[Any], object], promise: str, *, seconds: float = PATIENCE
-) -> Answer:
-    """The first answer whose JSON is as it should become. Raises Broken with what was promised when it never is."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = ask()
-        if answer.status < 400 and holds(answer.json):
-            return answer
-        if time.monotonic() > deadline:
-            answer.broken(promise, f"after {seconds:g} s still: {answer.exchange.said()}")
-        time.sleep(0.005)
 
 
 def session(client: Client | Subject, **said: Any) -> dict[str, Any]:
@@ -49,11 +32,12 @@ def running(client: Client | Subject, **said: Any) -> dict[str, Any]:
 
 def ready(client: Client | Subject, session_id: str) -> dict[str, Any]:
     """A session once it can be used."""
-    found: dict[str, Any] = until(
-        lambda: client.ask("get-session", id=session_id, expect=200),
-        lambda one: one["status"] == "running",
-        "a session that starts comes to run",
-    ).json
+    promise = "a session that starts comes to run"
+    answer = until(
+        lambda: client.ask("get-session", id=session_id, expect=200), lambda one: one["status"] != "starting", promise
+    )
+    found: dict[str, Any] = answer.json
+    answer.require(found["status"] == "running", promise)
     return found
 
 

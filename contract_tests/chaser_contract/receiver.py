@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chaser_contract.broken import Broken, NotTried
-from chaser_contract.sandboxes import eventually
 from chaser_contract.subject import Subject
+from chaser_contract.waiting import eventually
 
 _SENDS = "create-webhook"
 

@@ -1,42 +1,18 @@
-"""Sandboxes that promises try things in, commands that say what they are told to, and waiting for what is to come."""
+"""Sandboxes that promises try things in, and commands that say what they are told to."""
 
 from __future__ import annotations
 
 import base64
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from chaser_emulator.embedded import Refused
 
-from chaser_contract.broken import Broken
-from chaser_contract.client import Answer
+from chaser_contract import making
+from chaser_contract.client import Answer, Client
 from chaser_contract.subject import Subject
-
-T = TypeVar("T")
-
-PATIENCE = 20.0
-"""Seconds in which what is said to happen by itself has to have happened."""
-
-_PAUSE = 0.01
-
-_LESS = 1.0
-"""Seconds for what has been waited for in vain before: the smallest example is looked for among many."""
-
-_in_vain: set[str] = set()
-
-
-def eventually(look: Callable[[], T], fits: Callable[[T], bool], promise: str, *, seconds: float = PATIENCE) -> T:
-    """Look until what is seen fits. Raises Broken with the promise and what was seen last."""
-    deadline = time.monotonic() + (min(seconds, _LESS) if promise in _in_vain else seconds)
-    while not fits(found := look()):
-        if time.monotonic() > deadline:
-            _in_vain.add(promise)
-            exchange = found.exchange if isinstance(found, Answer) else None
-            raise Broken(promise, f"after {seconds:g} s: {exchange.said() if exchange else found!r}", exchange=exchange)
-        time.sleep(_PAUSE)
-    return found
+from chaser_contract.waiting import until
 
 
 @contextmanager
@@ -44,23 +20,11 @@ def session(chaser: Subject, **body: Any) -> Iterator[Mapping[str, Any]]:
     """A session that runs: an ephemeral sandbox, where nothing else is said. It is ended unless that was done."""
     made = chaser.ask("create-session", json=body or {"ephemeral": True}, expect=200).json
     try:
-        yield running(chaser, made["id"])
+        yield making.ready(chaser, made["id"])
     finally:
         # The world of an emulator ends with everything in it.
         if chaser.emulator is None:
             chaser.ask("terminate-session", id=made["id"], query={"force": True})
-
-
-def running(chaser: Subject, session_id: str) -> Mapping[str, Any]:
-    """A session, once it runs."""
-    found = eventually(
-        lambda: chaser.ask("get-session", id=session_id, expect=200),
-        lambda answer: answer.json["status"] != "starting",
-        "get-session: a session that starts comes to run",
-    )
-    found.require(found.json["status"] == "running", "a session that starts comes to run")
-    told: Mapping[str, Any] = found.json
-    return told
 
 
 @contextmanager
@@ -87,12 +51,12 @@ def begin(chaser: Subject, session_id: str, command: str, **body: Any) -> str:
     return str(answer.json["command_id"])
 
 
-def ended(chaser: Subject, session_id: str, command_id: str) -> Answer:
+def ended(client: Client | Subject, session_id: str, command_id: str) -> Answer:
     """A command in the background, once it has ended."""
-    return eventually(
-        lambda: chaser.ask("get-session-command", id=session_id, cid=command_id, expect=200),
-        lambda answer: answer.json["status"] not in ("queued", "starting", "running"),
-        "get-session-command: a command that has ended is told of as ended",
+    return until(
+        lambda: client.ask("get-session-command", id=session_id, cid=command_id, expect=200),
+        lambda told: told["status"] not in ("queued", "starting", "running"),
+        "a command that has ended is told of as ended",
     )
 
 

@@ -8,9 +8,10 @@ from importlib import resources
 
 from chaser_contract.broken import NotTried
 from chaser_contract.exchanges import Exchange
-from chaser_contract.sandboxes import begin, eventually, run, session, stubbed
+from chaser_contract.sandboxes import begin, run, session, stubbed
 from chaser_contract.subject import Subject
 from chaser_contract.transfers import put
+from chaser_contract.waiting import eventually
 
 PORT = 4180
 """The port of a stub."""

@@ -22,7 +22,7 @@ from chaser_emulator.meter import Limits
 from chaser_emulator.settings import SandboxChoice, Settings
 from docker.errors import DockerException, ImageNotFound
 
-from chaser_contract import planted
+from chaser_contract import planted, waiting
 from chaser_contract.document import Document, bundled
 from chaser_contract.live import PREFIX, Live
 from chaser_contract.live.guard import FIRST, Guard, guarding
@@ -125,6 +125,8 @@ class Target:
 @contextmanager
 def opened(where: Where) -> Iterator[Target]:
     """What a run is about, until the block ends. Raises Unreachable."""
+    # What was waited for in vain of another target may well come of this one.
+    waiting.forget()
     with ExitStack() as stack:
         _check(where)
         if where.url is None:

@@ -6,6 +6,7 @@ from chaser_contract import making
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 from chaser_contract.values import frozen, holds, passed
+from chaser_contract.waiting import until
 
 
 @promise("emulator")
@@ -47,7 +48,7 @@ def an_alert_is_sent_once_in_a_window(chaser: Subject) -> None:
         body = {"kind": kind, "quantity": quantity}
         chaser.ask("create-assistant-usage-event", id=made["id"], json=body, expect=200)
         query = {"webhook_id": hook["id"]}
-        told = making.until(
+        told = until(
             lambda query=query: chaser.ask("list-webhook-deliveries", query=query, expect=200),  # type: ignore[misc]
             lambda found, sent=sent: len(found["deliveries"]) >= sent,  # type: ignore[misc]
             f"after {quantity} {kind} there are {sent} alerts",

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from chaser_contract.client import Answer
 from chaser_contract.promises import promise
-from chaser_contract.sandboxes import begin, echoing, ended, eventually, pieces_of, run, saying, session, stubbed
+from chaser_contract.sandboxes import begin, echoing, ended, pieces_of, run, saying, session, stubbed
 from chaser_contract.server_events import Followed
 from chaser_contract.subject import Subject
+from chaser_contract.waiting import eventually
 
 KEPT = 64 * 2**20
 """Bytes of output that are kept of a command."""

@@ -15,9 +15,10 @@ from chaser_contract.broken import Broken, NotTried
 from chaser_contract.client import Answer
 from chaser_contract.model_context import call
 from chaser_contract.promises import promise
-from chaser_contract.sandboxes import eventually, session
+from chaser_contract.sandboxes import session
 from chaser_contract.subject import Subject
 from chaser_contract.transfers import got, put
+from chaser_contract.waiting import eventually
 from chaser_contract.web_sockets import Refused, opened, pty, refusal
 
 _OPERATIONS: tuple[tuple[str, dict[str, Any]], ...] = (

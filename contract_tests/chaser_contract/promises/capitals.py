@@ -11,6 +11,7 @@ from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 from chaser_contract.targets import PEER
 from chaser_contract.values import equals, holds
+from chaser_contract.waiting import until
 
 Json = dict[str, Any]
 
@@ -75,7 +76,7 @@ def a_webhook_is_found_by_its_id(chaser: Subject) -> None:
     client = chaser.client
     hook = making.webhook(chaser, events=["workspace.created"])
     making.workspace(chaser)
-    listed = making.until(
+    listed = until(
         lambda: chaser.ask("list-webhook-deliveries", query={"webhook_id": hook["id"].upper()}, expect=200),
         lambda told: [one["status"] for one in told["deliveries"]] == ["delivered"],
         "the filter `webhook_id` takes an id in capitals",

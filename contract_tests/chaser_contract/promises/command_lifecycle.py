@@ -13,6 +13,7 @@ from chaser_contract import making, sandboxes
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 from chaser_contract.values import unlike
+from chaser_contract.waiting import until
 
 _ENDS: dict[str, int] = {"echo done": 0, "true": 0, "false": 1, "exit 3": 3, "exit 255": 255}
 """Commands that end by themselves, by their exit codes."""
@@ -180,7 +181,7 @@ class _Commands(RuleBasedStateMachine):
 
     def _ends(self, one: _Command, status: str, exit_code: int, output: bytes = b"") -> None:
         """Wait until a command has ended."""
-        making.until(
+        until(
             lambda: self.chaser.ask("get-session-command", id=self.session, cid=one.id, expect=200),
             lambda told: told["status"] not in ("starting", "running"),
             "a command that ends is told of as ended",

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from chaser_contract.client import Answer
 from chaser_contract.promises import promise
-from chaser_contract.sandboxes import echoing, eventually, pieces_of, run, saying, session, stubbed, workspace
+from chaser_contract.sandboxes import echoing, pieces_of, run, saying, session, stubbed, workspace
 from chaser_contract.subject import Subject
+from chaser_contract.waiting import eventually
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 """Whatever can stand in an argument or a variable."""

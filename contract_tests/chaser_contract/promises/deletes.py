@@ -11,6 +11,7 @@ from chaser_contract.asking import Asking
 from chaser_contract.broken import NotTried
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
+from chaser_contract.waiting import until
 
 
 @promise("emulator", stateful=True)
@@ -80,7 +81,7 @@ def a_session_that_has_ended_is_used_by_nothing(chaser: Subject) -> None:
     one = making.running(chaser)["id"]
     said = {"command": "echo done", "background": True}
     command = chaser.ask("exec-session", id=one, json=said, expect=200).json["command_id"]
-    making.until(
+    until(
         lambda: chaser.ask("get-session-command", id=one, cid=command, expect=200),
         lambda told: told["status"] == "exited",
         "a command that ends is told of as ended",

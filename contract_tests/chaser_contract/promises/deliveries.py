@@ -8,8 +8,8 @@ from typing import Any
 
 from chaser_contract.promises import promise
 from chaser_contract.receiver import Hook, Receiver, hooked, receiving, require_signed
-from chaser_contract.sandboxes import eventually
 from chaser_contract.subject import Subject
+from chaser_contract.waiting import eventually
 
 PAUSES = (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 10 * 3600)
 """Seconds between the attempts."""

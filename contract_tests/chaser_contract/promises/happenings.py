@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from chaser_contract import making
 from chaser_contract.client import Answer
 from chaser_contract.promises import promise
 from chaser_contract.promises.webhooks import TYPES
 from chaser_contract.receiver import Hook, hooked, receiving, require_signed
-from chaser_contract.sandboxes import begin, ended, eventually, running
+from chaser_contract.sandboxes import begin, ended
 from chaser_contract.subject import Subject
+from chaser_contract.waiting import eventually
 
 
 @promise("emulator")
@@ -42,7 +44,7 @@ def what_is_refused_is_not_told(chaser: Subject) -> None:
     """What was refused, or had happened already, sends no event."""
     with receiving(chaser) as receiver, hooked(chaser, receiver) as hook:
         made = chaser.ask("create-session", json={"ephemeral": True}, expect=200).json["id"]
-        running(chaser, made)
+        making.ready(chaser, made)
         chaser.ask("terminate-session", id=made, expect=204)
         chaser.ask("terminate-session", id=made, expect=204)
         chaser.ask("bulk-terminate-sessions", json={"ids": [made]}, expect=200)
@@ -83,7 +85,7 @@ def _of_a_workspace(chaser: Subject) -> list[tuple[str, str, Any]]:
     chaser.ask("delete-workspace-snapshot", ws=room, name=snapshot, expect=204)
     told.append(("workspace.snapshot.deleted", snapshot, restored))
     one = chaser.ask("create-session", json={"workspace": room}, expect=200).json["id"]
-    live = running(chaser, one)
+    live = making.ready(chaser, one)
     told += [("session.created", one, {**live, "status": "starting"}), ("session.running", one, live)]
     command = begin(chaser, one, "echo x; exit 3")
     told.append(("command.finished", command, ended(chaser, one, command).json))

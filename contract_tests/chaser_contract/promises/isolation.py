@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from chaser_contract import making
 from chaser_contract.arranging import Arranged, signed_in_peer
 from chaser_contract.asking import UNKNOWN, Asking
 from chaser_contract.broken import Broken
@@ -288,7 +289,7 @@ def jobs_do_nothing_to_others(chaser: Subject) -> None:
 
 
 def _finished(chaser: Subject, mine: Arranged, kind: str, job: str) -> None:
-    told = mine.finished_job(job)
+    told = making.finished_job(mine.client, job)
     if kind.endswith(("bulk_terminate", "bulk_delete")):
         done = told.get("result", {})
         nothing = not done.get("terminated") and not done.get("deleted")

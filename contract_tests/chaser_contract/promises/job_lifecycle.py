@@ -13,6 +13,7 @@ from chaser_contract import making
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 from chaser_contract.values import unlike
+from chaser_contract.waiting import until
 
 _FINAL = ("completed", "failed", "canceled")
 
@@ -198,7 +199,7 @@ class _Jobs(RuleBasedStateMachine):
         """Wait for what is due to come to where it comes by itself."""
         for one in self.jobs:
             if one.status == "queued" and (one.run_at is None or one.run_at <= self.now):
-                making.until(
+                until(
                     lambda one=one: self.chaser.ask("get-job", id=one.id, expect=200),  # type: ignore[misc]
                     lambda told, one=one: told["status"] in (*_FINAL, *(("running",) * (one.of.becomes == "running"))),  # type: ignore[misc]
                     "a job that is due is run",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta, timezone
 
 from chaser_contract import making
 from chaser_contract.broken import NotTried
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
+from chaser_contract.waiting import comes, until
 
 _MANY = 40
 """Jobs: where so many run at once, the places have no end."""
@@ -100,12 +100,11 @@ def _busy(chaser: Subject) -> str:
 
 def _runs(chaser: Subject, job: str, seconds: float) -> bool:
     """Whether a job comes to run while others go on running: a moment is enough where there is place for it."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if chaser.ask("get-job", id=job, expect=200).json["status"] == "running":
-            return True
-        time.sleep(0.01)
-    return False
+    return comes(
+        lambda: chaser.ask("get-job", id=job, expect=200).json["status"],
+        lambda status: status == "running",
+        seconds=seconds,
+    )
 
 
 @promise("commands", stateful=True)
@@ -116,7 +115,7 @@ def a_canceled_job_runs_no_more(chaser: Subject) -> None:
     said = {"workspace": disk["name"], "command": f"({beat}) & {beat}"}
     job = chaser.ask("create-job", json={"kind": "sandbox.exec", "input": said}, expect=200).json
     read = {"workspace": disk["name"], "command": "cat /workspace/beat 2>/dev/null"}
-    making.until(
+    until(
         lambda: chaser.ask("exec-sandbox", json=read, expect=200),
         lambda told: told["output"].strip(),
         "a job that is due is run",

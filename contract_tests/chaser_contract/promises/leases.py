@@ -12,6 +12,7 @@ from chaser_contract import making
 from chaser_contract.client import Answer
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
+from chaser_contract.waiting import until
 
 
 @promise(stateful=True)
@@ -84,7 +85,7 @@ def _held(chaser: Subject, live: str, count: int) -> Iterator[list[Answer]]:
     for one in threads:
         one.start()
     try:
-        making.until(
+        until(
             lambda: chaser.ask("get-session", id=live, expect=200),
             lambda told: told.get("active_connection_leases") == count,
             "each foreground command that runs is a lease of its session",

@@ -10,6 +10,7 @@ from chaser_contract import making
 from chaser_contract.client import Answer, Client
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
+from chaser_contract.waiting import until
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,7 @@ def background_commands_are_all_listed(chaser: Subject) -> None:
     found = [one["command_id"] for one in listed.json["commands"]]
     listed.require(found == made, "background commands are listed newest first, and only they", f"{found}, not {made}")
     for one in made:
-        making.until(
+        until(
             lambda one=one: chaser.ask("get-session-command", id=here, cid=one, expect=200),  # type: ignore[misc]
             lambda told: told["status"] == "exited",
             "a command that ends is told as ended",

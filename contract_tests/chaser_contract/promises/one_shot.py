@@ -7,8 +7,9 @@ from typing import Any
 
 from chaser_contract.client import Answer
 from chaser_contract.promises import promise
-from chaser_contract.sandboxes import ended, eventually, run, session, workspace
+from chaser_contract.sandboxes import ended, run, session, workspace
 from chaser_contract.subject import Subject
+from chaser_contract.waiting import eventually
 
 
 @promise()

@@ -10,6 +10,7 @@ from chaser_contract.broken import NotTried
 from chaser_contract.client import Client
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
+from chaser_contract.waiting import until
 
 _MOST = 120
 """Sessions: what allows more is no plan."""
@@ -96,7 +97,7 @@ def an_ended_session_is_readable_for_a_day(chaser: Subject) -> None:
     one = making.running(chaser)
     with chaser.steered.faults.add(engine="cannot_start", times=1):
         lost = making.session(chaser)
-        making.until(
+        until(
             lambda: chaser.ask("get-session", id=lost["id"], expect=200),
             lambda told: told["status"] == "failed",
             "a session that cannot start becomes failed",

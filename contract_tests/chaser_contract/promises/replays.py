@@ -8,9 +8,9 @@ from typing import Any
 from chaser_contract.promises import promise
 from chaser_contract.promises.deliveries import AT, count, happen, is_told_as
 from chaser_contract.receiver import hooked, receiving, require_signed
-from chaser_contract.sandboxes import eventually
 from chaser_contract.subject import Subject
 from chaser_contract.values import frozen, is_at, passed
+from chaser_contract.waiting import eventually
 
 
 @promise()

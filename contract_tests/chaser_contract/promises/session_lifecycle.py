@@ -13,6 +13,7 @@ from chaser_contract import making
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 from chaser_contract.values import unlike
+from chaser_contract.waiting import until
 
 _DAY = timedelta(hours=24)
 
@@ -71,7 +72,7 @@ class _Sessions(RuleBasedStateMachine):
     def start_in_vain(self) -> None:
         with self.chaser.steered.faults.add(engine="cannot_start", times=1):
             told = making.session(self.chaser)
-            making.until(
+            until(
                 lambda: self.chaser.ask("get-session", id=told["id"], expect=200),
                 lambda one: one["status"] == "failed",
                 "a session that cannot start becomes failed",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from chaser_contract.promises import promise
-from chaser_contract.sandboxes import echoing, eventually, run, session
+from chaser_contract.sandboxes import echoing, run, session
 from chaser_contract.subject import Subject
+from chaser_contract.waiting import eventually
 from chaser_contract.web_sockets import PTY, Terminal, opened, pty, refusal, terminal
 
 

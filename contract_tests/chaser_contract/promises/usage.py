@@ -11,6 +11,7 @@ from chaser_contract.promises import promise
 from chaser_contract.sandboxes import stubbed
 from chaser_contract.subject import Subject
 from chaser_contract.values import equals, frozen, holds, passed, refused
+from chaser_contract.waiting import PATIENCE, until
 
 HOUR = 3600
 PRICE = 50_000
@@ -158,7 +159,7 @@ def a_wallet_that_runs_dry_ends_sessions(chaser: Subject) -> None:
         holds(read, read.json, status="running")
     passed(chaser, seconds=1)
     for made in (one, two):
-        making.until(
+        until(
             lambda made=made: client.ask("get-session", id=made, expect=200),  # type: ignore[misc]
             lambda found: found["status"] == "terminated",
             "a session ends when the wallet that pays for it is empty",
@@ -187,19 +188,19 @@ def an_empty_wallet_ends_what_is_in_use(chaser: Subject) -> None:
     made = making.running(client)["id"]
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(client.ask, "exec-session", id=made, json={"command": "sleep 600"})
-        making.until(
+        until(
             lambda: client.ask("get-session", id=made, expect=200),
             lambda found: found["active_connection_leases"] == 1,
             "a command that runs in the foreground holds its session",
         )
         refused(client.ask("terminate-session", id=made), 409, "session_leased")
         passed(chaser, hours=1, seconds=2)
-        making.until(
+        until(
             lambda: client.ask("get-session", id=made, expect=200),
             lambda found: found["status"] == "terminated",
             "a session ends when the wallet is empty, whoever uses it",
         )
-        told: Answer = running.result(making.PATIENCE)
+        told: Answer = running.result(PATIENCE)
         told.require(told.status >= 400 or told.json["exit_code"] != 0, "a command ends with its session")
 
 
