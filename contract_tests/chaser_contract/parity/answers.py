@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chaser_emulator.spec import Operation
@@ -64,10 +64,7 @@ class Answers:
 
     def foreseen(self, operation: Operation, pair: Pair) -> Difference | None:
         """The first difference of two answers, with placeholders that nothing else is told of."""
-        left, right = self.left.copy(), self.right.copy()
-        found = self.difference(0, operation, pair)
-        self.left, self.right = left, right
-        return found
+        return replace(self, left=self.left.copy(), right=self.right.copy()).difference(0, operation, pair)
 
     def difference(
         self, number: int, operation: Operation, pair: Pair, left_out: Collection[str] = ()
@@ -92,7 +89,7 @@ class Answers:
 
     def _compared(self, operation: Operation, exchange: Exchange, left_out: Collection[str]) -> Any:
         """The body of an answer without what is not compared."""
-        body = body_of(exchange.body, exchange.headers.get("content-type", ""))
+        body = body_of(exchange)
         if isinstance(body, Mapping):
             dropped = set(left_out)
             if (exchange.status or 0) >= 400 and not self.wordings:
@@ -149,7 +146,7 @@ def _places(left: Seen, right: Seen) -> Iterator[tuple[str, Any, Any]]:
 
 def _verdict(exchange: Exchange) -> str:
     """A status, with the code of a refusal."""
-    body = body_of(exchange.body, exchange.headers.get("content-type", ""))
+    body = body_of(exchange)
     code = body.get("code", "") if isinstance(body, Mapping) and (exchange.status or 0) >= 400 else ""
     return f"{exchange.status or exchange.trouble} {code}".rstrip()
 

@@ -6,7 +6,6 @@ import functools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from chaser_emulator.spec import Operation
 
@@ -15,9 +14,10 @@ from chaser_contract.exchanges import Exchange
 from chaser_contract.live.stopping import NotAllowed
 from chaser_contract.parity.answers import Answers, Difference, Pair
 from chaser_contract.parity.ignoring import Known
+from chaser_contract.parity.linking import linked
 from chaser_contract.parity.normalising import body_of, places
 from chaser_contract.parity.sides import EVENTS, Side
-from chaser_contract.parity.steps import MISSING, Ref, Step
+from chaser_contract.parity.steps import MISSING, Step
 
 _MOVING = {
     "get-session": frozenset({"starting", "terminating"}),
@@ -75,8 +75,8 @@ class Comparison:
         found = self.answers.difference(number, operation, pair, left_out=common_fields(pair, watched))
         for other, looked in watched:
             found = found or self.answers.difference(number, other, looked)
-        for side in (self.left, self.right):
-            if self.left.steered and self.right.steered:
+        if self.left.steered and self.right.steered:
+            for side in (self.left, self.right):
                 side.tick()
         return found
 
@@ -116,7 +116,7 @@ class Comparison:
         """What a step has made or changed, looked at once it moves no more."""
         found = []
         for other, look in looks(self.document, operation.id):
-            path = {name: _expressed(expression, step, number) for name, expression in look.items()}
+            path = {name: linked(expression, number, step) for name, expression in look.items()}
             asked = Step(other, path=path, caller=step.caller, account=step.account)
             if any(not 200 <= (one.status or 0) < 300 for one in self.asked[-1]):
                 continue
@@ -165,12 +165,6 @@ def looks(document: Document, operation_id: str) -> Sequence[tuple[str, Mapping[
     return list(found.items())
 
 
-def _expressed(expression: str, step: Step, number: int) -> Any:
-    if expression.startswith("$response.body#"):
-        return Ref(number, expression.removeprefix("$response.body#"))
-    return step.path.get(expression.removeprefix("$request.path."), MISSING)
-
-
 def _state(exchange: Exchange) -> str | None:
     """The state that an answer about one thing says it is in."""
     try:
@@ -186,7 +180,7 @@ def moves(exchange: Exchange, operation_id: str) -> bool:
 
 def holds_moving(exchange: Exchange) -> bool:
     """Whether anything in an answer is on its way to another state."""
-    body = body_of(exchange.body, exchange.headers.get("content-type", ""))
+    body = body_of(exchange)
     return any(place.endswith("/status") and value in _ANY_MOVING for place, value in places(body))
 
 
@@ -196,13 +190,13 @@ def _equal(pair: Pair, again: Pair) -> bool:
 
 def common_fields(pair: Pair, watched: list[tuple[Operation, Pair]]) -> set[str]:
     """The fields of an answer about something that moved while it was written; it is compared as it came to rest."""
-    bodies = [body_of(one.body, one.headers.get("content-type", "")) for one in pair]
+    bodies = [body_of(one) for one in pair]
     states = [body.get("status") for body in bodies if isinstance(body, Mapping)]
     if len(set(states)) < 2 or not _ANY_MOVING & set(map(str, states)):
         return set()
     found = {"status"}
     for _, looked in watched:
         for one in looked:
-            body = body_of(one.body, one.headers.get("content-type", ""))
+            body = body_of(one)
             found |= set(body) if isinstance(body, Mapping) else set()
     return found - {"id"}

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from chaser_contract.exchanges import Exchange
 from chaser_contract.hiding import shown_of
 from chaser_contract.parity.steps import Step
 
@@ -148,9 +149,10 @@ def raws(text: str) -> list[tuple[str, str]]:
     return [(str(match.lastgroup), match[0]) for match in _FOUND.finditer(text)]
 
 
-def body_of(raw: bytes, media_type: str) -> Any:
-    """What a body says: JSON, events, a text, or how many bytes which begin how."""
-    kind = media_type.partition(";")[0].strip().lower()
+def body_of(exchange: Exchange) -> Any:
+    """What the body of an answer says: JSON, events, a text, or how many bytes which begin how."""
+    raw = exchange.body
+    kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json" or kind.endswith("+json"):
         try:
             return json.loads(raw)

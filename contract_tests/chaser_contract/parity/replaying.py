@@ -29,8 +29,11 @@ from chaser_contract.targets import Target
 _PAUSE, _PATIENCE, _LONG_PATIENCE = 0.02, 1.0, 15.0
 
 _NOT_SENT = frozenset(
-    ["connection", "host", "content-length", "transfer-encoding", "accept-encoding", "user-agent", "x-chaser-world"]
-)
+    {
+        "connection", "host", "content-length", "transfer-encoding", "accept-encoding", "user-agent", "x-chaser-world",
+        "x-request-id",
+    }
+)  # fmt: skip
 _WRONG = "sk_0000000000000000000000000000000000000000"
 _HIDDEN_INPUT = ("env", "stdin", "input")
 
@@ -167,13 +170,12 @@ class _Live:
     def _learn(self, entry: Exchange, answer: Exchange) -> None:
         if entry.status != answer.status:
             return
-        told = {place: value for place, value in places(_body(entry)) if isinstance(value, str)}
-        for place, value in places(_body(answer)):
+        told = {place: value for place, value in places(body_of(entry)) if isinstance(value, str)}
+        for place, value in places(body_of(answer)):
             if isinstance(value, str) and place in told:
                 self._stands_for(place, told[place], value)
-        for name in ("location",):
-            if name in entry.headers and name in answer.headers:
-                self._stands_for("", entry.headers[name], answer.headers[name])
+        if "location" in entry.headers and "location" in answer.headers:
+            self._stands_for("", entry.headers["location"], answer.headers["location"])
 
     def _stands_for(self, place: str, said: str, says: str) -> None:
         if PLACEHOLDER.fullmatch(said):
@@ -192,9 +194,7 @@ class _Live:
 
     def _request(self, entry: Exchange) -> httpx.Request:
         headers = {
-            name: self._text(value)
-            for name, value in entry.request_headers.items()
-            if name.lower() not in _NOT_SENT and name.lower() != "x-request-id"
+            name: self._text(value) for name, value in entry.request_headers.items() if name.lower() not in _NOT_SENT
         }
         if self._without_keys and entry.operation and self._document.operation(entry.operation).secured:
             headers.setdefault("authorization", f"Bearer {self._subject.api_key}")
@@ -227,10 +227,6 @@ def _quoted(text: str, quoted: bool) -> str:
     return quote(text, safe="") if quoted else text
 
 
-def _body(exchange: Exchange) -> Any:
-    return body_of(exchange.body, exchange.headers.get("content-type", ""))
-
-
 def _field(entry: Exchange, name: str) -> Any:
     sent = entry.sent_json
     return sent.get(name) if isinstance(sent, Mapping) else None
@@ -242,5 +238,5 @@ def _bearer(request: httpx.Request) -> str | None:
 
 def _expressed(expression: str, answer: Exchange, path: Mapping[str, str]) -> str:
     if expression.startswith("$response.body#"):
-        return str(at(_body(answer), expression.removeprefix("$response.body#")))
+        return str(at(body_of(answer), expression.removeprefix("$response.body#")))
     return path.get(expression.removeprefix("$request.path."), MISSING)
