@@ -27,6 +27,8 @@ _SHORTEST = 6
 _SUSPECT = re.compile(r"pass(word|phrase)|secret|token|api_?key|credential|authorization|cookie|verifier|private", re.I)
 _IN_ADDRESS = re.compile(r"(?<=://)[^/\s\"'@]+(?=@)")
 _FORM = "application/x-www-form-urlencoded"
+_HALVES = ("utf-8", "surrogatepass")
+"""JSON may hold half a character (`\\ud800`), which no other encoding of a text takes."""
 
 
 def shown_of(text: str, secrets: Mapping[str, str]) -> str | None:
@@ -50,7 +52,10 @@ class Hiding:
         self._first = first
         self._anywhere = secret.anywhere(document)
         self._always = secret.always(document)
-        self._names: dict[str, str] = dict(known or {})
+        self._names: dict[str, str] = {}
+        self._written: list[tuple[str, str]] = []
+        for value, placeholder in (known or {}).items():
+            self.know(value, placeholder)
 
     def hidden(self, exchange: Exchange) -> Exchange:
         """The exchange as it may be kept."""
@@ -74,7 +79,15 @@ class Hiding:
 
     def know(self, value: str, placeholder: str) -> None:
         """Let a placeholder stand for a secret."""
-        self._names.setdefault(value, placeholder)
+        if value in self._names:
+            return
+        self._names[value] = placeholder
+        if len(value) >= _SHORTEST:
+            quoted = {quote(value, safe, *_HALVES) for safe in ("", "/")}
+            in_json = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+            self._written += [(written, placeholder) for written in {value} | quoted | in_json]
+            # What holds another one goes first.
+            self._written.sort(key=lambda one: (-len(one[0]), one[0]))
 
     def _fields(self, exchange: Exchange) -> tuple[Collection[str], Collection[str]]:
         """The fields that are secret in what was asked, and in what was answered."""
@@ -123,7 +136,7 @@ class Hiding:
         if not isinstance(value, (dict, list)):
             return self._bytes(body) if known else NOT_KEPT.encode()
         found = self._value(value, fields, suspicious=not known)
-        return body if found == value else json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode()
+        return body if found == value else json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode(*_HALVES)
 
     def _value(self, value: Any, fields: Collection[str], *, suspicious: bool) -> Any:
         if isinstance(value, str):
@@ -165,7 +178,7 @@ class Hiding:
         if PLACEHOLDER.fullmatch(value):
             return value
         if value not in self._names:
-            self._names[value] = f"$CHASER_SECRET_{self._first + len(self._names)}"
+            self.know(value, f"$CHASER_SECRET_{self._first + len(self._names)}")
         return self._names[value]
 
     def _text(self, text: str) -> str:
@@ -178,12 +191,8 @@ class Hiding:
 
     def _replaced(self, text: str) -> str:
         """A text with placeholders for all secrets that are known by now, however they are written in it."""
-        for value, name in sorted(self._names.items(), key=lambda item: len(item[0]), reverse=True):
-            if len(value) < _SHORTEST:
-                continue
-            for written in {value, quote(value, safe=""), quote(value), json.dumps(value)[1:-1]}:
-                if written in text:
-                    text = text.replace(written, name)
+        for written, name in self._written:
+            text = text.replace(written, name)
         return text
 
     def _bytes(self, body: bytes) -> bytes:
@@ -191,15 +200,8 @@ class Hiding:
         plain = body.decode("latin-1")
         for found in secret.CREDENTIAL.findall(plain):
             self._name(found)
-        for value, name in sorted(self._names.items(), key=lambda item: len(item[0]), reverse=True):
-            if len(value) >= _SHORTEST:
-                for written in {
-                    value,
-                    quote(value, safe=""),
-                    json.dumps(value)[1:-1],
-                    json.dumps(value, ensure_ascii=False)[1:-1],
-                }:
-                    plain = plain.replace(written.encode().decode("latin-1"), name)
+        for written, name in self._written:
+            plain = plain.replace(written.encode(*_HALVES).decode("latin-1"), name)
         return plain.encode("latin-1")
 
 
