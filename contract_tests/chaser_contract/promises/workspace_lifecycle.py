@@ -160,10 +160,8 @@ class _Workspaces(RuleBasedStateMachine):
         one, kept = self._kept(which, turn)
         said = {"force": True} if force else {}
         answer = self.chaser.ask("restore-workspace-snapshot", ws=one.name, name=kept.told["id"], json=said)
-        if one.live is not None and not force:
-            answer.must_be(409, "workspace_active", because="a live session uses the workspace")
+        if not self._allowed(answer, one, 200, force):
             return
-        answer.must_be(200, because="no session uses the workspace, or force was used")
         if one.live is not None:
             ended = self.chaser.ask("get-session", id=one.live, expect=200)
             ended.require(ended.json["status"] == "terminated", "a forced restore ends the session first")
@@ -181,10 +179,8 @@ class _Workspaces(RuleBasedStateMachine):
         one, kept = self._kept(which, turn)
         query = {"force": True} if force else None
         answer = self.chaser.ask("delete-workspace-snapshot", ws=one.id, name=kept.told["id"], query=query)
-        if one.live is not None and not force:
-            answer.must_be(409, "workspace_active", because="a live session uses the workspace")
+        if not self._allowed(answer, one, 204, force):
             return
-        answer.must_be(204, because="no session uses the workspace, or force was used")
         one.snapshots.remove(kept)
         for operation in ("restore-workspace-snapshot", "delete-workspace-snapshot"):
             gone = self.chaser.ask(operation, ws=one.id, name=kept.told["id"])
@@ -198,10 +194,8 @@ class _Workspaces(RuleBasedStateMachine):
     def delete(self, which: int, force: bool) -> None:
         one = self._at(which)
         answer = self.chaser.ask("delete-workspace", ws=one.name, query={"force": True} if force else None)
-        if one.live is not None and not force:
-            answer.must_be(409, "workspace_active", because="a live session uses the workspace")
+        if not self._allowed(answer, one, 204, force):
             return
-        answer.must_be(204, because="no session uses the workspace, or force was used")
         if one.live is not None:
             ended = self.chaser.ask("get-session", id=one.live, expect=200)
             ended.require(ended.json["status"] == "terminated", "a forced delete ends the session first")
@@ -254,6 +248,14 @@ class _Workspaces(RuleBasedStateMachine):
         if name is None or not any(one.name.lower() == name.lower() for one in self.disks if one is not but):
             return False
         answer.must_be(409, "name_taken", because="names are unique, whatever their case")
+        return True
+
+    def _allowed(self, answer: Answer, one: _Disk, success: int, force: bool) -> bool:
+        """Whether something is done that needs a workspace which nobody uses, or force; the answer has said so."""
+        if one.live is not None and not force:
+            answer.must_be(409, "workspace_active", because="a live session uses the workspace")
+            return False
+        answer.must_be(success, because="no session uses the workspace, or force was used")
         return True
 
     def _made(self, answer: Answer, name: str | None, **known: Any) -> None:
