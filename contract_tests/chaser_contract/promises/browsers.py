@@ -223,16 +223,8 @@ def _cdp(socket: Any, method: str, **params: Any) -> Any:
 
 
 def _extend(chaser: Subject, session_id: str, data: bytes) -> Answer:
-    boundary = b"=_contract_extension"
-    head = b'Content-Disposition: form-data; name="file"; filename="extension.zip"\r\n'
-    body = b"--%b\r\n%bContent-Type: application/octet-stream\r\n\r\n%b\r\n--%b--\r\n" % (
-        boundary,
-        head,
-        data,
-        boundary,
-    )
-    media_type = f"multipart/form-data; boundary={boundary.decode()}"
-    return chaser.ask("upload-browser-extension", id=session_id, content=body, media_type=media_type)
+    files = {"file": ("extension.zip", data)}
+    return chaser.ask("upload-browser-extension", id=session_id, files=files)
 
 
 def _zipped(files: Mapping[str, bytes]) -> bytes:
