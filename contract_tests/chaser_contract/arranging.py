@@ -43,7 +43,6 @@ from chaser_contract.valid_requests import REPOSITORY
 NOWHERE = "http://127.0.0.1:9/"
 """An address where nobody listens."""
 
-_FAR = "2099-01-01T00:00:00Z"
 _CARRIED = ("state", "code_challenge", "redirect_uri", "world")
 """What a provider's page gets from its address, and sends along with what is chosen there."""
 
@@ -243,4 +242,4 @@ class Arranged:
         return {"channel_type": "telegram", "channel_id": self.chaser.name("channel")}
 
     def job(self) -> dict[str, Any]:
-        return {"kind": "sandbox.exec", "input": {"ephemeral": True, "command": "echo hello"}, "run_at": _FAR}
+        return {"kind": "sandbox.exec", "input": {"ephemeral": True, "command": "echo hello"}, "run_at": making.LATER}

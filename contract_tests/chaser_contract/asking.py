@@ -36,9 +36,6 @@ class Asking:
             changes = {"json": NOT_SAID, "content": None, "files": None, "media_type": None} | changes
         return replace(self, path={**self.path, **(path or {})}, **changes)
 
-    def without_body(self) -> Asking:
-        return replace(self, json=NOT_SAID, content=None, files=None, media_type=None)
-
     @property
     def has_body(self) -> bool:
         return self.json is not NOT_SAID or self.content is not None or self.files is not None

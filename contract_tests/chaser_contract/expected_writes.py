@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.client import Answer
 from chaser_contract.subject import Subject
 from chaser_contract.waiting import until
@@ -113,7 +114,7 @@ def personal(chaser: Subject) -> Iterator[Write]:
 
 def _jobs(chaser: Subject) -> Iterator[Write]:
     made: list[str] = []
-    said = {"kind": "session.terminate", "input": {"session_id": making.NOBODY}, "idempotency_key": chaser.name("key")}
+    said = {"kind": "session.terminate", "input": {"session_id": UNKNOWN}, "idempotency_key": chaser.name("key")}
     later = {**said, "run_at": making.LATER}
     yield Write(
         "create-job", {"json": later}, ["job"], events=["job.queued"], after=lambda told: made.append(told.json["id"])

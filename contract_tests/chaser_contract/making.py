@@ -6,15 +6,13 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.client import Client
 from chaser_contract.subject import Subject
 from chaser_contract.waiting import until
 
 LATER = "2099-01-01T00:00:00Z"
 """A moment at which no run is under way any more."""
-
-NOBODY = "00000000-0000-4000-8000-000000000000"
-"""The form of an id, and the id of nothing."""
 
 
 def session(client: Client | Subject, **said: Any) -> dict[str, Any]:
@@ -43,7 +41,7 @@ def ready(client: Client | Subject, session_id: str) -> dict[str, Any]:
 
 def waiting_job(client: Client | Subject, **said: Any) -> dict[str, Any]:
     """A job whose time does not come."""
-    wish = {"kind": "session.terminate", "input": {"session_id": NOBODY}, "run_at": LATER, **said}
+    wish = {"kind": "session.terminate", "input": {"session_id": UNKNOWN}, "run_at": LATER, **said}
     made: dict[str, Any] = client.ask("create-job", json=wish, expect=200).json
     return made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 from chaser_contract.values import equals, frozen, holds, is_at, is_uuid, refused
@@ -99,7 +100,7 @@ def an_account_is_chosen_by_id_or_exact_name(chaser: Subject) -> None:
             inside = chaser.as_(chaser.api_key, account=word)
             current = inside.ask("get-current-account", expect=200)
             equals(current, current.json, {"account": made}, "the active account is the one that was chosen")
-    for word in ("Acme Inc", "Acm", made["id"][:-1], making.NOBODY):
+    for word in ("Acme Inc", "Acm", made["id"][:-1], UNKNOWN):
         with chaser.case():
             refused(chaser.as_(chaser.api_key, account=word).ask("get-current-account"), 404, "not_found")
 

@@ -7,11 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 from chaser_contract.values import equals, frozen, holds, is_at, is_uuid, lacks, refused
-
-Json = dict[str, Any]
 
 STATE = 256 * 1024
 """Bytes of JSON that a runtime state may have."""
@@ -54,7 +53,7 @@ def a_channel_leads_to_one_assistant(chaser: Subject) -> None:
     read = chaser.ask("get-assistant", id=other["id"], expect=200)
     equals(read, read.json["assistant"]["channels"], [], "another assistant is bound to none")
     refused(chaser.ask("remove-assistant-channel", id=other["id"], bid=bound[0]["id"]), 404, "not_found")
-    refused(chaser.ask("remove-assistant-channel", id=made["id"], bid=making.NOBODY), 404, "not_found")
+    refused(chaser.ask("remove-assistant-channel", id=made["id"], bid=UNKNOWN), 404, "not_found")
     chaser.ask("remove-assistant-channel", id=made["id"], bid=bound[0]["id"], expect=204)
     refused(chaser.ask("remove-assistant-channel", id=made["id"], bid=bound[0]["id"]), 404, "not_found")
     free = {"channel_type": "telegram", "channel_id": "-1001234567890"}
@@ -77,7 +76,7 @@ def a_channel_leads_to_one_assistant(chaser: Subject) -> None:
     refused(chaser.ask("add-assistant-channel", id=made["id"], json=numbered), 400, "invalid_request", "/channel_id")
     named = {"channel_type": "telegram", "channel_id": "9", "credential_name": "a b"}
     refused(chaser.ask("add-assistant-channel", id=made["id"], json=named), 400, "invalid_request", "/credential_name")
-    refused(chaser.ask("add-assistant-channel", id=making.NOBODY, json=free), 404, "not_found")
+    refused(chaser.ask("add-assistant-channel", id=UNKNOWN, json=free), 404, "not_found")
 
 
 @promise("emulator", "peer")
@@ -120,7 +119,7 @@ def a_credential_is_read_where_it_belongs(chaser: Subject) -> None:
     events.require(len(events.json["events"]) == 8, "each look at a credential is in the audit log, once")
     for value in (own, shared, later):
         events.require(value not in json.dumps(events.json, ensure_ascii=False), "the audit log holds no value")
-    for asked in ({"assistant_id": made["id"], "name": "Bot"}, {"assistant_id": making.NOBODY, "name": "bot"}):
+    for asked in ({"assistant_id": made["id"], "name": "Bot"}, {"assistant_id": UNKNOWN, "name": "bot"}):
         refused(chaser.ask("resolve-assistant-credential", json=asked), 404, "not_found")
     theirs = chaser.peer.ask("create-assistant", json={"name": "helper"}, expect=200).json["assistant"]
     asked = {"assistant_id": theirs["id"], "name": "bot"}
@@ -188,8 +187,8 @@ def a_state_is_any_json(chaser: Subject) -> None:
     equals(read, read.json, last, "what is refused leaves the state as it is")
     read = chaser.ask("get-assistant-runtime-state", id=other["id"], expect=200)
     holds(read, read.json, version=0, state=None)
-    refused(chaser.ask("get-assistant-runtime-state", id=making.NOBODY), 404, "not_found")
-    refused(chaser.ask("put-assistant-runtime-state", id=making.NOBODY, json={"state": 1}), 404, "not_found")
+    refused(chaser.ask("get-assistant-runtime-state", id=UNKNOWN), 404, "not_found")
+    refused(chaser.ask("put-assistant-runtime-state", id=UNKNOWN, json={"state": 1}), 404, "not_found")
 
 
 @promise("emulator")
@@ -277,7 +276,7 @@ def usage_is_summed(chaser: Subject) -> None:
             refused(chaser.ask("create-assistant-usage-event", json=wish, **where), 400, "invalid_request", pointer)
     told = chaser.ask("list-assistant-usage-events", **where, expect=200)
     told.require(len(told.json["events"]) == len(events), "what is refused adds no event")
-    refused(chaser.ask("list-assistant-usage-events", id=making.NOBODY), 404, "not_found")
+    refused(chaser.ask("list-assistant-usage-events", id=UNKNOWN), 404, "not_found")
 
 
 _KINDS = ("tokens", "tool_call", "session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 from chaser_contract.values import equals, frozen, holds, is_at, is_uuid, lacks, passed, refused, unchanged
@@ -174,7 +175,7 @@ def what_is_no_assistant_is_refused(chaser: Subject) -> None:
             refused(chaser.ask("create-assistant", json={"name": name}), 400, "invalid_request", "/name")
             refused(chaser.ask("update-assistant", id=made["id"], json={"name": name}), 400, "invalid_request", "/name")
     refused(chaser.ask("create-assistant", json={}), 400, "invalid_request", "/name")
-    for missing in (making.NOBODY, "x"):
+    for missing in (UNKNOWN, "x"):
         refused(chaser.ask("get-assistant", id=missing), 404, "not_found")
         refused(chaser.ask("update-assistant", id=missing, json={"name": "x"}), 404, "not_found")
         refused(chaser.ask("pause-assistant", id=missing), 404, "not_found")
@@ -220,7 +221,7 @@ def a_change_is_proposed_and_decided(chaser: Subject) -> None:
             refused(answer, 409, "invalid_state")
     other = making.assistant(chaser)
     waits = chaser.ask("create-assistant-config-change-request", json={"patch": {}}, **where, expect=200).json["id"]
-    for path in ({"id": other["id"], "rid": waits}, {"id": made["id"], "rid": making.NOBODY}):
+    for path in ({"id": other["id"], "rid": waits}, {"id": made["id"], "rid": UNKNOWN}):
         refused(chaser.ask("approve-assistant-config-change-request", **path), 404, "not_found")
         refused(chaser.ask("deny-assistant-config-change-request", **path), 404, "not_found")
     for wrong, pointer in (

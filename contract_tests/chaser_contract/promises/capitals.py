@@ -13,8 +13,6 @@ from chaser_contract.targets import PEER
 from chaser_contract.values import equals, holds
 from chaser_contract.waiting import until
 
-Json = dict[str, Any]
-
 
 def _same(client: Client, operation: str, expect: int = 200, **asked: Any) -> Any:
     """What an operation answers to ids in capitals."""

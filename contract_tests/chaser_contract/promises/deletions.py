@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.client import Answer
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
@@ -63,11 +64,11 @@ def many_are_deleted(chaser: Subject) -> None:
     rooms = [making.workspace(chaser) for _ in range(4)]
     made = making.running(chaser, workspace=rooms[2]["id"])
     unknown = chaser.name("nothing")
-    ids = [rooms[0]["id"], rooms[1]["name"].upper(), rooms[2]["name"], unknown, rooms[0]["name"], making.NOBODY]
+    ids = [rooms[0]["id"], rooms[1]["name"].upper(), rooms[2]["name"], unknown, rooms[0]["name"], UNKNOWN]
     many = chaser.ask("bulk-delete-workspaces", json={"ids": ids}, expect=200)
     told = {one["id"]: one["deleted"] for one in many.json["results"]}
     _counted(many, requested=5, deleted=2)
-    wanted = {rooms[0]["id"]: True, rooms[1]["id"]: True, rooms[2]["id"]: False, unknown: False, making.NOBODY: False}
+    wanted = {rooms[0]["id"]: True, rooms[1]["id"]: True, rooms[2]["id"]: False, unknown: False, UNKNOWN: False}
     equals(many, told, wanted, "`results` tell of each that was selected, once, whether it is deleted")
     left = {one["id"] for one in chaser.ask("list-workspaces", expect=200).json}
     many.require(not left & {rooms[0]["id"], rooms[1]["id"]}, "those that are told to be deleted are gone", str(left))

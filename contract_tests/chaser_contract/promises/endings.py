@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.client import Answer
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
@@ -33,7 +34,7 @@ def ending_again_is_fine(chaser: Subject) -> None:
     first, second = making.running(chaser), making.running(chaser)
     for query in ({}, {}, {"force": True}, {"force": False}):
         chaser.ask("terminate-session", id=first["id"], query=query, expect=204)
-    for missing in (making.NOBODY, "x", second["id"][:-1]):
+    for missing in (UNKNOWN, "x", second["id"][:-1]):
         refused(chaser.ask("terminate-session", id=missing), 404, "not_found")
         refused(chaser.ask("get-session", id=missing), 404, "not_found")
     refused(chaser.ask("terminate-session", id=second["id"], query={"force": "yes"}), 400, "invalid_request", "force")
@@ -73,10 +74,8 @@ def one_that_is_held_takes_force(chaser: Subject) -> None:
 def many_are_ended_by_their_ids(chaser: Subject) -> None:
     """Those that are named are ended, each told once; what names none fails with `not_found`; no other is ended."""
     made = [making.running(chaser)["id"] for _ in range(3)]
-    many = chaser.ask(
-        "bulk-terminate-sessions", json={"ids": [made[0], making.NOBODY, made[1], made[0], "x"]}, expect=200
-    )
-    _became(many, ended=made[:2], failed={making.NOBODY: "not_found", "x": "not_found"})
+    many = chaser.ask("bulk-terminate-sessions", json={"ids": [made[0], UNKNOWN, made[1], made[0], "x"]}, expect=200)
+    _became(many, ended=made[:2], failed={UNKNOWN: "not_found", "x": "not_found"})
     for one, status in zip(made, ("terminated", "terminated", "running"), strict=True):
         read = chaser.ask("get-session", id=one, expect=200)
         holds(read, read.json, status=status)
@@ -108,7 +107,7 @@ def all_are_all_of_a_type(chaser: Subject) -> None:
     made = [making.running(chaser)["id"], making.running(chaser, workspace=room["id"])["id"]]
     none = chaser.ask("bulk-terminate-sessions", json={"all": True, "session_type": "browser"}, expect=200)
     _became(none, ended=[], failed={})
-    every = {"all": True, "session_type": "sandbox", "ids": [making.NOBODY], "workspaces": ["nothing"]}
+    every = {"all": True, "session_type": "sandbox", "ids": [UNKNOWN], "workspaces": ["nothing"]}
     many = chaser.ask("bulk-terminate-sessions", json=every, expect=200)
     _became(many, ended=made, failed={})
     again = chaser.ask("bulk-terminate-sessions", json={"all": True}, expect=200)

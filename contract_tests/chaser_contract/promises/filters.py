@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.promises import promise
 from chaser_contract.promises.pagination import limits_are_kept, refused
 from chaser_contract.subject import Subject
@@ -27,11 +28,11 @@ def jobs_are_listed_by_kind_and_status(chaser: Subject) -> None:
             making.finished_job(chaser, made)
         newest.insert(0, (made, kind, becomes))
 
-    nowhere = {"session_id": making.NOBODY}
+    nowhere = {"session_id": UNKNOWN}
     everything = {"all": True, "session_type": "browser"}
     for becomes in ("queued", "failed", "canceled", "queued"):
         queue("session.terminate", nowhere, becomes)
-        queue("workspace.delete", {"workspace": making.NOBODY}, becomes)
+        queue("workspace.delete", {"workspace": UNKNOWN}, becomes)
     for becomes in ("completed", "queued", "completed"):
         queue("session.bulk_terminate", everything, becomes)
     kinds = (None, "session.terminate", "workspace.delete", "session.bulk_terminate", "sandbox.exec")
@@ -76,7 +77,7 @@ def deliveries_are_listed_by_webhook_and_status(chaser: Subject) -> None:
     expected[bad["id"], given_up["resource_id"]] = "discarded"
     newest = list(reversed(expected.items()))
     for webhook, status in itertools.product(
-        (None, good["id"], bad["id"], making.NOBODY), (None, "pending", "delivered", "failed", "discarded")
+        (None, good["id"], bad["id"], UNKNOWN), (None, "pending", "delivered", "failed", "discarded")
     ):
         with chaser.case():
             fits = {key for key, is_ in newest if webhook in (None, key[0]) and status in (None, is_)}

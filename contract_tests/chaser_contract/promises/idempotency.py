@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 
@@ -14,7 +15,7 @@ def a_key_makes_one_job(chaser: Subject) -> None:
     """With an idempotency key that was used before, the job that it made is answered, as it is now."""
     for key in (chaser.name("key"), "k", " ", "ü" * 255, '"\\/%00', "x" * 255):
         with chaser.case():
-            said = {"kind": "session.terminate", "input": {"session_id": making.NOBODY}, "idempotency_key": key}
+            said = {"kind": "session.terminate", "input": {"session_id": UNKNOWN}, "idempotency_key": key}
             before = _jobs(chaser)
             first = chaser.ask("create-job", json={**said, "run_at": making.LATER}, expect=200).json
             chaser.require(
@@ -48,8 +49,8 @@ def a_key_with_another_body_is_a_conflict(chaser: Subject) -> None:
         {"input": {**said["input"], "env": {"A": "1"}}},
         {"input": {**said["input"], "env": {"A": "1", "B": "3"}}},
         {"input": {"command": "true", "ephemeral": True}},
-        {"kind": "session.terminate", "input": {"session_id": making.NOBODY}},
-        {"kind": "session.bulk_terminate", "input": {"ids": [making.NOBODY]}},
+        {"kind": "session.terminate", "input": {"session_id": UNKNOWN}},
+        {"kind": "session.bulk_terminate", "input": {"ids": [UNKNOWN]}},
     ]
     total = _jobs(chaser)
     for other in others:
@@ -75,7 +76,7 @@ def a_key_belongs_to_its_account(chaser: Subject) -> None:
     key = chaser.name("key")
     said = {
         "kind": "session.terminate",
-        "input": {"session_id": making.NOBODY},
+        "input": {"session_id": UNKNOWN},
         "run_at": making.LATER,
         "idempotency_key": key,
     }
@@ -116,7 +117,7 @@ def a_key_outlives_its_job(chaser: Subject) -> None:
     """A repetition after a job has completed, failed or been run again answers that job, and runs nothing."""
     for kind, given, becomes in (
         ("session.bulk_terminate", {"all": True, "session_type": "browser"}, "completed"),
-        ("session.terminate", {"session_id": making.NOBODY}, "failed"),
+        ("session.terminate", {"session_id": UNKNOWN}, "failed"),
     ):
         with chaser.case():
             said = {"kind": kind, "input": given, "idempotency_key": chaser.name("key")}
@@ -142,7 +143,7 @@ def jobs_without_a_key_are_their_own(chaser: Subject) -> None:
     )
     for wrong in ("", "x" * 256, "line\nbreak", "nul\u0000", 1, None, ["x"]):
         with chaser.case():
-            said = {"kind": "session.terminate", "input": {"session_id": making.NOBODY}, "idempotency_key": wrong}
+            said = {"kind": "session.terminate", "input": {"session_id": UNKNOWN}, "idempotency_key": wrong}
             chaser.ask("create-job", json=said).must_be(400, "invalid_request", because="that is no key")
 
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 from chaser_contract.values import holds, refused
 
 Json = dict[str, Any]
 
-_SESSION = {"session_id": making.NOBODY}
+_SESSION = {"session_id": UNKNOWN}
 _STEP = {"method": "Page.navigate"}
 _RUNNER = {"repo": "octocat/hello-world", "workflow_job_id": 1}
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 from chaser_contract.values import unlike
@@ -36,8 +37,8 @@ _KINDS = (
         "session.bulk_terminate", {"all": True, "session_type": "browser"}, "completed",
         result={"terminated": [], "failed": []},
     ),
-    _Kind("session.terminate", {"session_id": making.NOBODY}, "failed", error=""),
-    _Kind("workspace.delete", {"workspace": making.NOBODY, "force": True}, "failed", error=""),
+    _Kind("session.terminate", {"session_id": UNKNOWN}, "failed", error=""),
+    _Kind("workspace.delete", {"workspace": UNKNOWN, "force": True}, "failed", error=""),
     _Kind(
         "workspace.bulk_delete", {"ids": ["nothing"]}, "completed",
         result={"requested": 1, "deleted": 0, "failed": 1},
@@ -156,7 +157,7 @@ class _Jobs(RuleBasedStateMachine):
     @rule()
     def ask_for_none(self) -> None:
         for operation in ("get-job", "cancel-job", "retry-job"):
-            self.chaser.ask(operation, id=making.NOBODY).must_be(404, "not_found", because="there is no such job")
+            self.chaser.ask(operation, id=UNKNOWN).must_be(404, "not_found", because="there is no such job")
 
     # What is seen
 

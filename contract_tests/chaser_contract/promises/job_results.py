@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.client import Answer
 from chaser_contract.promises import promise
 from chaser_contract.sandboxes import saying, stubbed
@@ -78,11 +79,11 @@ def a_session_is_ended_by_a_job(chaser: Subject) -> None:
     one, two, three = (making.running(chaser)["id"] for _ in range(3))
     job = _run(chaser, "session.terminate", {"session_id": one.upper()})
     equals(job, _completed(job), {"session_id": one, "terminated": True}, "the result names the session that ended")
-    job = _run(chaser, "session.bulk_terminate", {"ids": [two, making.NOBODY]})
+    job = _run(chaser, "session.bulk_terminate", {"ids": [two, UNKNOWN]})
     result = _completed(job)
     equals(job, result["terminated"], [two], "the result tells which sessions have ended")
     failed = [(each["id"], each["code"]) for each in result["failed"]]
-    equals(job, failed, [(making.NOBODY, "not_found")], "the result tells what has not ended")
+    equals(job, failed, [(UNKNOWN, "not_found")], "the result tells what has not ended")
     for made, status in ((one, "terminated"), (two, "terminated"), (three, "running")):
         read = chaser.ask("get-session", id=made, expect=200)
         holds(read, read.json, status=status)
@@ -168,11 +169,11 @@ def a_pipeline_stops_at_the_first_failure(chaser: Subject) -> None:
         "create-job: a step that is skipped does nothing",
         "the workspace that it would have deleted is gone",
     )
-    steps = [{"kind": "session.terminate", "input": {"session_id": making.NOBODY}}, {"command": "true"}]
+    steps = [{"kind": "session.terminate", "input": {"session_id": UNKNOWN}}, {"command": "true"}]
     job = _run(chaser, "pipeline.run", {"workspace": room["id"], "steps": steps})
     told = (job.json.get("result") or {}).get("steps", [])
     equals(job, [step["status"] for step in told], ["failed", "skipped"], "a step of any kind can fail")
-    job.require(making.NOBODY in told[0]["error"], "the step says why it failed", str(told[0]))
+    job.require(UNKNOWN in told[0]["error"], "the step says why it failed", str(told[0]))
     chaser.ask("delete-workspace", ws=room["id"], query={"force": True}, expect=204)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chaser_contract import making
 from chaser_contract.arranging import signed_in_peer
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 from chaser_contract.targets import PEER
@@ -34,8 +35,8 @@ def a_pipeline_takes_the_scopes_of_its_steps(chaser: Subject) -> None:
     room = making.workspace(chaser)
     steps = [
         {"command": "true"},
-        {"kind": "workspace.delete", "input": {"workspace": making.NOBODY}},
-        {"kind": "session.terminate", "input": {"session_id": making.NOBODY}},
+        {"kind": "workspace.delete", "input": {"workspace": UNKNOWN}},
+        {"kind": "session.terminate", "input": {"session_id": UNKNOWN}},
     ]
     narrow = ["exec.write", "workspaces.write", "sessions.write", "sessions.read"]
     made = chaser.ask("create-key", json={"scopes": narrow}, expect=200).json

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.broken import NotTried
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
@@ -77,7 +78,7 @@ def jobs_wait_in_the_order_of_the_queue(chaser: Subject) -> None:
     with chaser.case():
         run = len(busy) - 1
         chaser.require(run == PLACES, f"create-job: {PLACES} jobs of an account run at once", f"{run} do")
-    nothing = {"kind": "session.terminate", "input": {"session_id": making.NOBODY}}
+    nothing = {"kind": "session.terminate", "input": {"session_id": UNKNOWN}}
     waiting = [chaser.ask("create-job", json=nothing, expect=200).json["id"] for _ in range(6)]
     chaser.ask("cancel-job", id=busy.pop(), expect=200)
     # One place is free for all of them.

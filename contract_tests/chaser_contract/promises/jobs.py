@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.client import Answer
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
@@ -149,13 +150,13 @@ def one_that_is_canceled_never_runs(chaser: Subject) -> None:
     done = _done(chaser)
     refused(chaser.ask("cancel-job", id=done.json["id"]), 409, "invalid_state")
     for operation in ("cancel-job", "retry-job", "get-job"):
-        refused(chaser.ask(operation, id=making.NOBODY), 404, "not_found")
+        refused(chaser.ask(operation, id=UNKNOWN), 404, "not_found")
 
 
 @promise()
 def one_is_run_again_as_itself(chaser: Subject) -> None:
     """A final job is queued again under its id, without result and error, and runs at once; others are 409."""
-    key, wish = chaser.name("key"), {"ids": [making.NOBODY]}
+    key, wish = chaser.name("key"), {"ids": [UNKNOWN]}
     waits = making.waiting_job(chaser, kind="session.bulk_terminate", input=wish, idempotency_key=key)
     refused(chaser.ask("retry-job", id=waits["id"]), 409, "invalid_state")
     chaser.ask("cancel-job", id=waits["id"], expect=200)
@@ -200,12 +201,12 @@ def kinds_are_told_with_examples_that_work(chaser: Subject) -> None:
 
 
 def _impossible() -> dict[str, object]:
-    return {"kind": "session.terminate", "input": {"session_id": making.NOBODY}}
+    return {"kind": "session.terminate", "input": {"session_id": UNKNOWN}}
 
 
 def _done(chaser: Subject) -> Answer:
     """A job that has been completed."""
-    wish = {"kind": "session.bulk_terminate", "input": {"ids": [making.NOBODY]}}
+    wish = {"kind": "session.bulk_terminate", "input": {"ids": [UNKNOWN]}}
     made = chaser.ask("create-job", json=wish, expect=200)
     making.finished_job(chaser, made.json["id"])
     return chaser.ask("get-job", id=made.json["id"], expect=200)

@@ -6,6 +6,7 @@ import re
 
 from chaser_contract import making
 from chaser_contract.arranging import signed_in_peer
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 from chaser_contract.targets import PEER
@@ -151,7 +152,7 @@ def one_that_is_revoked_stops_at_once(chaser: Subject) -> None:
     itself = chaser.as_(other["key"]).ask("revoke-key", id=other["id"], expect=200)
     holds(itself, itself.json, id=other["id"])
     refused(chaser.as_(other["key"]).ask("get-current-account"), 401, "unauthorized")
-    for missing in (making.NOBODY, "x", made["key_prefix"]):
+    for missing in (UNKNOWN, "x", made["key_prefix"]):
         refused(chaser.ask("revoke-key", id=missing), 404, "not_found")
 
 

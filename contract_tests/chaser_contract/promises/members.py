@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.client import Answer, Client
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
@@ -97,7 +98,7 @@ def what_is_no_member_is_refused(chaser: Subject) -> None:
             changed = org.ask("update-current-member", uid=member["user_id"], json={"role": role})
             refused(changed, 400, "invalid_request", "/role")
     refused(org.ask("update-current-member", uid=member["user_id"], json={}), 400, "invalid_request", "/role")
-    for uid in (making.NOBODY, "x", PEER):
+    for uid in (UNKNOWN, "x", PEER):
         refused(org.ask("update-current-member", uid=uid, json={"role": "admin"}), 404, "not_found")
         refused(org.ask("remove-current-member", uid=uid), 404, "not_found")
     listed = org.ask("list-current-members", expect=200)

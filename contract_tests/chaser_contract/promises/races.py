@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.client import Answer
 from chaser_contract.promises import promise
 from chaser_contract.racing import race, won
@@ -180,7 +181,7 @@ def _one_session(chaser: Subject, disk: str, answered: set[str]) -> None:
 
 def _waiting(chaser: Subject) -> dict[str, Any]:
     return {
-        "kind": "session.terminate", "input": {"session_id": making.NOBODY}, "run_at": making.LATER,
+        "kind": "session.terminate", "input": {"session_id": UNKNOWN}, "run_at": making.LATER,
         "idempotency_key": chaser.name("key"),
     }  # fmt: skip
 

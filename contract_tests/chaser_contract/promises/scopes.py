@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from chaser_contract import rights
+from chaser_contract import making, rights
 from chaser_contract.arranging import Arranged
 from chaser_contract.asking import Asking
 from chaser_contract.client import Answer, Client
@@ -14,8 +14,6 @@ from chaser_contract.rights import DYNAMIC, FULL, KINDS, SCOPES, TOOLS
 from chaser_contract.subject import Subject
 
 Keys = dict[str, Client]
-
-_FAR = "2099-01-01T00:00:00Z"
 
 
 def keys_of(arranged: Arranged, *, robots: bool = False) -> Keys:
@@ -113,7 +111,7 @@ def a_job_needs_the_scope_of_what_it_does(chaser: Subject) -> None:
     arranged = _in_organization(chaser)
     keys = keys_of(arranged)
     for kind, given in inputs(arranged).items():
-        scope, body = KINDS[kind], {"kind": kind, "input": given, "run_at": _FAR}
+        scope, body = KINDS[kind], {"kind": kind, "input": given, "run_at": making.LATER}
         with chaser.case():
             job = arranged.make("create-job", json=body)["id"]
             asked = [
@@ -140,7 +138,7 @@ def a_pipeline_needs_the_scopes_of_its_steps(chaser: Subject) -> None:
             "workspace": arranged.workspace["id"],
             "steps": [{"command": "echo x"}, {"kind": kind, "input": steps[kind]}],
         }
-        body = {"kind": "pipeline.run", "input": given, "run_at": _FAR}
+        body = {"kind": "pipeline.run", "input": given, "run_at": making.LATER}
         with chaser.case():
             full = chaser.as_(arranged.new_key(scopes=wanted)["key"])
             job = full.ask("create-job", json=body).must_be(200, because=f"to a key with {wanted}").json["id"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.client import Client
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
@@ -81,8 +82,8 @@ def a_key_is_what_was_asked_for(chaser: Subject) -> None:
     ):
         with chaser.case():
             refused(org.ask(f"create-{_KEYS}", said=account["id"], json=wrong), 400, code, pointer)
-    refused(org.ask(f"create-{_KEYS}", said=making.NOBODY, json={}), 404, "not_found")
-    refused(org.ask(f"list-{_KEYS}s", said=making.NOBODY), 404, "not_found")
+    refused(org.ask(f"create-{_KEYS}", said=UNKNOWN, json={}), 404, "not_found")
+    refused(org.ask(f"list-{_KEYS}s", said=UNKNOWN), 404, "not_found")
 
 
 @promise("emulator")
@@ -117,11 +118,11 @@ def a_key_works_until_it_is_revoked(chaser: Subject) -> None:
     is_at(listed, keys[made["id"]], "revoked", later)
     lacks(listed, keys[other["id"]], "revoked")
     chaser.as_(other["key"]).ask("get-current-account", expect=200)
-    for missing in (making.NOBODY, "x"):
+    for missing in (UNKNOWN, "x"):
         refused(org.ask(f"revoke-{_KEYS}", said=said, kid=missing), 404, "not_found")
     another = _another(org)
     refused(org.ask(f"revoke-{_KEYS}", said=another, kid=other["id"]), 404, "not_found")
-    refused(org.ask(f"revoke-{_KEYS}", said=making.NOBODY, kid=other["id"]), 404, "not_found")
+    refused(org.ask(f"revoke-{_KEYS}", said=UNKNOWN, kid=other["id"]), 404, "not_found")
     chaser.as_(other["key"]).ask("get-current-account", expect=200)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 from chaser_contract.values import unlike
@@ -112,13 +113,13 @@ class _Sessions(RuleBasedStateMachine):
     def end_several(self, indices: list[int], disks: list[int], unknown: bool) -> None:
         named = [self.sessions[index % len(self.sessions)] for index in indices]
         drives = [index % len(self.disks) for index in disks] if self.disks else []
-        ids = [one.id for one in named] + [making.NOBODY] * unknown
+        ids = [one.id for one in named] + [UNKNOWN] * unknown
         said: dict[str, Any] = {"ids": ids, "workspaces": [self.disks[index]["name"] for index in drives]}
         answer = self.chaser.ask("bulk-terminate-sessions", json=said)
         if not ids and not drives:
             answer.must_be(400, "invalid_request", because="nothing is selected")
             return
-        lost = {one.id for one in named if self._gone(one)} | {making.NOBODY for _ in range(unknown)}
+        lost = {one.id for one in named if self._gone(one)} | {UNKNOWN for _ in range(unknown)}
         met = [one for one in named if not self._gone(one)]
         met += [live for index in drives if (live := self._on(index)) is not None]
         answer.must_be(200, because="something is selected")
@@ -128,7 +129,7 @@ class _Sessions(RuleBasedStateMachine):
 
     @rule(only=st.sampled_from([None, "sandbox", "browser"]))
     def end_all(self, only: str | None) -> None:
-        said: dict[str, Any] = {"all": True, "ids": [making.NOBODY], "workspaces": ["nothing"], "session_type": only}
+        said: dict[str, Any] = {"all": True, "ids": [UNKNOWN], "workspaces": ["nothing"], "session_type": only}
         answer = self.chaser.ask("bulk-terminate-sessions", json=said, expect=200)
         met = [] if only == "browser" else [one for one in self.sessions if one.live]
         self._told_bulk(answer.json, {one.id for one in met}, set())

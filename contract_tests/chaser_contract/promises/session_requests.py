@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 from chaser_contract.values import holds, refused
@@ -52,7 +53,7 @@ def what_cannot_be_is_refused(chaser: Subject) -> None:
     ):
         with chaser.case():
             refused(chaser.ask("create-session", json=body), 400, "invalid_request", pointer)
-    for name in (f"{room['name']}x", making.NOBODY):
+    for name in (f"{room['name']}x", UNKNOWN):
         with chaser.case():
             refused(chaser.ask("create-session", json={"workspace": name}), 404, "not_found")
     after = chaser.ask("list-sessions", expect=200)

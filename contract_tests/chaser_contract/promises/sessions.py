@@ -7,6 +7,7 @@ import dataclasses
 import httpx
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.broken import NotTried
 from chaser_contract.client import Client
 from chaser_contract.promises import promise
@@ -194,7 +195,7 @@ def terminals_have_sizes_of_1_to_1000(chaser: Subject) -> None:
         with chaser.case():
             refused(chaser.ask("resize-session-pty", id=made["id"], json=body), 400, "invalid_request", pointer)
     size = {"rows": 1, "cols": 1}
-    refused(chaser.ask("resize-session-pty", id=making.NOBODY, json=size), 404, "not_found")
+    refused(chaser.ask("resize-session-pty", id=UNKNOWN, json=size), 404, "not_found")
     chaser.ask("terminate-session", id=made["id"], expect=204)
     refused(chaser.ask("resize-session-pty", id=made["id"], json=size), 409, "not_running")
 
@@ -211,5 +212,5 @@ def a_self_test_tells_of_its_session(chaser: Subject) -> None:
         answer.require(came == made["workspace_id"], "`workspace_id` is that of the session", str(came))
         chaser.ask("terminate-session", id=made["id"], expect=204)
         refused(chaser.ask("self-test-session", id=made["id"]), 409, "not_running")
-    refused(chaser.ask("self-test-session", id=making.NOBODY), 404, "not_found")
+    refused(chaser.ask("self-test-session", id=UNKNOWN), 404, "not_found")
     chaser.ask("delete-workspace", ws=room["id"], expect=204)

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.broken import NotTried
 from chaser_contract.client import Client
 from chaser_contract.promises import promise
@@ -96,12 +97,12 @@ def one_that_is_deleted_is_gone(chaser: Subject) -> None:
     answer.require(answer.body == b"", "the answer has no body")
     listed = chaser.ask("list-workspace-snapshots", ws=room["id"], expect=200)
     equals(listed, [one["id"] for one in listed.json], ["two"], "only the snapshot that was named is gone")
-    for missing in ("one", "three", making.NOBODY):
+    for missing in ("one", "three", UNKNOWN):
         refused(chaser.ask("delete-workspace-snapshot", ws=room["id"], name=missing), 404, "not_found")
         back = chaser.ask("restore-workspace-snapshot", ws=room["id"], name=missing, json={"force": True})
         refused(back, 404, "not_found")
-    refused(chaser.ask("list-workspace-snapshots", ws=making.NOBODY), 404, "not_found")
-    refused(chaser.ask("create-workspace-snapshot", ws=making.NOBODY, json={}), 404, "not_found")
+    refused(chaser.ask("list-workspace-snapshots", ws=UNKNOWN), 404, "not_found")
+    refused(chaser.ask("create-workspace-snapshot", ws=UNKNOWN, json={}), 404, "not_found")
     forced: dict[str, Any] = {"query": {"force": "yes"}}
     refused(chaser.ask("delete-workspace-snapshot", ws=room["id"], name="two", **forced), 400, "invalid_request")
     for operation in ("create-workspace-snapshot", "restore-workspace-snapshot"):

@@ -7,6 +7,7 @@ import hashlib
 
 from chaser_contract import making
 from chaser_contract.arranging import signed_in_peer
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 from chaser_contract.targets import PEER
@@ -178,7 +179,7 @@ def what_is_no_key_is_refused(chaser: Subject) -> None:
     refused(chaser.ask("create-ssh-key", json=named), 400, "invalid_request", "/name")
     listed = chaser.ask("list-ssh-keys", expect=200)
     equals(listed, listed.json, before, "what is refused registers no key")
-    for missing in (making.NOBODY, "x"):
+    for missing in (UNKNOWN, "x"):
         refused(chaser.ask("delete-ssh-key", id=missing), 404, "not_found")
 
 

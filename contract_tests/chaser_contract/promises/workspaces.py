@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from chaser_contract import making
+from chaser_contract.asking import UNKNOWN
 from chaser_contract.client import Answer
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
@@ -72,7 +73,7 @@ def names_are_of_a_form(chaser: Subject) -> None:
             named = chaser.ask("set-workspace-name", ws=room["id"], json={"name": good}, expect=200)
             equals(named, named.json, {"id": room["id"], "name": good}, "the answer has the id and the new name")
     before = chaser.ask("list-workspaces", expect=200).json
-    for bad in ("", "x" * 65, "-a", ".a", "_a", "a b", "a/b", "ä", "a\n", "a:b", " a", making.NOBODY, room["id"], 7):
+    for bad in ("", "x" * 65, "-a", ".a", "_a", "a b", "a/b", "ä", "a\n", "a:b", " a", UNKNOWN, room["id"], 7):
         with chaser.case():
             wish = {"session_type": "sandbox", "name": bad}
             refused(chaser.ask("create-workspace", json=wish), 400, "invalid_request", "/name")
@@ -141,7 +142,7 @@ def it_is_renamed(chaser: Subject) -> None:
     refused(chaser.ask("delete-workspace", ws=name), 404, "not_found")
     back = chaser.ask("set-workspace-name", ws=room["id"], json={"name": room["name"]}, expect=200)
     holds(back, back.json, name=room["name"])
-    refused(chaser.ask("set-workspace-name", ws=making.NOBODY, json={"name": name}), 404, "not_found")
+    refused(chaser.ask("set-workspace-name", ws=UNKNOWN, json={"name": name}), 404, "not_found")
     chaser.ask("delete-workspace", ws=room["name"], expect=204)
 
 
@@ -217,7 +218,7 @@ def what_cannot_be_is_refused(chaser: Subject) -> None:
     ):
         with chaser.case():
             refused(chaser.ask("create-workspace", json=body), 400, "invalid_request", pointer)
-    for missing in (making.NOBODY, chaser.name()):
+    for missing in (UNKNOWN, chaser.name()):
         refused(chaser.ask("create-workspace", json={"clone_from": missing}), 404, "not_found")
     listed = chaser.ask("list-workspaces", expect=200)
     equals(listed, listed.json, before, "what is refused makes no workspace")
