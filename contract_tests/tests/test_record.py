@@ -15,6 +15,7 @@ import httpx
 import pytest
 from chaser_contract.cli import commands
 from chaser_contract.recording.serving import recording
+from chaser_contract.waiting import comes
 from chaser_emulator.server import Running
 from chaser_sdk import ChaserApiError, ChaserClient
 from click.testing import CliRunner
@@ -137,6 +138,15 @@ def test_what_is_no_recording_cannot_be_replayed(text: str, tmp_path: Path) -> N
     assert type(replayed(file).exception).__name__ == "ClickException"
 
 
+def entries_in(file: Path) -> list[Any]:
+    """The entries of a recording that goes on; none when an entry is being written while it is read."""
+    try:
+        found: list[Any] = json.loads(file.read_text("utf-8"))["log"]["entries"]
+    except ValueError:
+        return []
+    return found
+
+
 def test_a_file_is_whole_after_each_exchange_and_the_command_ends_with_ctrl_c(
     emulator: Running, tmp_path: Path
 ) -> None:
@@ -155,9 +165,7 @@ def test_a_file_is_whole_after_each_exchange_and_the_command_ends_with_ctrl_c(
         for number in (1, 2):
             assert httpx.get(f"{url}/auth/me", timeout=30).status_code == 401
             # The answer ends for the client before the entry is written.
-            while len(entries := json.loads(file.read_text("utf-8"))["log"]["entries"]) < number:
-                pass
-            assert len(entries) == number
+            assert comes(lambda: len(entries_in(file)), number.__eq__, seconds=20)
         recorder.send_signal(signal.SIGINT)
         assert recorder.wait(20) == 0
         assert recorder.stdout.read().startswith("2 exchanges in ")
