@@ -25,13 +25,12 @@ from chaser_contract.live.ledger import Entry, Ledger
 from chaser_contract.live.ownership import Ownership, body_of, names_of, not_allowed
 from chaser_contract.live.patience import NOT_SENDABLE, Patience, content_of, moment_of
 from chaser_contract.live.stopping import BudgetSpent, NotAllowed, NotSteady
-from chaser_contract.live.sweeping import NOBODY, Sweeper, Swept
+from chaser_contract.live.sweeping import NOBODY, OVER, Sweeper, Swept
 
 FIRST, PEER = "first", "peer"
 """Whose something is: the user whose key a run was given, or the other one."""
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_FINAL = frozenset({"terminated", "failed", "completed", "canceled"})
 
 
 class Guard(httpx.BaseTransport):
@@ -268,7 +267,7 @@ class Guard(httpx.BaseTransport):
             return
         if operation.id in ("get-session", "get-job"):
             said = body_of(content_of(response))
-            if isinstance(said, dict) and said.get("status") in _FINAL:
+            if isinstance(said, dict) and said.get("status") in OVER:
                 identifier = str(said.get("id"))
                 self.budget.session_ended(identifier)
                 if operation.id == "get-session":

@@ -38,7 +38,8 @@ _LATE = timedelta(minutes=1)
 
 _PAGED = frozenset({"list-sessions", "list-jobs"})
 _FINAL = frozenset({"completed", "failed", "canceled"})
-_OVER = frozenset({"terminated", "failed", "completed", "canceled"})
+OVER = frozenset({"terminated", *_FINAL})
+"""States in which a session or a job is no more."""
 
 NOBODY = "nobody"
 """Whose key is none; as long as the service does not let anybody in, there is nothing of theirs."""
@@ -178,7 +179,7 @@ class Sweeper:
             if isinstance(one.get(kind.id), str)
             and one[kind.id] not in before
             and not ledger.has(one[kind.id], entry.kind)
-            and one.get("status") not in _OVER
+            and one.get("status") not in OVER
             and not one.get("revoked")
         ]
 
