@@ -54,8 +54,7 @@ class Comparison:
         number = self.steps
         self.steps += 1
         if self._never_ends(operation, step):
-            for side in (self.left, self.right):
-                side.answers.append(None)
+            self._skip()
             return None
         for names in (self.answers.left, self.answers.right):
             names.sent(step)
@@ -63,8 +62,7 @@ class Comparison:
             pair = self._ask_both(step)
         except NotAllowed:
             # A real service is not asked for what is not its own run's; the other one is then not asked either.
-            for side in (self.left, self.right):
-                side.answers.append(None)
+            self._skip()
             return None
         if operation.method == "GET":
             pair = self._still(operation, step, pair)
@@ -79,6 +77,11 @@ class Comparison:
             for side in (self.left, self.right):
                 side.tick()
         return found
+
+    def _skip(self) -> None:
+        """Leave a step out, so that the later ones keep their numbers."""
+        for side in (self.left, self.right):
+            side.answers.append(None)
 
     def _never_ends(self, operation: Operation, step: Step) -> bool:
         """Whether a stream would go on for as long as a command runs, so that nothing is to be compared."""

@@ -109,6 +109,7 @@ class Sequences:
         self._forges = forges
         self._allowed = allowed
         self._links = links_of(document)
+        self._wish = functools.cache(self._drawn)
 
     def strategy(self, most: int) -> st.SearchStrategy[list[Step]]:
         """Sequences of at most so many wishes; what they need, and a look at what became of it, come on top.
@@ -160,8 +161,7 @@ class Sequences:
             and one.id not in _NO_LOOKS
         ]
 
-    @functools.cache  # noqa: B019 - there is one of these in a run
-    def _wish(self, operation_id: str) -> st.SearchStrategy[Wish]:
+    def _drawn(self, operation_id: str) -> st.SearchStrategy[Wish]:
         operation = self._document.operations[operation_id]
         return st.builds(
             Wish,
