@@ -45,17 +45,15 @@ def shown_of(text: str, secrets: Mapping[str, str]) -> str | None:
 
 
 class Hiding:
-    """Hides the secrets of exchanges, in the order in which they happen. `known` are some, by their placeholders."""
+    """Hides the secrets of exchanges, in the order in which they happen; their placeholders count from `first`."""
 
-    def __init__(self, document: Document, known: Mapping[str, str] | None = None, first: int = 1) -> None:
+    def __init__(self, document: Document, first: int = 1) -> None:
         self._document = document
         self._first = first
         self._anywhere = secret.anywhere(document)
         self._always = secret.always(document)
         self._names: dict[str, str] = {}
         self._written: list[tuple[str, str]] = []
-        for value, placeholder in (known or {}).items():
-            self.know(value, placeholder)
 
     def hidden(self, exchange: Exchange) -> Exchange:
         """The exchange as it may be kept."""
