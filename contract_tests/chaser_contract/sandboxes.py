@@ -12,7 +12,7 @@ from chaser_emulator.embedded import Refused
 from chaser_contract import making
 from chaser_contract.client import Answer, Client
 from chaser_contract.subject import Subject
-from chaser_contract.waiting import until
+from chaser_contract.waiting import eventually, until
 
 
 @contextmanager
@@ -57,6 +57,18 @@ def ended(client: Client | Subject, session_id: str, command_id: str) -> Answer:
         lambda: client.ask("get-session-command", id=session_id, cid=command_id, expect=200),
         lambda told: told["status"] not in ("queued", "starting", "running"),
         "a command that has ended is told of as ended",
+    )
+
+
+def none_sleeps(chaser: Subject, session_id: str, seconds: int, promise: str, *, within: float = 5) -> None:
+    """Wait until no `sleep` of so many seconds runs in a sandbox. Raises Broken with the promise."""
+    # In brackets the last digit is not found in the command that looks for it.
+    last = f"{str(seconds)[:-1]}[{str(seconds)[-1]}]"
+    eventually(
+        lambda: run(chaser, session_id, f"cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | grep -cx {last}"),
+        lambda answer: answer.json["output"] == "0\n",
+        promise,
+        seconds=within,
     )
 
 

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from chaser_contract.client import Answer
 from chaser_contract.promises import promise
-from chaser_contract.sandboxes import echoing, pieces_of, run, saying, session, stubbed, workspace
+from chaser_contract.sandboxes import echoing, none_sleeps, pieces_of, run, saying, session, stubbed, workspace
 from chaser_contract.subject import Subject
-from chaser_contract.waiting import eventually
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 """Whatever can stand in an argument or a variable."""
@@ -257,12 +256,8 @@ def a_command_whose_time_is_up_is_killed_with_all_it_started(chaser: Subject) ->
                 command = f"{ignored}(sleep 98765 & sleep 98765) & printf before; sleep 98765; printf after"
                 answer = run(chaser, one["id"], command, timeout_ms=300)
                 _fields(answer, command, one["id"], 124, "before", status="timed_out")
-                eventually(
-                    lambda: run(chaser, one["id"], "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | grep -cx 9876[5]"),
-                    lambda answer: answer.json["output"] == "0\n",
-                    "exec-session: a command whose time is up is killed with every process that it started",
-                    seconds=5,
-                )
+                killed = "exec-session: a command whose time is up is killed with every process that it started"
+                none_sleeps(chaser, one["id"], 98765, killed)
 
 
 @promise()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 
 from chaser_emulator.embedded.chaser import Chaser
 from chaser_emulator.meter import Limits
@@ -68,7 +67,7 @@ def _refused(answer: Answer, seconds: int) -> None:
 
 
 def _now(fork: Chaser) -> float:
-    return fork.clock.now.timestamp() if isinstance(fork.clock.now, datetime) else float("nan")
+    return fork.clock.now.timestamp()
 
 
 @promise("emulator")

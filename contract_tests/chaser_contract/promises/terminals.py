@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from chaser_contract.promises import promise
-from chaser_contract.sandboxes import echoing, run, session
+from chaser_contract.sandboxes import echoing, none_sleeps, run, session
 from chaser_contract.subject import Subject
-from chaser_contract.waiting import eventually
+from chaser_contract.waiting import PATIENCE, eventually
 from chaser_contract.web_sockets import PTY, Terminal, opened, pty, refusal, terminal
 
 
@@ -190,11 +190,8 @@ def what_runs_on_it_leaves_with_the_client(chaser: Subject) -> None:
             shell.until(b"started")
         with terminal(chaser, one["id"], mode="exec", command="sleep 76543; true"):
             pass
-        eventually(
-            lambda: run(chaser, one["id"], "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | grep -cx 7654[3]"),
-            lambda answer: answer.json["output"] == "0\n",
-            f"{PTY}: what runs on a terminal is hung up when its client has left",
-        )
+        hung_up = f"{PTY}: what runs on a terminal is hung up when its client has left"
+        none_sleeps(chaser, one["id"], 76543, hung_up, within=PATIENCE)
         with terminal(chaser, one["id"], mode="exec", command="printf x; printf y >&2; kill -TERM $$") as shell:
             _is(chaser, shell.end(), ({"type": "exit", "exit_code": 143}, 1000), "a signal is 128 and its number")
             _is(chaser, bytes(shell.shown), b"xy", "stdout and stderr are one")
