@@ -12,6 +12,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
+from chaser_emulator.redaction import HEADERS, QUERY
+
 from chaser_contract import secret
 from chaser_contract.document import Document
 from chaser_contract.exchanges import Exchange
@@ -105,13 +107,13 @@ class Hiding:
         for part in query.split("&") if query else []:
             name, equals, value = part.partition("=")
             plain = unquote_plus(name)
-            if equals and (plain in secret.QUERY or _SUSPECT.search(plain)):
+            if equals and (plain in QUERY or _SUSPECT.search(plain)):
                 part = f"{name}={self._name(unquote_plus(value))}" if value else part
             parts.append(part)
         return self._text(path) + mark + self._text("&".join(parts))
 
     def _header(self, name: str, value: str) -> str:
-        if name.lower() in secret.HEADERS or _SUSPECT.search(name):
+        if name.lower() in HEADERS or _SUSPECT.search(name):
             scheme, space, rest = value.partition(" ")
             if name.lower().endswith("authorization") and space:
                 return f"{scheme} {self._name(rest.strip())}"

@@ -13,8 +13,12 @@ from chaser_emulator.spec import Operation, Spec
 
 HIDDEN = "[hidden]"
 
-_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "webhook-signature"})
-_QUERY = frozenset({"access_token", "code", "code_verifier", "state", "token", "api_key"})
+HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "webhook-signature"})
+"""Headers whose values are secret."""
+
+QUERY = frozenset({"access_token", "code", "code_verifier", "state", "token", "api_key"})
+"""Parameters whose values are secret."""
+
 _IN_ADDRESS = re.compile(r"(?<=://)[^/\s\"'@]*:[^/\s\"'@]*(?=@)")
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\n]*:[^/\n]*@", re.IGNORECASE)
 _IN_QUERY = re.compile(r"(?<=[?&])(access_token|code|code_verifier|state|token|api_key)=[^&#\s\"']+")
@@ -27,7 +31,7 @@ class Redaction:
 
     def __init__(self, spec: Spec) -> None:
         self._spec = spec
-        self._always = frozenset(_marked(spec, [spec.document["components"]["schemas"]], only="always"))
+        self._always = frozenset(marked(spec, [spec.document["components"]["schemas"]], only="always"))
         self._names: dict[tuple[str, bool], frozenset[str]] = {}
 
     def request(self, operation: Operation | None, body: Any) -> Any:
@@ -49,7 +53,7 @@ class Redaction:
                 schemas = [r.content.get("application/json") for s, r in operation.responses.items() if s < 400]
             elif operation.body is not None:
                 schemas = list(operation.body.content.values())
-            found = frozenset(_marked(self._spec, schemas))
+            found = frozenset(marked(self._spec, schemas))
             known = self._names[operation.id, answer] = found | self._always
         return known
 
@@ -59,7 +63,7 @@ def headers(given: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     shown: dict[str, str] = {}
     for raw_name, raw in given:
         name, value = raw_name.decode("latin-1").lower(), raw.decode("latin-1")
-        if name in _HEADERS:
+        if name in HEADERS:
             scheme = value.partition(" ")[0] if name == "authorization" and " " in value else ""
             value = f"{scheme} {HIDDEN}".strip()
         elif name in ("location", "referer"):
@@ -76,7 +80,7 @@ def query(given: str) -> str:
     parts = []
     for part in given.split("&"):
         name, equals, _value = part.partition("=")
-        parts.append(f"{name}={quote(HIDDEN, safe='[]')}" if equals and unquote_plus(name) in _QUERY else part)
+        parts.append(f"{name}={quote(HIDDEN, safe='[]')}" if equals and unquote_plus(name) in QUERY else part)
     return "&".join(parts)
 
 
@@ -115,7 +119,7 @@ def _cover(value: Any) -> Any:
     return dict.fromkeys(value, HIDDEN) if isinstance(value, Mapping) else HIDDEN
 
 
-def _marked(spec: Spec, schemas: Iterable[Any], only: str | None = None) -> set[str]:
+def marked(spec: Spec, schemas: Iterable[Any], only: str | None = None) -> set[str]:
     """The names of all properties of these schemas that are marked, at any depth."""
     found: set[str] = set()
     seen: set[int] = set()
