@@ -1,4 +1,4 @@
-"""What a plan allows: how many sessions at once, how long each, how many workspaces; to the second on the clock."""
+"""How long a plan lets a session live, and how long one that has ended is read; to the second on the clock."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chaser_contract import making
-from chaser_contract.broken import NotTried
 from chaser_contract.client import Client
 from chaser_contract.promises import promise
 from chaser_contract.subject import Subject
 from chaser_contract.waiting import until
-
-_MOST = 120
-"""Sessions: what allows more is no plan."""
 
 
 @promise("emulator", stateful=True)
@@ -118,117 +114,6 @@ def an_ended_session_is_readable_for_a_day(chaser: Subject) -> None:
                 chaser.ask(operation, id=session_id).must_be(
                     404, "not_found", because="the session ended more than 24 hours ago"
                 )
-
-
-@promise("emulator", "limits", stateful=True)
-def a_plan_limits_sessions_at_once(chaser: Subject) -> None:
-    """A plan allows so many live sessions and no more: the free one 1, pro 20; one that ends makes room."""
-    free, _ = making.person(chaser)
-    for client, most in ((free, 1), (chaser.client, 20)):
-        limits = client.ask("get-billing-summary", expect=200).json["limits"]
-        if limits["max_concurrency"] > _MOST:
-            raise NotTried(f"this emulator allows {limits['max_concurrency']} sessions at once")
-        with chaser.case():
-            chaser.require(
-                limits["max_concurrency"] == most, f"get-billing-summary: the plan allows {most} sessions", f"{limits}"
-            )
-            live = [making.session(client)["id"] for _ in range(most)]
-            for _ in range(2):
-                refused = client.ask("create-session", json={"ephemeral": True})
-                refused.must_be(403, "plan_limit_exceeded", because=f"{most} sessions live").require(
-                    refused.json.get("details", {}).get("limit") == most, "the refusal names the limit"
-                )
-            client.ask("exec-sandbox", json={"ephemeral": True, "command": "true"}).must_be(
-                403, "plan_limit_exceeded", because=f"{most} sessions live"
-            )
-            listed = client.ask("list-sessions", query={"limit": 200}, expect=200)
-            listed.require(
-                [one["id"] for one in listed.json["sessions"]] == live[::-1], "a refused session is not there"
-            )
-            for _ in range(2):
-                client.ask("terminate-session", id=live.pop(0), expect=204)
-                live.append(making.session(client)["id"])
-                client.ask("create-session", json={"ephemeral": True}).must_be(
-                    403, "plan_limit_exceeded", because=f"{most} sessions live again"
-                )
-    # At its limit an account still finds the session that is live.
-    chaser.ask("bulk-terminate-sessions", json={"all": True}, expect=200)
-    disk = making.workspace(chaser)
-    found = making.session(chaser, workspace=disk["id"])
-    for _ in range(19):
-        making.session(chaser)
-    again = chaser.ask("create-session", json={"workspace": disk["id"]}).must_be(
-        200, because="a session that is found is no further one"
-    )
-    again.require(again.json["id"] == found["id"], "the live session of the workspace is answered")
-
-
-@promise("emulator", stateful=True)
-def a_plan_limits_workspaces(chaser: Subject) -> None:
-    """The pro plan allows 50 workspaces, homes of assistants included, and the free plan none."""
-    free, _ = making.person(chaser)
-    for said in ({"session_type": "sandbox"}, {"session_type": "browser", "name": chaser.name()}):
-        with chaser.case():
-            refused = free.ask("create-workspace", json=said)
-            refused.must_be(403, "plan_limit_exceeded", because="the free plan has no workspaces").require(
-                refused.json.get("details", {}).get("limit") == 0, "the refusal names the limit"
-            )
-    with chaser.case():
-        free.ask("create-assistant", json={"name": "helper"}).must_be(
-            403, "plan_limit_exceeded", because="the free plan has no workspaces, and so no assistants"
-        )
-    free.ask("list-workspaces", expect=200).require(
-        free.ask("list-workspaces", expect=200).json == [], "what was refused is not there"
-    )
-    disks = [making.workspace(chaser) for _ in range(49)]
-    making.assistant(chaser)
-    for operation, said in (
-        ("create-workspace", {"session_type": "sandbox"}),
-        ("create-workspace", {"clone_from": disks[0]["name"]}),
-        ("create-assistant", {"name": "helper"}),
-        ("create-session", {}),
-    ):
-        with chaser.case():
-            refused = chaser.ask(operation, json=said)
-            refused.must_be(403, "plan_limit_exceeded", because="there are 50 workspaces").require(
-                refused.json.get("details", {}).get("limit") == 50, "the refusal names the limit"
-            )
-    listed = chaser.ask("list-workspaces", expect=200)
-    listed.require(len(listed.json) == 50, "a refused workspace is not there", f"{len(listed.json)}")
-    chaser.ask("delete-workspace", ws=disks[7]["id"], expect=204)
-    making.workspace(chaser)
-    chaser.ask("create-workspace", json={"session_type": "sandbox"}).must_be(
-        403, "plan_limit_exceeded", because="there are 50 workspaces again"
-    )
-
-
-@promise("emulator", stateful=True)
-def a_change_of_plan_holds_at_once(chaser: Subject) -> None:
-    """A plan that was changed decides from the next request on; what is there already stays."""
-    disk = making.workspace(chaser)
-    for said, limits in (
-        ({"pricing_model": "free"}, (3600, 0, False)),
-        ({"pricing_model": "subscription", "plan_code": "team"}, (86400, 200, True)),
-        ({"pricing_model": "usage_based"}, (86400, 50, True)),
-        ({"pricing_model": "subscription", "plan_code": "pro"}, (86400, 50, True)),
-    ):
-        with chaser.case():
-            told = chaser.ask("update-billing-account", json=said, expect=200)
-            read = chaser.ask("get-billing-summary", expect=200)
-            for answer in (told, read):
-                found = answer.json["limits"]
-                seen = (found["max_session_seconds"], found["max_workspaces"], found["allow_workspaces"])
-                answer.require(seen == limits, "the limits are those of the plan", f"{found}, not {limits}")
-            chaser.require(
-                making.workspace_of(chaser, disk["id"]) is not None,
-                "update-billing-account: what was there before stays there",
-                f"{disk['name']} is not listed",
-            )
-            made = chaser.ask("create-workspace", json={"session_type": "sandbox"})
-            if limits[-1]:
-                made.must_be(200, because="the plan has workspaces")
-            else:
-                made.must_be(403, "plan_limit_exceeded", because="the plan has no workspaces")
 
 
 def _is(client: Client, session_id: str, status: str, promise_: str) -> None:
