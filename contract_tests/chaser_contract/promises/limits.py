@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
-from chaser_emulator.embedded.chaser import Chaser
 from chaser_emulator.meter import Limits
 
 from chaser_contract import rights
@@ -14,60 +11,8 @@ from chaser_contract.arranging import Arranged
 from chaser_contract.asking import UNKNOWN, Asking
 from chaser_contract.client import Answer, Client
 from chaser_contract.promises import promise
-from chaser_contract.refusing import RATE
+from chaser_contract.rates import SURFACES, limited, now_of, reading, refused_for, resets, told_left
 from chaser_contract.subject import Subject
-
-Ask = Callable[[Client], Answer]
-
-SURFACES: dict[str, Ask] = {
-    "exec": lambda one: one.ask("get-session-command", id=UNKNOWN, cid=UNKNOWN),
-    "files": lambda one: one.ask("download-session-file", id=UNKNOWN, query={"path": "/x"}),
-    "jobs": lambda one: one.ask("list-jobs"),
-    "mcp": lambda one: one.ask("mcp-handler", json={"jsonrpc": "2.0", "id": 1, "method": "ping"}),
-    "sessions": lambda one: one.ask("terminate-session", id=UNKNOWN),
-    "workspaces": lambda one: one.ask("delete-workspace", ws=UNKNOWN),
-    "webhooks": lambda one: one.ask("delete-webhook", id=UNKNOWN),
-}
-"""A request on each surface that costs nothing."""
-
-
-@contextmanager
-def limited(chaser: Subject, per_principal: int = 3, per_account: int = 100, window: float = 60) -> Iterator[Chaser]:
-    """A fork with these limits, whose clock stands still."""
-    fork = chaser.steered.fork(
-        rate_limit=Limits(per_principal=per_principal, per_account=per_account, window=window), clock="frozen"
-    )
-    try:
-        yield fork
-    finally:
-        fork.delete()
-
-
-def reading(answer: Answer) -> tuple[int, int, int, str]:
-    """Limit, remaining, reset and scope, as the headers have them."""
-    limit, remaining, reset, scope = (answer.headers.get(name, "") for name in RATE)
-    answer.require(
-        limit.isdecimal() and remaining.isdecimal() and reset.isdecimal() and scope in ("principal", "account"),
-        "an answer on a limited surface has X-RateLimit-Limit, -Remaining, -Reset and -Scope", str(answer.headers),
-    )  # fmt: skip
-    return int(limit), int(remaining), int(reset), scope
-
-
-def _told(answer: Answer, limit: int, remaining: int, scope: str = "principal") -> None:
-    found = reading(answer)
-    answer.require(found[0] == limit, f"X-RateLimit-Limit is {limit}", f"it is {found[0]}")
-    answer.require(found[1] == remaining, f"X-RateLimit-Remaining is {remaining}", f"it is {found[1]}")
-    answer.require(found[3] == scope, f"X-RateLimit-Scope is {scope}", f"it is {found[3]}")
-
-
-def _refused(answer: Answer, seconds: int) -> None:
-    answer.must_be(429, "rate_limited", because="when all requests of a window are used up")
-    told = answer.headers.get("retry-after", "")
-    answer.require(told == str(seconds), f"Retry-After is {seconds}, when the oldest request leaves", f"it is {told!r}")
-
-
-def _now(fork: Chaser) -> float:
-    return fork.clock.now.timestamp()
 
 
 @promise("emulator")
@@ -78,8 +23,8 @@ def a_minute_takes_six_hundred_of_a_caller(chaser: Subject) -> None:
         for surface, ask in SURFACES.items():
             with chaser.case():
                 answer = ask(client)
-                _told(answer, 600, 599)
-                waits = reading(answer)[2] - _now(fork)
+                told_left(answer, 600, 599)
+                waits = reading(answer)[2] - now_of(fork)
                 answer.require(0 <= waits - 60 <= 1, f"a window of {surface} is a minute", f"it is {waits} s")
 
 
@@ -104,7 +49,7 @@ def each_request_is_counted_once_on_its_surface(chaser: Subject) -> None:
                         )
                         continue
                     counted[surface] += 1
-                    _told(answer, 10_000, 10_000 - counted[surface])
+                    told_left(answer, 10_000, 10_000 - counted[surface])
 
 
 @promise("emulator")
@@ -118,12 +63,12 @@ def what_is_left_is_counted_down_and_then_refused(chaser: Subject) -> None:
                     answer = ask(client)
                     answer.require(answer.status != 429, f"three requests on {surface} are let in")
                     answer.require("retry-after" not in answer.headers, "only 429 has Retry-After")
-                    _told(answer, 3, remaining)
+                    told_left(answer, 3, remaining)
                 for _ in range(2):
                     answer = ask(client)
-                    _refused(answer, 60)
-                    _told(answer, 3, 0)
-                    answer.require(0 <= reading(answer)[2] - _now(fork) - 60 <= 1, "X-RateLimit-Reset is in 60 s")
+                    refused_for(answer, 60)
+                    told_left(answer, 3, 0)
+                    answer.require(0 <= reading(answer)[2] - now_of(fork) - 60 <= 1, "X-RateLimit-Reset is in 60 s")
         # What is not limited goes on.
         for operation in ("list-sessions", "list-workspaces", "list-webhooks", "list-keys", "get-current-account"):
             with chaser.case():
@@ -137,34 +82,28 @@ def the_window_slides(chaser: Subject) -> None:
         ask = SURFACES[surface]
         with chaser.case(), limited(chaser) as fork:
             client = chaser.as_(fork.api_key)
-            start = _now(fork)
+            start = now_of(fork)
             for number in range(3):
                 answer = ask(client)
-                _told(answer, 3, 2 - number)
-                _resets(answer, start + 10 * number + 60)
+                told_left(answer, 3, 2 - number)
+                resets(answer, start + 10 * number + 60)
                 fork.clock.advance(10)
             # Thirty seconds after the first.
-            _refused(ask(client), 30)
+            refused_for(ask(client), 30)
             fork.clock.advance(29)
             answer = ask(client)
-            _refused(answer, 1)
-            _resets(answer, start + 80)
+            refused_for(answer, 1)
+            resets(answer, start + 80)
             fork.clock.advance(1)
             answer = ask(client)
             answer.require(answer.status != 429, "a request is let in once the oldest has left the window")
-            _told(answer, 3, 0)
-            _resets(answer, start + 120)
-            _refused(ask(client), 10)
+            told_left(answer, 3, 0)
+            resets(answer, start + 120)
+            refused_for(ask(client), 10)
             fork.clock.advance(10)
-            _told(ask(client), 3, 0)
+            told_left(ask(client), 3, 0)
             fork.clock.advance(61)
-            _told(ask(client), 3, 2)
-
-
-def _resets(answer: Answer, at: float) -> None:
-    """It is whole again when the newest request leaves, in whole seconds."""
-    reset = reading(answer)[2]
-    answer.require(0 <= reset - at < 1, "X-RateLimit-Reset is when the bucket is full again", f"{reset - at} s off")
+            told_left(ask(client), 3, 2)
 
 
 @promise("emulator")
@@ -183,15 +122,15 @@ def a_principal_has_one_bucket_whatever_the_key_and_the_account(chaser: Subject)
         organization = chaser.as_(fork.api_key, account=arranged.organization)
         for client, remaining in ((own, 3), (chaser.as_(key), 2), (organization, 1)):
             with chaser.case():
-                _told(ask(client), 4, remaining)
+                told_left(ask(client), 4, remaining)
         for client in (other, chaser.as_(robot), chaser.as_(fork.keys["peer"])):
             with chaser.case():
-                _told(ask(client), 4, 3)
+                told_left(ask(client), 4, 3)
         with chaser.case():
-            _told(ask(own), 4, 0)
+            told_left(ask(own), 4, 0)
         for client in (own, chaser.as_(key), organization):
             with chaser.case():
-                _refused(ask(client), 60)
+                refused_for(ask(client), 60)
 
 
 @promise("emulator")
@@ -214,7 +153,7 @@ def an_account_has_a_bucket_for_all_its_callers(chaser: Subject) -> None:
                 answer = ask(client)
                 answer.require(answer.status == 200, "five requests of an account are let in")
                 if one is not None:
-                    _told(answer, one[0], one[1], one[2])
+                    told_left(answer, one[0], one[1], one[2])
                 else:
                     answer.require(
                         reading(answer)[1] == 2, "the remaining of both buckets is told right", f"request {number + 1}"
@@ -222,11 +161,11 @@ def an_account_has_a_bucket_for_all_its_callers(chaser: Subject) -> None:
         for client in (organization, members[1], robot):
             with chaser.case():
                 answer = ask(client)
-                _refused(answer, 60)
-                _told(answer, 5, 0, "account")
+                refused_for(answer, 60)
+                told_left(answer, 5, 0, "account")
         with chaser.case():
             # In an account of their own they are counted by themselves.
-            _told(ask(members[1], **{"X-Chaser-Account": "personal"}), 3, 1)
+            told_left(ask(members[1], **{"X-Chaser-Account": "personal"}), 3, 1)
 
 
 @promise("emulator")
@@ -243,8 +182,8 @@ def of_two_empty_buckets_the_one_that_lasts_is_told(chaser: Subject) -> None:
         fork.clock.advance(10)
         # Theirs has room again after 30 s, the account's after 40 s.
         answer = first.ask("list-jobs", headers=there)
-        _refused(answer, 40)
-        _told(answer, 2, 0, "account")
+        refused_for(answer, 40)
+        told_left(answer, 2, 0, "account")
 
 
 @promise("emulator")
@@ -295,7 +234,7 @@ def who_is_not_let_in_is_not_counted(chaser: Subject) -> None:
                     answer.require(not there, "401 has no X-RateLimit headers", f"{there}")
                 answer = ask(client)
                 answer.require(answer.status != 429, f"others take nothing of a caller's on {surface}")
-                _told(answer, 3, 2)
+                told_left(answer, 3, 2)
 
 
 @promise("emulator")
@@ -309,6 +248,6 @@ def without_limits_nothing_is_refused(chaser: Subject) -> None:
                 for _ in range(4):
                     answer = ask(client)
                     answer.require(answer.status != 429, f"without limits every request on {surface} is let in")
-                    _told(answer, 2, 2)
+                    told_left(answer, 2, 2)
     finally:
         fork.delete()
