@@ -13,7 +13,7 @@ import httpx
 import websockets
 from chaser_emulator import weblog
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
@@ -57,6 +57,27 @@ class _Body:
         return b"".join(self.pieces) if self.whole else b""
 
 
+class _Passing:
+    """What was asked, and when; how it was answered is told once that is known."""
+
+    def __init__(self, document: Document, method: str, connection: HTTPConnection, heard: Heard) -> None:
+        self.target = _target(connection.scope)
+        self.headers = _headers(connection.headers.raw)
+        self.sent, self.came = _Body(), _Body()
+        self._operation = document.operation_at(method, self.target.partition("?")[0])
+        self._method = method
+        self._heard = heard
+        self._begun, self._at = time.perf_counter(), time.time()
+
+    def tell(self, status: int | None, answered: dict[str, str], trouble: str | None = None) -> None:
+        exchange = Exchange(
+            operation=None if self._operation is None else self._operation.id, method=self._method, target=self.target,
+            request_headers=self.headers, request_body=self.sent.kept, status=status, headers=answered,
+            body=self.came.kept, seconds=time.perf_counter() - self._begun, trouble=trouble, at=self._at,
+        )  # fmt: skip
+        self._heard(exchange, self.sent.whole and self.came.whole)
+
+
 def proxy(to: str, document: Document, heard: Heard) -> Starlette:
     """An application that passes everything on to a base URL."""
     base = to.rstrip("/")
@@ -90,44 +111,32 @@ class _Endpoint:
         await response(scope, receive, send)
 
     async def _passed_on(self, request: Request) -> Response:
-        sent, came = _Body(), _Body()
-        begun, at = time.perf_counter(), time.time()
-        headers = _headers(request.headers.raw)
-        target = _target(request.scope)
+        passing = _Passing(self._document, request.method, request, self._heard)
 
         async def body() -> AsyncIterator[bytes]:
             async for piece in request.stream():
-                yield sent.add(piece)
+                yield passing.sent.add(piece)
 
-        has_body = any(name in headers for name in ("content-length", "transfer-encoding"))
+        has_body = any(name in passing.headers for name in ("content-length", "transfer-encoding"))
         asked = httpx.Request(
             request.method,
-            self._base + target,
+            self._base + passing.target,
             headers=[
                 (name, value) for name, value in request.headers.raw if name.decode("latin-1") not in _NOT_FORWARDED
             ],
             content=body() if has_body else None,
         )
 
-        def tell(status: int | None, answered: dict[str, str], trouble: str | None = None) -> None:
-            operation = self._document.operation_at(request.method, target.partition("?")[0])
-            exchange = Exchange(
-                operation=None if operation is None else operation.id, method=request.method, target=target,
-                request_headers=headers, request_body=sent.kept, status=status, headers=answered, body=came.kept,
-                seconds=time.perf_counter() - begun, trouble=trouble, at=at,
-            )  # fmt: skip
-            self._heard(exchange, sent.whole and came.whole)
-
         try:
             answer = await request.app.state.client.send(asked, stream=True)
         except httpx.TransportError as error:
             trouble = f"{type(error).__name__} {error}".rstrip()
-            tell(None, {}, trouble)
+            passing.tell(None, {}, trouble)
             return JSONResponse(
                 {"error": "bad_gateway", "message": f"the recorded Chaser does not answer: {trouble}"}, 502
             )
         except ClientDisconnect:
-            tell(None, {}, "the client left")
+            passing.tell(None, {}, "the client left")
             return Response(status_code=499)
         answered = _headers(answer.headers.raw)
 
@@ -135,7 +144,7 @@ class _Endpoint:
             trouble = "the client left before the end"
             try:
                 async for piece in answer.aiter_raw():
-                    yield came.add(piece)
+                    yield passing.came.add(piece)
                 trouble = ""
             except httpx.TransportError as error:
                 trouble = f"the answer broke off: {type(error).__name__}"
@@ -143,7 +152,7 @@ class _Endpoint:
             finally:
                 with anyio.CancelScope(shield=True):
                     await answer.aclose()
-                tell(answer.status_code, answered, trouble or None)
+                passing.tell(answer.status_code, answered, trouble or None)
 
         passed = StreamingResponse(pieces(), answer.status_code)
         passed.raw_headers = [
@@ -153,23 +162,12 @@ class _Endpoint:
 
     async def websocket(self, websocket: WebSocket) -> None:
         """Pass a WebSocket through. Recorded is that it was opened, or refused, and not what was said in it."""
-        begun, at = time.perf_counter(), time.time()
-        target = _target(websocket.scope)
-        headers = _headers(websocket.headers.raw)
+        passing = _Passing(self._document, "GET", websocket, self._heard)
         address = urlsplit(self._base)._replace(scheme="wss" if self._base.startswith("https:") else "ws").geturl()
-
-        def tell(status: int | None, answered: dict[str, str], body: bytes = b"", trouble: str | None = None) -> None:
-            operation = self._document.operation_at("GET", target.partition("?")[0])
-            exchange = Exchange(
-                operation=None if operation is None else operation.id, method="GET", target=target,
-                request_headers=headers, request_body=b"", status=status, headers=answered, body=body,
-                seconds=time.perf_counter() - begun, trouble=trouble, at=at,
-            )  # fmt: skip
-            self._heard(exchange, True)
 
         try:
             there = await websockets.connect(
-                address + target,
+                address + passing.target,
                 additional_headers=[
                     (name.decode("latin-1"), value.decode("latin-1"))
                     for name, value in websocket.headers.raw
@@ -182,19 +180,19 @@ class _Endpoint:
         except websockets.InvalidStatus as refused:
             response = refused.response
             answered = {name.lower(): value for name, value in response.headers.raw_items()}
-            body = bytes(response.body or b"")
-            tell(response.status_code, answered, body)
+            body = passing.came.add(bytes(response.body or b""))
+            passing.tell(response.status_code, answered)
             weblog.unfinished_on_purpose()
             kept = {name: value for name, value in answered.items() if name not in _HOP | {"content-length"}}
             await websocket.send_denial_response(Response(body, response.status_code, kept))
             return
         except (OSError, websockets.WebSocketException) as error:
-            tell(None, {}, trouble=f"{type(error).__name__} {error}".rstrip())
+            passing.tell(None, {}, f"{type(error).__name__} {error}".rstrip())
             weblog.unfinished_on_purpose()
             await websocket.send_denial_response(JSONResponse({"error": "bad_gateway", "message": str(error)}, 502))
             return
         async with there:
-            tell(
+            passing.tell(
                 101,
                 {name.lower(): value for name, value in (there.response.headers.raw_items() if there.response else [])},
             )
