@@ -47,3 +47,13 @@ def send(chaser: Subject, method: str, target: str, headers: dict[str, str], con
     """What a request to the gateway is answered with, which needs no key."""
     request = chaser.http.build_request(method, target, content=content, headers=headers)
     return chaser.client.send(request)
+
+
+def is_(chaser: Subject, found: object, due: object, promised: str) -> None:
+    """Raise Broken about the gateway unless what was found is what is due."""
+    chaser.require(found == due, f"gateway: {promised}", f"{_short(found)} and not {_short(due)}")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:120]}…{text[-60:]} ({len(text)} characters)"

@@ -12,6 +12,7 @@ from chaser_contract.promises import promise
 from chaser_contract.sandboxes import begin, echoing, ended, none_sleeps, pieces_of, run, saying, session, stubbed
 from chaser_contract.server_events import Followed
 from chaser_contract.subject import Subject
+from chaser_contract.values import holds, lacks
 from chaser_contract.waiting import eventually
 
 KEPT = 64 * 2**20
@@ -32,13 +33,13 @@ def it_is_told_while_it_runs(chaser: Subject) -> None:
         answer = run(chaser, one["id"], command, background=True)
         expected = {"kind": "exec", "status": "running", "session_id": one["id"], "command": command}
         _has(answer, {**expected, "background": True, "ephemeral": True})
-        _lacks(answer, "exit_code", "output", "output_truncated", "workspace", "workspace_id")
+        lacks(answer, answer.json, "exit_code", "output", "output_truncated", "workspace", "workspace_id")
         cid, pid = answer.json["command_id"], answer.json["pid"]
         found = chaser.ask("get-session-command", id=one["id"], cid=cid, expect=200)
         told = {"command_id": cid, "session_id": one["id"], "status": "running", "command": command, "pid": pid}
         more = {"cwd": "/workspace", "output": "", "output_bytes": 0, "output_truncated": False}
         _has(found, {**told, **more})
-        _lacks(found, "exit_code", "finished_at_epoch", "user")
+        lacks(found, found.json, "exit_code", "finished_at_epoch", "user")
         chaser.ask("write-session-command-stdin", id=one["id"], cid=cid, json={"input": "é\n"}, expect=200)
         partly = eventually(
             lambda: chaser.ask("get-session-command", id=one["id"], cid=cid, expect=200),
@@ -292,11 +293,4 @@ def a_signal_reaches_all_that_it_started(chaser: Subject) -> None:
 
 
 def _has(answer: Answer, expected: dict[str, Any]) -> None:
-    for name, value in expected.items():
-        found = answer.json.get(name)
-        answer.require(found == value, f"`{name}` is {value!r}"[:200], f"it is {found!r}"[:300])
-
-
-def _lacks(answer: Answer, *names: str) -> None:
-    for name in names:
-        answer.require(answer.json.get(name) is None, f"there is no `{name}` yet", f"it is {answer.json.get(name)!r}")
+    holds(answer, answer.json, **expected)

@@ -13,7 +13,7 @@ from chaser_contract.broken import Broken, NotTried
 from chaser_contract.exchanges import Exchange
 from chaser_contract.promises import promise
 from chaser_contract.sandboxes import begin, session, stubbed
-from chaser_contract.serving import PORT, app, send, serve
+from chaser_contract.serving import PORT, app, is_, send, serve
 from chaser_contract.subject import Subject
 from chaser_contract.web_sockets import Refused, opened
 
@@ -28,18 +28,18 @@ def the_root_is_an_index_of_the_session(chaser: Subject) -> None:
         for path in (f"/s/{one}", f"/s/{one}/"):
             with chaser.case():
                 index = _get(chaser, path)
-                _is(chaser, (index.status, _kind(index)), (200, "application/json"), "the index is JSON")
+                is_(chaser, (index.status, _kind(index)), (200, "application/json"), "the index is JSON")
                 told = index.json
                 due = {"session_id": one, "session_type": "sandbox", "status": "running"}
-                _is(chaser, {name: told.get(name) for name in due}, due, "the index says which session it is")
+                is_(chaser, {name: told.get(name) for name in due}, due, "the index says which session it is")
                 listed = {entry["port"]: entry["url"] for entry in told["ports"]}
-                _is(chaser, port in listed, True, "the index has the ports that listen")
+                is_(chaser, port in listed, True, "the index has the ports that listen")
                 url = listed.get(port, "")
-                _is(chaser, url.endswith(f"/s/{one}/forward/{port}/"), True, f"it has the address of a port: {url}")
+                is_(chaser, url.endswith(f"/s/{one}/forward/{port}/"), True, f"it has the address of a port: {url}")
                 page = _get(chaser, path, {"Accept": "text/html,*/*;q=0.8"})
-                _is(chaser, (page.status, _kind(page)), (200, "text/html"), "a browser gets a page")
+                is_(chaser, (page.status, _kind(page)), (200, "text/html"), "a browser gets a page")
         control = chaser.ask("get-session", id=one, expect=200).json["endpoints"]["control"]
-        _is(chaser, control.endswith(f"/s/{one}/"), True, f"`endpoints.control` is the root of the session: {control}")
+        is_(chaser, control.endswith(f"/s/{one}/"), True, f"`endpoints.control` is the root of the session: {control}")
 
 
 @promise("emulator", "sockets")
@@ -63,10 +63,10 @@ def its_address_is_built_from_how_it_was_asked_for(chaser: Subject) -> None:
         own = {"Host": f"{one}.localhost:{authority.rpartition(':')[2]}"}
         with chaser.case():
             index = client.send(http.build_request("GET", "/", headers=own))
-            _is(chaser, (index.status, index.json.get("session_id")), (200, one), "its own host leads to the session")
+            is_(chaser, (index.status, index.json.get("session_id")), (200, one), "its own host leads to the session")
             through = client.send(http.build_request("POST", f"/forward/{port}/a?b", headers=own, content=b"x"))
             found = (through.json["path"], through.json["query"], through.json["body"])
-            _is(chaser, found, ("/a", "b", "x"), "and on to what listens in it")
+            is_(chaser, found, ("/a", "b", "x"), "and on to what listens in it")
 
 
 @promise()
@@ -95,14 +95,14 @@ def a_request_reaches_the_app_as_it_was_sent(chaser: Subject) -> None:
             target = f"{prefix}/{path}" + (f"?{query}" if query else "")
             content = b"" if method in ("GET", "HEAD") else body.encode()
             exchange = send(chaser, method, target, headers, content)
-            _is(chaser, exchange.status, 200, "an app is reached")
+            is_(chaser, exchange.status, 200, "an app is reached")
             told = exchange.json
-            _is(chaser, told["method"], method, "the method reaches the app as it was sent")
-            _is(chaser, (told["path"], told["query"]), (f"/{path}", query), "path and query reach the app as they were")
-            _is(chaser, told["body"], content.decode(), "the body reaches the app as it was sent")
+            is_(chaser, told["method"], method, "the method reaches the app as it was sent")
+            is_(chaser, (told["path"], told["query"]), (f"/{path}", query), "path and query reach the app as they were")
+            is_(chaser, told["body"], content.decode(), "the body reaches the app as it was sent")
             found = {name.lower(): value for name, value in told["headers"].items()}
             for name, value in headers.items():
-                _is(chaser, found.get(name.lower()), value, f"the header {name} reaches the app")
+                is_(chaser, found.get(name.lower()), value, f"the header {name} reaches the app")
 
         names = st.sampled_from(
             ["X-One", "X-Two", "Accept", "Authorization", "Cookie", "If-None-Match", "Content-Type"]
@@ -124,15 +124,15 @@ def a_request_reaches_the_app_as_it_was_sent(chaser: Subject) -> None:
                 # What stands between may have kept `Connection`, which names this one, to itself.
                 hops.add("x-hop")
             left = sorted(hops & set(found))
-            _is(chaser, left, [], "headers of the connection do not reach the app")
-            _is(chaser, found.get("x-kept"), "2", "the other headers reach the app")
-            _is(chaser, found.get("x-forwarded-prefix"), prefix, "X-Forwarded-Prefix is where the app is")
-            _is(chaser, found.get("x-forwarded-proto"), chaser.url.partition(":")[0], "X-Forwarded-Proto is the scheme")
+            is_(chaser, left, [], "headers of the connection do not reach the app")
+            is_(chaser, found.get("x-kept"), "2", "the other headers reach the app")
+            is_(chaser, found.get("x-forwarded-prefix"), prefix, "X-Forwarded-Prefix is where the app is")
+            is_(chaser, found.get("x-forwarded-proto"), chaser.url.partition(":")[0], "X-Forwarded-Proto is the scheme")
             host = chaser.url.partition("//")[2].partition("/")[0]
             # What stands between may ask for a host of its own, which the app then sees as well.
             asked = host if found.get("x-forwarded-host") != found.get("host") else found.get("host")
-            _is(chaser, found.get("x-forwarded-host"), asked, "X-Forwarded-Host is the host that was asked")
-            _is(chaser, bool(found.get("x-forwarded-for")), True, "X-Forwarded-For names the client")
+            is_(chaser, found.get("x-forwarded-host"), asked, "X-Forwarded-Host is the host that was asked")
+            is_(chaser, bool(found.get("x-forwarded-for")), True, "X-Forwarded-For names the client")
 
 
 @promise()
@@ -162,10 +162,10 @@ def an_answer_comes_as_the_app_gave_it(chaser: Subject) -> None:
                 path = f"/s/{one}/forward/{port}/back/{number}"
                 query = str(httpx.QueryParams({"status": status, **named}))
                 exchange = send(chaser, "POST", f"{path}?{query}" if real else path, {}, body if real else b"")
-                _is(chaser, exchange.status, status, "the status of an app comes as it gave it")
-                _is(chaser, exchange.body, body, f"the body of a {status} comes to the byte")
+                is_(chaser, exchange.status, status, "the status of an app comes as it gave it")
+                is_(chaser, exchange.body, body, f"the body of a {status} comes to the byte")
                 for name, value in named.items():
-                    _is(
+                    is_(
                         chaser, exchange.headers.get(name.lower()), value, f"the header {name} comes as the app gave it"
                     )
 
@@ -180,11 +180,11 @@ def messages_pass_a_web_socket(chaser: Subject) -> None:
         begin(chaser, one["id"], "serve")
         target = f"/s/{one['id']}/forward/{PORT}/socket?a=b"
         with opened(chaser, target, subprotocols=("chat", "other")) as socket:
-            _is(chaser, socket.subprotocol, "chat", "the app chooses the subprotocol")
+            is_(chaser, socket.subprotocol, "chat", "the app chooses the subprotocol")
 
             def check(message: str | bytes) -> None:
                 socket.send(message)
-                _is(chaser, socket.recv(timeout=10), message, "a message comes back as it was sent, text or bytes")
+                is_(chaser, socket.recv(timeout=10), message, "a message comes back as it was sent, text or bytes")
 
             text = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
             chaser.for_all(st.one_of(text, st.binary(max_size=60)), check)
@@ -197,13 +197,13 @@ def messages_pass_a_web_socket(chaser: Subject) -> None:
                     with opened(chaser, path):
                         raise Broken("gateway: a WebSocket to where nothing listens is refused", f"{path} was opened")
                 except Refused as refused:
-                    _is(chaser, refused.exchange.status, status, f"such a WebSocket is refused with {status}")
+                    is_(chaser, refused.exchange.status, status, f"such a WebSocket is refused with {status}")
         for origin in ("https://evil.example",):
             try:
                 with opened(chaser, target, origin=origin):
                     raise Broken("gateway: a WebSocket of a foreign page is refused", f"{origin} opened one")
             except Refused as refused:
-                _is(chaser, refused.exchange.status, 403, "a WebSocket of a foreign page is refused with 403")
+                is_(chaser, refused.exchange.status, 403, "a WebSocket of a foreign page is refused with 403")
 
 
 _HOPS = {
@@ -228,18 +228,9 @@ def _refused(chaser: Subject, path: str, status: int, code: str) -> None:
         exchange = _get(chaser, path)
         told: Any = exchange.json if _kind(exchange) == "application/json" else {}
         found = (exchange.status, told.get("code"), told.get("error"))
-        _is(chaser, found, (status, code, code), f"it is refused with {status} {code}")
-        _is(chaser, told.get("request_id"), exchange.headers.get("x-request-id"), "a refusal has the id of its request")
+        is_(chaser, found, (status, code, code), f"it is refused with {status} {code}")
+        is_(chaser, told.get("request_id"), exchange.headers.get("x-request-id"), "a refusal has the id of its request")
 
 
 def _kind(exchange: Exchange) -> str:
     return exchange.headers.get("content-type", "").partition(";")[0]
-
-
-def _is(chaser: Subject, found: object, due: object, promised: str) -> None:
-    chaser.require(found == due, f"gateway: {promised}", f"{_short(found)} and not {_short(due)}")
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 200 else f"{text[:120]}…{text[-60:]} ({len(text)} characters)"

@@ -12,7 +12,7 @@ from chaser_contract.broken import NotTried
 from chaser_contract.preview_app import CLOSE
 from chaser_contract.promises import promise
 from chaser_contract.sandboxes import begin, session, stubbed
-from chaser_contract.serving import PORT, app, send, serve
+from chaser_contract.serving import PORT, app, is_, send, serve
 from chaser_contract.subject import Subject
 from chaser_contract.web_sockets import opened
 
@@ -50,9 +50,9 @@ def redirects_and_cookies_stay_below_the_prefix(chaser: Subject) -> None:
             with chaser.case():
                 query = f"?{httpx.QueryParams({'status': 302, name: told(given, port)})}" if real else ""
                 answer = send(chaser, "GET", f"/s/{one}/forward/{port}/back/{number}{query}", {}, b"")
-                _is(chaser, answer.status, 302, "a redirect of an app is handed on, and not followed")
+                is_(chaser, answer.status, 302, "a redirect of an app is handed on, and not followed")
                 found, wanted = answer.headers.get(name.lower()), told(due, port)
-                _is(chaser, found, wanted, f"`{name}: {given}` of an app comes as `{due}`")
+                is_(chaser, found, wanted, f"`{name}: {given}` of an app comes as `{due}`")
 
 
 @promise()
@@ -70,7 +70,7 @@ def every_status_of_an_app_is_handed_on(chaser: Subject) -> None:
                 answer = send(
                     chaser, "POST", f"/s/{one}/forward/{port}/back/{status}{query}", {}, b"said" if real else b""
                 )
-                _is(chaser, (answer.status, answer.body), (status, b"said"), f"the {status} of an app comes as it was")
+                is_(chaser, (answer.status, answer.body), (status, b"said"), f"the {status} of an app comes as it was")
 
 
 @promise()
@@ -80,11 +80,11 @@ def what_a_client_says_of_proxies_is_not_believed(chaser: Subject) -> None:
         prefix = f"/s/{one}/forward/{port}"
         sent = {"X-Forwarded-Prefix": "/made-up", "X-Forwarded-Host": "made-up.example", "X-Other": "kept"}
         usual, found = (_headers(chaser, one, port, headers) for headers in ({}, sent))
-        _is(chaser, found.get("x-forwarded-prefix"), prefix, "X-Forwarded-Prefix is where the app is, not as sent")
+        is_(chaser, found.get("x-forwarded-prefix"), prefix, "X-Forwarded-Prefix is where the app is, not as sent")
         host = usual.get("x-forwarded-host")
-        _is(chaser, bool(host), True, "X-Forwarded-Host is set")
-        _is(chaser, found.get("x-forwarded-host"), host, "X-Forwarded-Host is what it is when none is sent")
-        _is(chaser, found.get("x-other"), "kept", "other headers reach the app")
+        is_(chaser, bool(host), True, "X-Forwarded-Host is set")
+        is_(chaser, found.get("x-forwarded-host"), host, "X-Forwarded-Host is what it is when none is sent")
+        is_(chaser, found.get("x-other"), "kept", "other headers reach the app")
 
 
 @promise()
@@ -102,7 +102,7 @@ def cookies_of_the_gateway_reach_no_app(chaser: Subject) -> None:
         for sent, due in ((f"a=b; {cookie}; c=d", "a=b; c=d"), (f"{cookie}; a=b", "a=b"), (cookie, None)):
             with chaser.case():
                 found = _headers(chaser, one, port if real else ECHO, {"Cookie": sent})
-                _is(chaser, found.get("cookie"), due, f"of the cookies `{sent}` the app gets its own")
+                is_(chaser, found.get("cookie"), due, f"of the cookies `{sent}` the app gets its own")
 
 
 @promise("sockets", "commands")
@@ -113,14 +113,14 @@ def a_web_socket_of_an_app_is_asked_and_closed_as_it_is(chaser: Subject) -> None
             target = f"/s/{one}/forward/{port}{path}" + (f"?{query}" if query else "")
             with chaser.case(), opened(chaser, target) as socket:
                 told = json.loads(socket.recv(timeout=10))
-                _is(chaser, told, {"path": path, "query": query}, "path and query of a WebSocket reach the app")
+                is_(chaser, told, {"path": path, "query": query}, "path and query of a WebSocket reach the app")
                 try:
                     socket.recv(timeout=10)
                     closed = None
                 except ConnectionClosed as error:
                     closed = error.rcvd
                 found = None if closed is None else (closed.code, closed.reason)
-                _is(chaser, found, CLOSE, "a WebSocket is closed with the code and reason that the app gave")
+                is_(chaser, found, CLOSE, "a WebSocket is closed with the code and reason that the app gave")
 
 
 def _canned(chaser: Subject, session_id: str, answers: list[dict[str, object]]) -> tuple[int, bool]:
@@ -138,7 +138,3 @@ def _headers(chaser: Subject, session_id: str, port: int, headers: dict[str, str
     """What an app is told of a request with these headers; one that comes twice shows twice."""
     told = send(chaser, "GET", f"/s/{session_id}/forward/{port}/", headers, b"").json
     return {name.lower(): value for name, value in told["headers"].items()}
-
-
-def _is(chaser: Subject, found: object, due: object, promised: str) -> None:
-    chaser.require(found == due, f"gateway: {promised}", f"{found!r} and not {due!r}"[:400])
