@@ -108,6 +108,11 @@ class Exchange:
         return " ".join(["printf", f"'{escaped}'", "|", *words, "--data-binary", "@-"])
 
 
+def header(headers: Mapping[str, str], name: str) -> str:
+    """The value of a header, in whatever case its name is sent; empty where there is none."""
+    return next((value for key, value in headers.items() if key.lower() == name), "")
+
+
 def _word(text: str) -> str:
     """A word of a shell in which the names of ours are read, and nothing else."""
     if not any(name in text for name in (KEY, PEER_KEY, OTHER_KEY)):

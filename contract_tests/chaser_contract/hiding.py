@@ -16,7 +16,7 @@ from chaser_emulator.redaction import HEADERS, QUERY
 
 from chaser_contract import secret
 from chaser_contract.document import Document
-from chaser_contract.exchanges import Exchange
+from chaser_contract.exchanges import Exchange, header
 
 PLACEHOLDER = re.compile(r"\$CHASER_SECRET_\d+\b")
 
@@ -62,11 +62,11 @@ class Hiding:
         asked, answered = self._fields(exchange)
         known = exchange.operation is not None
         target = self._target(exchange.target)
-        sent_type = _header(exchange.request_headers, "content-type")
+        sent_type = header(exchange.request_headers, "content-type")
         request = self._body(exchange.request_body, sent_type, asked, known=known)
-        body = self._body(exchange.body, _header(exchange.headers, "content-type"), answered, known=known)
+        body = self._body(exchange.body, header(exchange.headers, "content-type"), answered, known=known)
         # What was found out by the last part holds for the first one too.
-        body = self._body(body, _header(exchange.headers, "content-type"), answered, known=known)
+        body = self._body(body, header(exchange.headers, "content-type"), answered, known=known)
         return replace(
             exchange,
             target=self._replaced(target),
@@ -203,7 +203,3 @@ class Hiding:
         for written, name in self._written:
             plain = plain.replace(written.encode(*_HALVES).decode("latin-1"), name)
         return plain.encode("latin-1")
-
-
-def _header(headers: Mapping[str, str], name: str) -> str:
-    return next((value for key, value in headers.items() if key.lower() == name), "")

@@ -84,12 +84,12 @@ def parts_of(where: Where, only: Collection[str] = (), skip: Collection[str] = (
     """
     known = [*generated.parts(where), *promises.load()]
     for name in (*only, *skip):
-        if not any(_meant(part, name) for part in known):
+        if not any(meant(part, name) for part in known):
             raise KeyError(name)
     return [
         part
         for part in known
-        if (not only or any(_meant(part, name) for name in only)) and not any(_meant(part, name) for name in skip)
+        if (not only or any(meant(part, name) for name in only)) and not any(meant(part, name) for name in skip)
     ]
 
 
@@ -220,5 +220,6 @@ def _outcomes(target: Target, parts: Sequence[str], workers: int, limit: float) 
     yield from of_workers(target.where, parts, try_part, workers=workers, limit=limit)
 
 
-def _meant(part: str, name: str) -> bool:
+def meant(part: str, name: str) -> bool:
+    """Whether a name is that of a part, of its subject, or how it begins."""
     return part == name or part.startswith((f"{name}.", f"{name}-"))

@@ -144,7 +144,7 @@ def _work(where: Where, line: Connection, try_part: Try) -> None:
 
 def _leave(signum: int, frame: FrameType | None) -> None:
     """Unwind, so that sandboxes and folders go away as the blocks end that have made them."""
-    if _is_swallowed(frame):
+    if is_swallowed(frame):
         signal.setitimer(signal.ITIMER_REAL, 0.05)
         return
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -152,7 +152,7 @@ def _leave(signum: int, frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def _is_swallowed(frame: FrameType | None) -> bool:
+def is_swallowed(frame: FrameType | None) -> bool:
     """Whether Python drops what is raised here: Hypothesis watches collections, and objects are finalized in them."""
     while frame is not None:
         if frame.f_code.co_name in ("gc_callback", "__del__"):

@@ -24,6 +24,7 @@ from chaser_contract.mutants.declaring import Defect
 from chaser_contract.mutants.likeness import ordered
 from chaser_contract.mutants.planting import NotUndone, Reach, Stale
 from chaser_contract.targets import Target, Where, opened
+from chaser_contract.workers import is_swallowed
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -88,9 +89,9 @@ def chosen(only: Sequence[str] = ()) -> list[Defect]:
     """The defects that are named, whole or by how their names begin; all without names. Raises KeyError."""
     known = declaring.load()
     for name in only:
-        if not any(_meant(one, name) for one in known):
+        if not any(running.meant(one, name) for one in known):
             raise KeyError(name)
-    return [one for name, one in known.items() if not only or any(_meant(name, each) for each in only)]
+    return [one for name, one in known.items() if not only or any(running.meant(name, each) for each in only)]
 
 
 def run(
@@ -243,17 +244,16 @@ def _each(pool: ProcessPoolExecutor | None, work: Callable[[A], T], asked: Seque
         yield coming[done], done.result()
 
 
-def _meant(known: str, name: str) -> bool:
-    return known == name or known.startswith((f"{name}.", f"{name}-"))
-
-
 class _TooLong(BaseException):
     """The time of a part is over. No promise takes it for an answer that it did not expect."""
 
 
 @contextmanager
 def _at_most(seconds: int) -> Iterator[None]:
-    def over(_number: int, _frame: FrameType | None) -> None:
+    def over(_number: int, frame: FrameType | None) -> None:
+        if is_swallowed(frame):
+            signal.alarm(1)
+            return
         raise _TooLong
 
     before = signal.signal(signal.SIGALRM, over)
