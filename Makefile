@@ -35,7 +35,7 @@ format: $(READY_DEV) ## put the sources in their form
 generate: $(READY_DEV) ## write what follows from the document: shapes, assumptions, the table of the README
 	$(BIN)/python emulator/generate.py
 
-contract: $(READY_DEV) ## hold the emulator against its document: everything on scripted sandboxes, all promises on real ones
+contract: $(READY_DEV) ## hold the emulator against its document: everything on scripted sandboxes, all promises but refusals on real ones
 	$(BIN)/chaser-contract run --sandbox scripted --complete $(ARGS)
 	$(BIN)/chaser-contract run --sandbox $(SANDBOX) --skip generated --skip refusals $(ARGS)
 
