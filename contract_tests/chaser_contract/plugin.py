@@ -68,5 +68,7 @@ def contract_target(request: pytest.FixtureRequest) -> Iterator[Target]:
     try:
         with opened(cast("Where", where_of(request.config))) as target:
             yield target
+        if target.guard is not None and target.guard.swept.left:
+            pytest.fail("left behind: " + "; ".join(target.guard.swept.left), pytrace=False)
     except Unreachable as error:
         pytest.exit(str(error), returncode=2)
