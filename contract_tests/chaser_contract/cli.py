@@ -152,10 +152,11 @@ def sweep(url: str, api_key: str | None, peer_key: str | None, ledger: tuple[Pat
     from chaser_contract.live import command
     from chaser_contract.live.guard import FIRST, PEER
     from chaser_contract.live.ledger import Unusable
+    from chaser_contract.targets import is_url
 
     if api_key is None:
         raise click.UsageError("an API key is needed: --api-key, or CHASER_API_KEY")
-    if not url.startswith(("http://", "https://")):
+    if not is_url(url):
         raise click.UsageError("--url is a URL, such as https://api.chaser.sh")
     keys = {FIRST: api_key} | ({} if peer_key is None else {PEER: peer_key})
     try:

@@ -137,18 +137,22 @@ def opened(where: Where) -> Iterator[Target]:
 
 def _check(where: Where) -> None:
     """Raise Unreachable for what no request can be made of, and no sandbox."""
-    if where.url is not None:
-        try:
-            url = httpx.URL(where.url)
-        except httpx.InvalidURL:
-            url = httpx.URL()
-        if url.scheme not in ("http", "https") or not url.host:
-            raise Unreachable(f"{where.url!r} is no URL such as http://localhost:8000")
+    if where.url is not None and not is_url(where.url):
+        raise Unreachable(f"{where.url!r} is no URL such as http://localhost:8000")
     for what, key in (("the key", where.api_key), ("the other user's key", where.peer_key)):
         if key is not None and not (key.isascii() and key.isprintable()):
             raise Unreachable(f"{what} is none: it has characters that no key has")
     if where.url is None and where.sandbox == "docker":
         _have_image(where.image or Settings().image)
+
+
+def is_url(text: str) -> bool:
+    """Whether requests can be sent to an address."""
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host)
 
 
 def _have_image(name: str) -> None:

@@ -48,6 +48,7 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "record empty.json/x.har --to http://127.0.0.1:1",
         "mutants --only nothing",
         "sweep --url nonsense --api-key x",
+        "sweep --url http:// --api-key x",
         "sweep --url http://127.0.0.1:1 --api-key x --ledger missing",
     ],
 )
