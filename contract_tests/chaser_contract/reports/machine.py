@@ -37,8 +37,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "exit_code": report.exit_code,
         "requests": sum(outcome.requests for outcome in report.outcomes),
         "accepted": [
-            finding_info(one, report)
-            | {"owner": entry.owner, "date": entry.date.isoformat(), "reason": entry.reason}
+            finding_info(one, report) | {"owner": entry.owner, "date": entry.date.isoformat(), "reason": entry.reason}
             for one, entry in report.accepted
         ],
         "notes": report.notes,
