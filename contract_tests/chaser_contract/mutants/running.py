@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import TypeVar
@@ -105,11 +106,9 @@ def run(
     report = Report(seed)
     running.parts_of(Where(), skip=skip)
     skipped = tuple(skip)
-    first = list(dict.fromkeys((seed, one.engine, part) for one in defects for part in hinted(one, skipped)))
     with _pool(workers) as pool:
-        for (_, engine, part), what in _each(pool, _without_defect, first):
-            if what:
-                report.unclean[f"{part} ({engine})"] = what
+        for _, unclean in _each(pool, _without_defect, list(_lots(defects, seed, skipped))):
+            report.unclean |= unclean
         if not report.unclean:
             for _, (fate, unclean) in _each(pool, _fate, [(seed, one.name, skipped) for one in defects]):
                 report.fates.append(fate)
@@ -146,9 +145,9 @@ def try_defect(defect: Defect, seed: int = 0, skip: Sequence[str] = ()) -> tuple
     parts = [*first, *(one for one in _others(defect, where, skip) if one not in first)]
     try:
         while (finding := _first_finding(defect, where, parts, reach, fate)) is not None:
-            if finding.part not in first and (what := _without_defect((seed, defect.engine, finding.part))):
+            if finding.part not in first and (found := _without_defect((seed, defect.engine, (finding.part,)))):
                 # It says nothing about the defect; those after it may.
-                unclean[f"{finding.part} ({defect.engine})"] = what
+                unclean |= found
                 parts = parts[parts.index(finding.part) + 1 :]
                 continue
             fate.status, fate.by, fate.promise, fate.came = "killed", finding.part, finding.promise, finding.came
@@ -188,17 +187,33 @@ def _found(where: Where, parts: Sequence[str], tried: dict[str, float]) -> Findi
     return None
 
 
-_known: dict[tuple[int, str, str], str] = {}
-"""What parts find without any defect, as far as this process has asked."""
+_Lot = tuple[int, SandboxChoice, tuple[str, ...]]
+"""A seed, an engine, and parts."""
+
+LOT = 20
+"""How many parts share an emulator when they are tried without any defect; each makes a world of its own there."""
 
 
-def _without_defect(asked: tuple[int, SandboxChoice, str]) -> str:
-    """What a part finds on an emulator without any defect; empty when it finds nothing."""
-    if asked not in _known:
-        seed, engine, part = asked
-        finding = _found(Where(sandbox=engine, seed=seed), [part], {})
-        _known[asked] = "" if finding is None else f"{finding.promise}; {finding.came}"
-    return _known[asked]
+def _lots(defects: Sequence[Defect], seed: int, skip: Sequence[str]) -> Iterator[_Lot]:
+    """All parts that the hints of defects name, each once for each engine."""
+    of_engine = dict[SandboxChoice, dict[str, None]]()
+    for one in defects:
+        of_engine.setdefault(one.engine, {}).update(dict.fromkeys(hinted(one, skip)))
+    for engine, named in of_engine.items():
+        parts = tuple(named)
+        for begin in range(0, len(parts), LOT):
+            yield seed, engine, parts[begin : begin + LOT]
+
+
+@cache
+def _without_defect(asked: _Lot) -> dict[str, str]:
+    """What parts find on an emulator without any defect: those that find something, and what."""
+    seed, engine, parts = asked
+    unclean = dict[str, str]()
+    while parts and (finding := _found(Where(sandbox=engine, seed=seed), parts, {})) is not None:
+        unclean[f"{finding.part} ({engine})"] = f"{finding.promise}; {finding.came}"
+        parts = parts[parts.index(finding.part) + 1 :]
+    return unclean
 
 
 def _fate(asked: tuple[int, str, tuple[str, ...]]) -> tuple[Fate, dict[str, str]]:
