@@ -48,14 +48,21 @@ class Happenings:
         self._closed = False
         self._watchers: set[asyncio.Event] = set()
 
-    async def watch(self, after: int = 0, *, follow: bool = True) -> AsyncGenerator[Happening | None]:
+    async def watch(
+        self, after: int | None = 0, *, follow: bool = True
+    ) -> AsyncGenerator[Happening | None]:
         """What is remembered beyond a number, then (with `follow`) all that happens until the world is closed.
+
+        `after` None is the newest number that was given: only what happens from now on comes.
 
         None says that nothing has happened for a while. A number that has not been given yet is another world's or
         that of an earlier life: then all that is remembered comes.
         """
         await self._begin()
-        if after > self._last:
+        if after is None:
+            await self._read_events()
+            after = self._last
+        elif after > self._last:
             after = 0
         woken = asyncio.Event()
         self._watchers.add(woken)

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from chaser_emulator import admission, events, origins, sandbox, uploads
+from chaser_emulator import admission, events, observing, origins, sandbox, uploads
 from chaser_emulator.acting import Acting
 from chaser_emulator.clock import new_request_id
 from chaser_emulator.errors import ApiError, Problem, Rule, invalid
@@ -82,6 +82,9 @@ class Pipeline:
         self, scope: Scope, receive: Receive, send: Send, operation: Operation | None
     ) -> AsyncIterator[tuple[Receive, Send]]:
         """Keep an exchange in the journal of its world; the block answers on the ends that it is given."""
+        if observing.is_look(scope):
+            yield receive, send
+            return
         journal = world_at(HTTPConnection(scope)).journal
         began = asyncio.get_running_loop().time()
         exchange = journal.begin(scope, operation, self._redaction)
@@ -231,7 +234,8 @@ class Pipeline:
         except ApiError as error:
             refused = error
         calling.begin(call)
-        call.plan = call.world.faults.plan(call)
+        if not observing.is_look(call.request.scope):
+            call.plan = call.world.faults.plan(call)
         if refused is not None or call.plan is not None:
             await uploads.let_pass(call.request)
         if call.plan is not None:
@@ -254,7 +258,7 @@ class Pipeline:
                 account = await world.admission.account(world.store, principal, headers.get("x-chaser-account"))
         finally:
             # A request for an account that is not the caller's counts as well, for the caller alone.
-            if operation.rate is not None:
+            if operation.rate is not None and not observing.is_look(call.request.scope):
                 now = world.clock.now().timestamp()
                 reading = world.meter.take(operation.rate, principal.id, account.id if account else None, now)
                 limits.update(reading.headers())

@@ -22,10 +22,14 @@ DELIVERY_HEADER = "x-chaser-delivery"
 _SINK = "/webhooks/sink/"
 """Where the one place begins that is made for them."""
 
-_STYLE = "/style.css"
+_FILES = ("/style.css", "/console/")
+"""What pages load: styles and scripts, the same for everybody."""
 
-_FOR_EVERY_BROWSER = (_STYLE, "/checkout/", "/sign-in/")
+_FOR_EVERY_BROWSER = (*_FILES, "/checkout/", "/sign-in/")
 """Starts of the paths of pages to which the API sends people, from anywhere; these look themselves at who comes."""
+
+_CONSOLE = "/"
+"""A page that shows nothing by itself: all that it asks for carries a key."""
 
 
 class Control:
@@ -57,25 +61,31 @@ class Control:
             raise ApiError("forbidden", "webhooks do not reach the control plane")
         world = world_at(connection)
         origins.require_own(connection, world.settings)
-        if path != _STYLE:
-            _require_own_window(connection)
-        if path.startswith(_FOR_EVERY_BROWSER) or callers.is_this_machine(connection):
+        shows_key = callers.shows_key(connection, world.api_key)
+        if not path.startswith(_FILES):
+            _require_own_window(connection, shows_key=shows_key)
+        if path.startswith(_FOR_EVERY_BROWSER) or path == _CONSOLE or callers.is_this_machine(connection):
             return
-        if not callers.shows_key(connection, world.api_key):
+        if not shows_key:
             raise unauthorized()
 
 
-def _require_own_window(connection: HTTPConnection) -> None:
+def _require_own_window(connection: HTTPConnection, *, shows_key: bool) -> None:
     """Raise ApiError `forbidden` for what a browser asks for on behalf of another page than a person looks at.
 
     A preview of a sandbox by path is a page of this very origin: its scripts could move the clock, pay, and sign in as
-    anybody in a frame. Only browsers name the site; Node.js sends the mode as well, and no page is behind it.
+    anybody in a frame. Those of the console are told from them by the key that a person has given it. Only browsers
+    name the site; Node.js sends the mode as well, and no page is behind it.
     """
     asked = connection.headers
     if "sec-fetch-site" not in asked:
         return
     if asked.get("sec-fetch-mode", "navigate") != "navigate":
-        raise ApiError("forbidden", "header Sec-Fetch-Mode: people and programs come here, scripts of pages do not")
+        if not shows_key:
+            raise ApiError("forbidden", "header Sec-Fetch-Mode: scripts of pages come here with the key of the world")
+        if asked["sec-fetch-site"] != "same-origin":
+            raise ApiError("forbidden", "header Sec-Fetch-Site: no other site sends anything here")
+        return
     if asked.get("sec-fetch-dest", "document") != "document":
         raise ApiError("forbidden", "header Sec-Fetch-Dest: this opens in a window of its own, in no frame")
     if connection.scope["method"] not in ("GET", "HEAD") and asked["sec-fetch-site"] not in ("same-origin", "none"):

@@ -14,12 +14,13 @@ from chaser_emulator.operations import Reply
 async def watch_events(call: ControlCall) -> Reply:
     """What is remembered, then all that happens, as Server-Sent Events."""
     given = call.query.get("after", call.headers.get("Last-Event-ID"))
-    chunks = _stream(call, int(given) if given is not None else 0, follow=call.query["follow"])
+    beginning = 0 if call.query["remembered"] else None
+    chunks = _stream(call, int(given) if given is not None else beginning, follow=call.query["follow"])
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return Reply(chunks=chunks, media_type="text/event-stream", headers=headers)
 
 
-async def _stream(call: ControlCall, after: int, *, follow: bool) -> AsyncGenerator[bytes, None]:
+async def _stream(call: ControlCall, after: int | None, *, follow: bool) -> AsyncGenerator[bytes, None]:
     # Headers are sent with the first bytes, and who watches wants to know that it has begun.
     yield b": watching\n\n"
     async with aclosing(call.world.happenings.watch(after, follow=follow)) as happenings:

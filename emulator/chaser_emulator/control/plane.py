@@ -11,11 +11,12 @@ from typing import Any, NoReturn
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route, Router
+from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import Receive, Scope, Send
 
 from chaser_emulator import assembly, callers, sandbox, spec, uploads
 from chaser_emulator.admission import unauthorized
+from chaser_emulator.control import console
 from chaser_emulator.control.operations import CONTROL, ControlCall
 from chaser_emulator.errors import ApiError, Problem, invalid
 from chaser_emulator.keywords import DocumentError
@@ -59,7 +60,9 @@ class Plane:
             paths.setdefault(operation.path, {})[operation.method] = operation
         # Fixed words before parameters, as for the API.
         ordered = sorted(paths, key=lambda path: [segment.startswith("{") for segment in path.split("/")])
-        self._router = Router([Route(path, _Endpoint(self, paths[path])) for path in ordered], redirect_slashes=False)
+        routes: list[BaseRoute] = [Route(path, _Endpoint(self, paths[path])) for path in ordered]
+        routes.append(Mount(console.ASSETS, console.Assets()))
+        self._router = Router(routes, redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

@@ -1,0 +1,162 @@
+// The public API and the control plane, asked by operationId: paths and methods come from the documents.
+
+const KEY = "chaser.key";
+const ACCOUNT = "chaser.account";
+const ROOT = new URL("../", document.baseURI);
+
+let operations = new Map();
+let lost = () => {};
+
+/** A refusal, or an answer that never came (status 0). `problems` are those of single fields: {location, pointer, message}. */
+export class Refusal extends Error {
+  constructor(status, body, requestId) {
+    super(body?.message || (status ? `the emulator answered ${status}` : "the emulator does not answer"));
+    this.status = status;
+    this.code = body?.code ?? null;
+    this.details = body?.details ?? null;
+    this.problems = Array.isArray(body?.details?.problems) ? body.details.problems : [];
+    this.requestId = requestId ?? body?.request_id ?? null;
+  }
+}
+
+/** What is called when the key turns out not to be one. */
+export function onKeyLost(listener) {
+  lost = listener;
+}
+
+/** The key that this tab has, or null. */
+export const key = () => sessionStorage.getItem(KEY);
+
+/** Keep a key for as long as this tab is open; null forgets it. */
+export function keep(value) {
+  if (value) sessionStorage.setItem(KEY, value);
+  else sessionStorage.removeItem(KEY);
+  account(null);
+}
+
+/** The account that requests are for: its id, or null for the usual one. With an argument, from now on. */
+export function account(id) {
+  if (id === undefined) return sessionStorage.getItem(ACCOUNT);
+  if (id) sessionStorage.setItem(ACCOUNT, id);
+  else sessionStorage.removeItem(ACCOUNT);
+  return id;
+}
+
+/** Read which operations there are. Raises Refusal, with status 401 or 403 where the key is not the emulator's. */
+export async function learn() {
+  const answer = await send(new URL("_emulator/operations", ROOT), { method: "GET" }, { look: true });
+  operations = new Map((await answer.json()).operations.map((one) => [one.id, one]));
+}
+
+/** An operation in short: {id, plane, method, path, tag, summary, scope, body, parameters}. */
+export function operation(id) {
+  const found = operations.get(id);
+  if (!found) throw new Error(`no operation ${id}`);
+  return found;
+}
+
+/** All operations in short. */
+export const allOperations = () => [...operations.values()];
+
+/** The address of an operation. `path` and `query` are objects; what is null or undefined in a query is left out. */
+export function address(id, { path = {}, query = {} } = {}) {
+  const filled = operation(id).path.replace(/\{(\w+)\}/g, (_all, name) => encodeURIComponent(path[name]));
+  const url = new URL(filled.replace(/^\//, ""), ROOT);
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== null && one !== undefined && one !== "") url.searchParams.append(name, one);
+    }
+  }
+  return url;
+}
+
+/**
+ * Ask for an operation, and answer its JSON (null where there is none). Raises Refusal.
+ *
+ * `body` is JSON, or a FormData, Blob or string that is sent as it is with `type`; `headers` come on top; `as` is "json",
+ * "text", "blob" or "response". Reads are marked as looks, so that they leave no trace, unless `trace` is set.
+ */
+export async function call(id, { path, query, body, type, headers = {}, signal, as = "json", trace = false } = {}) {
+  const { method, plane } = operation(id);
+  const request = { method, headers: { ...headers }, signal };
+  if (body !== undefined) {
+    const raw = body instanceof FormData || body instanceof Blob || (typeof body === "string" && type);
+    request.body = raw ? body : JSON.stringify(body);
+    if (!raw) request.headers["Content-Type"] = "application/json";
+    else if (type) request.headers["Content-Type"] = type;
+  }
+  const answer = await send(address(id, { path, query }), request, { look: method === "GET" && !trace, plane });
+  if (as === "response") return answer;
+  if (as === "blob") return answer.blob();
+  const text = await answer.text();
+  if (as === "text") return text;
+  return text === "" ? null : JSON.parse(text);
+}
+
+/** Send any request with the key of this tab: an answer of any status as {status, headers, text}. */
+export async function sendRaw(method, target, { headers = {}, body, signal } = {}) {
+  const url = new URL(target.replace(/^\//, ""), ROOT);
+  if (url.origin !== ROOT.origin) throw new Error("requests go to this emulator only");
+  const answer = await fetch(url, { method, headers: { ...own(), ...headers }, body, signal, cache: "no-store" });
+  return { status: answer.status, headers: Object.fromEntries(answer.headers), text: await answer.text() };
+}
+
+/**
+ * Read Server-Sent Events of an operation: for each, `onEvent({event, data, id})` with data as text. It resolves when the
+ * stream ends, and raises Refusal where there is none.
+ */
+export async function stream(id, { path, query, headers = {}, signal, onEvent, onOpen }) {
+  const request = { method: operation(id).method, headers: { Accept: "text/event-stream", ...headers }, signal };
+  const answer = await send(address(id, { path, query }), request, { look: true });
+  onOpen?.();
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  let event = {};
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split(/\r\n|\n|\r/);
+    rest = lines.pop();
+    for (const line of lines) {
+      if (line === "") {
+        if (event.data !== undefined) onEvent({ event: event.event ?? "message", data: event.data, id: event.id });
+        event = {};
+      } else if (!line.startsWith(":")) {
+        const [, name, text] = /^([^:]*):? ?(.*)$/s.exec(line);
+        event[name] = name === "data" && event.data !== undefined ? `${event.data}\n${text}` : text;
+      }
+    }
+  }
+}
+
+/** The address of a WebSocket, which carries the key itself, as a browser can set no header there. */
+export function socketAddress(id, { path, query = {} } = {}) {
+  const url = address(id, { path, query: { ...query, access_token: key() } });
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url;
+}
+
+/** Whether two requests may be told apart by nothing but time: the error of a call that was given up. */
+export const wasGivenUp = (error) => error?.name === "AbortError";
+
+function own() {
+  const headers = { Authorization: `Bearer ${key() ?? ""}` };
+  if (account()) headers["X-Chaser-Account"] = account();
+  return headers;
+}
+
+async function send(url, request, { look, plane }) {
+  const headers = { ...own(), ...(look ? { "X-Chaser-Observer": "console" } : {}), ...request.headers };
+  if (plane === "control") delete headers["X-Chaser-Account"];
+  let answer;
+  try {
+    answer = await fetch(url, { ...request, headers, cache: "no-store" });
+  } catch (error) {
+    if (wasGivenUp(error)) throw error;
+    throw new Refusal(0, null, null);
+  }
+  if (answer.ok) return answer;
+  const body = await answer.json().catch(() => null);
+  if (answer.status === 401) lost();
+  throw new Refusal(answer.status, body, answer.headers.get("x-request-id"));
+}

@@ -1,0 +1,123 @@
+// Dialogs, and notices that a screen reader hears.
+
+import { Refusal, wasGivenUp } from "./api.js";
+import { h, freshId } from "./dom.js";
+
+const SHOWN_FOR = 6000;
+
+/** Say something in the corner. `kind` is "good", "bad" or "plain"; what is bad stays until it is closed. */
+export function notice(text, kind = "plain") {
+  const box = h(
+    "div",
+    { class: `notice ${kind}` },
+    h("p", null, text),
+    h("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: () => box.remove() }, "×"),
+  );
+  document.getElementById("notices").append(box);
+  if (kind !== "bad") setTimeout(() => box.remove(), SHOWN_FOR);
+}
+
+/** Say what went wrong; nothing where it was given up on purpose. */
+export function tellError(error) {
+  if (wasGivenUp(error)) return;
+  if (!(error instanceof Refusal)) console.error(error);
+  notice(error.code ? `${error.message} (${error.code})` : error.message, "bad");
+}
+
+/** Do something that may be refused, and say so: answers whether it went well. */
+export async function attempt(work, done) {
+  try {
+    const result = await work();
+    if (done) notice(typeof done === "function" ? done(result) : done, "good");
+    return true;
+  } catch (error) {
+    tellError(error);
+    return false;
+  }
+}
+
+/**
+ * Show a dialog; it answers what `close(value)` was called with, undefined when it was left. `content(close)` makes what is
+ * in it.
+ */
+export function open({ title, content, wide = false }) {
+  return new Promise((resolve) => {
+    const id = freshId("title");
+    let value;
+    const close = (given) => {
+      value = given;
+      dialog.close();
+    };
+    const dialog = h(
+      "dialog",
+      { "aria-labelledby": id, class: wide ? "wide" : null },
+      h(
+        "header",
+        null,
+        h("h2", { id }, title),
+        h("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: () => close() }, "×"),
+      ),
+      content(close),
+    );
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(value);
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+/** Ask before something that cannot be undone: whether to go on. */
+export async function confirm({ title, text, verb = "Delete" }) {
+  const answer = await open({
+    title,
+    content: (close) =>
+      h(
+        "div",
+        { class: "body" },
+        h("p", null, text),
+        h(
+          "div",
+          { class: "actions" },
+          h("button", { type: "button", class: "danger", onclick: () => close(true) }, verb),
+          h("button", { type: "button", onclick: () => close(false) }, "Cancel"),
+        ),
+      ),
+  });
+  return answer === true;
+}
+
+/**
+ * Show a form of form.js in a dialog. `submit(body)` is awaited; what it refuses is shown in the form, else the dialog
+ * closes and answers what came of it (undefined when it was left).
+ */
+export function ask({ title, text, verb = "Create", form, submit }) {
+  return open({
+    title,
+    content: (close) => {
+      form.node.addEventListener("submit", async (event) => {
+        event.preventDefault();
+        const body = form.read();
+        if (body === undefined) return;
+        form.busy(true);
+        try {
+          close((await submit(body)) ?? null);
+        } catch (error) {
+          form.refuse(error);
+        } finally {
+          form.busy(false);
+        }
+      });
+      form.node.append(
+        h(
+          "div",
+          { class: "actions" },
+          h("button", { class: "primary" }, verb),
+          h("button", { type: "button", onclick: () => close() }, "Cancel"),
+        ),
+      );
+      return h("div", { class: "body" }, text ? h("p", { class: "soft" }, text) : null, form.node);
+    },
+  });
+}

@@ -1,0 +1,50 @@
+// Nodes of the page, made of names, properties and texts. Nothing here, and nothing elsewhere, reads text as markup.
+
+/**
+ * h("button", {class: "primary", onclick: save, disabled: true}, "Save")
+ *
+ * A property that begins with "on" is a listener; one whose value is null, undefined or false is left out; `true` is an
+ * attribute without a value; `value`, `checked`, `selected`, `open` and `indeterminate` are set as properties; an object as
+ * `dataset` gives data-* attributes, and one as `style` sets properties of its style. Children are nodes, texts, numbers
+ * and lists of them; null, undefined and booleans are left out.
+ */
+export function h(tag, properties, ...children) {
+  const namespaced = SVG.has(tag) ? document.createElementNS("http://www.w3.org/2000/svg", tag) : null;
+  const node = namespaced ?? document.createElement(tag);
+  for (const [name, value] of Object.entries(properties ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name === "dataset") Object.assign(node.dataset, value);
+    else if (name === "style") for (const [key, one] of Object.entries(value)) node.style.setProperty(key, one);
+    else if (AS_PROPERTY.has(name)) node[name] = value;
+    else node.setAttribute(name, value === true ? "" : String(value));
+  }
+  append(node, children);
+  return node;
+}
+
+const SVG = new Set(["svg", "path", "rect", "circle", "line", "g", "polyline"]);
+const AS_PROPERTY = new Set(["value", "checked", "selected", "open", "indeterminate"]);
+
+/** Add children, as `h` takes them. */
+export function append(node, ...children) {
+  for (const child of children.flat(Infinity)) {
+    if (child === null || child === undefined || typeof child === "boolean") continue;
+    node.append(child instanceof Node ? child : document.createTextNode(String(child)));
+  }
+}
+
+/** Put children in the place of those that a node has. */
+export function fill(node, ...children) {
+  node.replaceChildren();
+  append(node, ...children);
+  return node;
+}
+
+let made = 0;
+
+/** An id that nothing else on the page has. */
+export function freshId(word = "x") {
+  made += 1;
+  return `${word}-${made}`;
+}

@@ -1,0 +1,115 @@
+// What happens in the world, as it happens: one stream of events for the whole page, and who wants to hear of it.
+
+import { operation, stream, wasGivenUp } from "./api.js";
+
+const FIRST_WAIT = 500;
+const LONGEST_WAIT = 10_000;
+const TOGETHER = 120;
+
+const listeners = new Set();
+const watchers = new Set();
+let state = "connecting";
+let stopping = null;
+
+/** Begin to listen, or begin anew, as with another key. */
+export function start() {
+  stopping?.abort();
+  stopping = new AbortController();
+  follow(stopping.signal);
+}
+
+/** Stop listening. */
+export function stop() {
+  stopping?.abort();
+}
+
+/** "connecting", "live" or "away", now and (with a listener) whenever it changes. */
+export function watchState(listener) {
+  watchers.add(listener);
+  listener(state);
+}
+
+/**
+ * Call `listener(data, kind)` for each happening of a kind ("exchange", "event", "due", "clock", "*" for all) until
+ * `signal` is aborted.
+ */
+export function on(kind, listener, signal) {
+  const entry = (found, data) => (kind === "*" || kind === found) && listener(data, found);
+  keepUntil(signal, entry);
+}
+
+/**
+ * Call `listener()` when something of these tags of the document may have changed ("sessions", "jobs", "faults"; also
+ * "clock"), once for what happens within a moment, and when the stream was away and has come back.
+ */
+export function changed(tags, listener, signal) {
+  let waiting = null;
+  const soon = () => {
+    waiting ??= setTimeout(() => {
+      waiting = null;
+      if (!signal?.aborted) listener();
+    }, TOGETHER);
+  };
+  keepUntil(signal, (kind, data) => concerns(tags, kind, data) && soon());
+}
+
+/** Tell all who listen that something of a tag has changed, which the stream does not tell of. */
+export function tell(tag) {
+  for (const listener of [...listeners]) listener("told", { tag });
+}
+
+function concerns(tags, kind, data) {
+  if (kind === "back" || kind === "due" || kind === "clock") return true;
+  if (kind === "told") return tags.includes(data.tag);
+  if (kind === "event") return tags.includes(`${data.resource_type}s`.replaceAll("_", "-"));
+  if (kind !== "exchange" || data.method === "GET" || !data.operation) return false;
+  const { tag } = operation(data.operation);
+  // A tool may have done anything.
+  return tag === "mcp" || tags.includes(tag);
+}
+
+function keepUntil(signal, entry) {
+  listeners.add(entry);
+  signal?.addEventListener("abort", () => listeners.delete(entry), { once: true });
+}
+
+function become(now) {
+  if (now === state) return;
+  state = now;
+  for (const watcher of watchers) watcher(state);
+}
+
+async function follow(signal) {
+  let wait = FIRST_WAIT;
+  let last = null;
+  let met = false;
+  while (!signal.aborted) {
+    try {
+      await stream("watch-events", {
+        query: last === null ? { remembered: false } : { after: last },
+        signal,
+        onOpen: () => {
+          become("live");
+          wait = FIRST_WAIT;
+          if (met) emit("back", {});
+          met = true;
+        },
+        onEvent: ({ event, data, id }) => {
+          last = id ?? last;
+          emit(event, JSON.parse(data));
+        },
+      });
+    } catch (error) {
+      if (wasGivenUp(error)) return;
+    }
+    if (signal.aborted) return;
+    // The world may have been put back: its numbers begin again, and everything may be another.
+    become("away");
+    await new Promise((done) => setTimeout(done, wait));
+    wait = Math.min(wait * 2, LONGEST_WAIT);
+  }
+}
+
+function emit(kind, data) {
+  for (const listener of [...listeners]) listener(kind, data);
+}

@@ -1,0 +1,62 @@
+// Small things that many pages show: the state of something, facts, a text to copy, tabs.
+
+import { notice } from "./dialog.js";
+import { append, h } from "./dom.js";
+import { time } from "./format.js";
+
+const KINDS = {
+  good: ["running", "completed", "succeeded", "delivered", "success", "active", "paid", "ready", "ok"],
+  bad: ["failed", "error", "exhausted", "denied", "killed", "timed_out"],
+  warn: ["starting", "terminating", "pending", "queued", "paused", "canceled", "discarded"],
+};
+
+/** The state of something, in a colour that goes with it; the word says it as well. */
+export function badge(word, kind) {
+  const found = kind ?? Object.keys(KINDS).find((one) => KINDS[one].includes(word)) ?? "";
+  return h("span", { class: `badge ${found}` }, word);
+}
+
+/** A moment: its day and time, and all of it as a title. */
+export function moment(timestamp) {
+  return timestamp ? h("time", { datetime: timestamp, title: timestamp }, time(timestamp)) : "";
+}
+
+/** Pairs of a name and a value, those without a value left out. */
+export function facts(pairs) {
+  const list = h("dl", { class: "facts" });
+  for (const [name, value] of pairs) {
+    if (value === null || value === undefined || value === "") continue;
+    append(list, h("dt", null, name), h("dd", null, value));
+  }
+  return list;
+}
+
+/** A text, and a button that copies it. */
+export function copyable(text, label = "Copy") {
+  const button = h("button", { type: "button", class: "small", onclick: () => copy(text) }, label);
+  return h("div", { class: "copyable" }, h("pre", { tabindex: 0 }, text), button);
+}
+
+/** Put a text on the clipboard. */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    notice("Copied.", "good");
+  } catch {
+    notice("The browser does not let a page copy here; select the text instead.", "bad");
+  }
+}
+
+/** Links between the parts of a page: entries of [title, address, whether it is the one in sight]. */
+export function tabs(label, entries) {
+  return h(
+    "nav",
+    { class: "tabs", "aria-label": label },
+    entries.map(([title, href, here]) => h("a", { href, "aria-current": here ? "page" : null }, title)),
+  );
+}
+
+/** The heading of a page, and what can be done there. */
+export function top(title, ...actions) {
+  return h("div", { class: "bar-top" }, h("h1", null, title), h("div", { class: "actions" }, actions));
+}
