@@ -60,3 +60,12 @@ export function tabs(label, entries) {
 export function top(title, ...actions) {
   return h("div", { class: "bar-top" }, h("h1", null, title), h("div", { class: "actions" }, actions));
 }
+
+/** Load a stylesheet of these folders, once; it is there when the promise is kept. */
+export function style(name) {
+  const href = `console/${name}.css`;
+  if (document.querySelector(`link[href="${href}"]`)) return Promise.resolve();
+  return new Promise((resolve) => {
+    document.head.append(h("link", { rel: "stylesheet", href, onload: resolve, onerror: resolve }));
+  });
+}

@@ -7,6 +7,26 @@
 export const ROUTES = [
   { path: "/", title: "Overview", menu: true, load: () => import("./views/overview.js") },
   { path: "/sessions", title: "Sessions", menu: true, load: () => import("./views/sessions.js") },
+  { path: "/sessions/{id}", title: "Session", load: () => import("./views/session.js") },
+  { path: "/workspaces", title: "Workspaces", menu: true, load: () => import("./views/workspaces.js") },
+  { path: "/workspaces/{id}", title: "Workspace", load: () => import("./views/workspace.js") },
+  { path: "/requests", title: "Requests", menu: true, load: () => import("./views/requests.js") },
+  { path: "/requests/{number}", title: "Request", load: () => import("./views/request.js") },
+  { path: "/webhooks", title: "Webhooks", menu: true, load: () => import("./views/webhooks.js") },
+  { path: "/webhooks/deliveries/{id}", title: "Delivery", load: () => import("./views/delivery.js") },
+  { path: "/sink", title: "Sink", menu: true, load: () => import("./views/sink.js") },
+  { path: "/jobs", title: "Jobs", menu: true, load: () => import("./views/jobs.js") },
+  { path: "/jobs/{id}", title: "Job", load: () => import("./views/job.js") },
+  { path: "/assistants", title: "Assistants", menu: true, load: () => import("./views/assistants.js") },
+  { path: "/assistants/{id}", title: "Assistant", load: () => import("./views/assistant.js") },
+  { path: "/keys", title: "Keys", menu: true, load: () => import("./views/keys.js") },
+  { path: "/members", title: "Members", menu: true, load: () => import("./views/members.js") },
+  { path: "/billing", title: "Billing", menu: true, load: () => import("./views/billing.js") },
+  { path: "/audit", title: "Audit", menu: true, load: () => import("./views/audit.js") },
+  { path: "/clock", title: "Clock", menu: true, load: () => import("./views/clock.js") },
+  { path: "/faults", title: "Faults", menu: true, load: () => import("./views/faults.js") },
+  { path: "/stubs", title: "Stubs", menu: true, load: () => import("./views/stubs.js") },
+  { path: "/contract", title: "Contract", menu: true, load: () => import("./views/contract.js") },
 ];
 
 /** The page of an address such as "#/sessions/x?tab=files": {route, params, query}, or null. */
