@@ -48,9 +48,7 @@ class Happenings:
         self._closed = False
         self._watchers: set[asyncio.Event] = set()
 
-    async def watch(
-        self, after: int | None = 0, *, follow: bool = True
-    ) -> AsyncGenerator[Happening | None]:
+    async def watch(self, after: int | None = 0, *, follow: bool = True) -> AsyncGenerator[Happening | None]:
         """What is remembered beyond a number, then (with `follow`) all that happens until the world is closed.
 
         `after` None is the newest number that was given: only what happens from now on comes.

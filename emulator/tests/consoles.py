@@ -11,6 +11,8 @@ from chaser_emulator.server import Running
 from playwright.sync_api import Browser, Page, sync_playwright
 from requirements import chromium, require
 
+Scheme = Literal["light", "dark"]
+
 _SERIOUS = ("serious", "critical")
 
 
@@ -33,7 +35,7 @@ def console_of(
     *,
     width: int = 1280,
     height: int = 800,
-    scheme: Literal["light", "dark"] = "light",
+    scheme: Scheme = "light",
     key: str | None = None,
     expected: tuple[str, ...] = (),
 ) -> Iterator[Page]:

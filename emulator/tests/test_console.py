@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from chaser_emulator.server import Running
-from consoles import a_browser, assert_accessible, assert_fits, console_of
+from consoles import Scheme, a_browser, assert_accessible, assert_fits, console_of
 from people import refused
 from playwright.sync_api import Browser, expect
 
@@ -49,10 +49,8 @@ def test_looking_leaves_no_trace(emulator: Running, browser: Browser, client: ht
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1920, "light")])
-def test_it_fits_and_is_accessible(
-    emulator: Running, browser: Browser, width: int, scheme: str
-) -> None:
-    with console_of(emulator, browser, "/sessions", width=width, scheme="dark" if scheme == "dark" else "light") as page:
+def test_it_fits_and_is_accessible(emulator: Running, browser: Browser, width: int, scheme: Scheme) -> None:
+    with console_of(emulator, browser, "/sessions", width=width, scheme=scheme) as page:
         assert_fits(page)
         assert_accessible(page)
         page.get_by_role("button", name="New session").click()

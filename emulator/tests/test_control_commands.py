@@ -74,7 +74,7 @@ def test_every_operation_is_a_command_but_for_what_people_and_deliveries_use() -
     }
     # Pages for people, what belongs to them, and where deliveries come.
     assert without == {
-        *("get-sign-in", "submit-sign-in", "submit-checkout", "get-style"),
+        *("get-sign-in", "submit-sign-in", "submit-checkout", "get-style", "open-console"),
         *("get-control-document", "receive-at-sink"),
     }
 
