@@ -1,4 +1,4 @@
-"""What happens in a world, told to whoever watches: exchanges, events, what falls due, and moves of its clock."""
+"""What happens in a world, told to whoever watches: exchanges, events, what falls due, and how it is steered."""
 
 from __future__ import annotations
 
@@ -86,6 +86,11 @@ class Happenings:
         """The clock was set or moved."""
         if self._begun:
             self._add("clock", {"now": self._clock.timestamp(), "mode": self._clock.mode})
+
+    def steered(self, operation: str, tag: str) -> None:
+        """An operation of the control plane was carried out that may have changed something."""
+        if self._begun:
+            self._add("control", {"operation": operation, "tag": tag, "at": self._clock.timestamp()})
 
     def close(self) -> None:
         """The world ends, and with it what its watchers see."""

@@ -30,7 +30,7 @@ export function watchState(listener) {
 }
 
 /**
- * Call `listener(data, kind)` for each happening of a kind ("exchange", "event", "due", "clock", "*" for all) until
+ * Call `listener(data, kind)` for each happening of a kind ("exchange", "event", "due", "clock", "control", "*" for all) until
  * `signal` is aborted.
  */
 export function on(kind, listener, signal) {
@@ -60,7 +60,7 @@ export function tell(tag) {
 
 function concerns(tags, kind, data) {
   if (kind === "back" || kind === "due" || kind === "clock") return true;
-  if (kind === "told") return tags.includes(data.tag);
+  if (kind === "told" || kind === "control") return tags.includes(data.tag);
   if (kind === "event") return tags.includes(`${data.resource_type}s`.replaceAll("_", "-"));
   if (kind !== "exchange" || data.method === "GET" || !data.operation) return false;
   const { tag } = operation(data.operation);

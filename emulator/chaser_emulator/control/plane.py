@@ -76,7 +76,9 @@ class Plane:
         """Answer one request."""
         try:
             call = await self._read(request, operation)
-            return self._answer(operation, await CONTROL[operation.id](call))
+            response = self._answer(operation, await CONTROL[operation.id](call))
+            _tell(call)
+            return response
         except ClientDisconnect:
             # Nobody listens any more; what is answered is not sent.
             return Response(status_code=operation.success)
@@ -225,6 +227,16 @@ def _meant(request: Request, worlds: Worlds, named: str | None, *, trusted: bool
         raise ApiError("forbidden", f"the key is that of world {world.id!r}, and {named[:80]!r} is meant")
     world = request.state.world = worlds.get(named)
     return world
+
+
+def _tell(call: ControlCall) -> None:
+    """Let those who watch know that a call may have changed what they see; the clock tells of itself."""
+    operation = call.operation
+    if operation.method == "GET" or operation.tag == "clock":
+        return
+    concerned = call.worlds.all() if operation.marks.get("x-world") == "none" else [call.world]
+    for world in concerned:
+        world.happenings.steered(operation.id, operation.tag)
 
 
 def _internal_error() -> ApiError:

@@ -80,6 +80,8 @@ def line(kind: str, data: dict[str, Any]) -> str:
             text = f"due: {data['what']} {data['id']}"
         case "clock":
             text = f"the clock shows {data['now']} ({data['mode']})"
+        case "control":
+            text = f"steered: {data['operation']}"
         case _:
             text = f"{kind}: {json.dumps(data, ensure_ascii=False)}"
     at = data.get("at", data.get("now", ""))
