@@ -21,6 +21,13 @@ _MOST_FIELDS = 16
 _OUTCOMES = (rows.PAID, rows.CANCELED)
 
 
+@control("list-checkouts")
+async def list_checkouts(call: ControlCall) -> dict[str, Any]:
+    """All that were started, or those of one account."""
+    found = await rows.checkouts(call.world.store, call.query.get("account_id"))
+    return {"checkouts": [_info(row) for row in found]}
+
+
 @control("get-checkout")
 async def get_checkout(call: ControlCall) -> Response | dict[str, Any]:
     """The page for people, the checkout as JSON for programs."""

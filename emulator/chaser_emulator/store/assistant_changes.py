@@ -26,6 +26,13 @@ async def propose(
     )
 
 
+async def of_assistant(reader: Reader, assistant_id: str) -> list[Row]:
+    """Every request about an assistant, newest first."""
+    return await reader.all(
+        "SELECT * FROM assistant_config_changes WHERE assistant_id = ? ORDER BY created_at DESC, id DESC", assistant_id
+    )
+
+
 async def get(reader: Reader, assistant_id: str, change_id: str) -> Row | None:
     """The request with this id, if it is about this assistant."""
     return await reader.one(

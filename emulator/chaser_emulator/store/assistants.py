@@ -23,6 +23,11 @@ async def get_in(reader: Reader, account_id: str, assistant_id: str) -> Row | No
     )
 
 
+async def get(reader: Reader, assistant_id: str) -> Row | None:
+    """The assistant with this id, whoever's it is."""
+    return await reader.one("SELECT * FROM assistants WHERE id = ?", assistant_id.lower())
+
+
 async def insert(tx: Transaction, account_id: str, name: str, config: str, *, workspace_id: str, at: str) -> Row:
     """Add one that is active; `config` is JSON."""
     return await tx.insert(
@@ -138,6 +143,16 @@ async def credential(reader: Reader, assistant: Row, name: str) -> Row | None:
            AND (assistant_id = ? OR assistant_id IS NULL) ORDER BY assistant_id IS NULL LIMIT 1""",
         assistant["account_id"],
         name,
+        assistant["id"],
+    )
+
+
+async def credentials(reader: Reader, assistant: Row) -> list[Row]:
+    """All that an assistant can find, by name; its own before one of the same name for the whole account."""
+    return await reader.all(
+        """SELECT * FROM assistant_credentials WHERE account_id = ? AND (assistant_id = ? OR assistant_id IS NULL)
+           ORDER BY name, assistant_id IS NULL""",
+        assistant["account_id"],
         assistant["id"],
     )
 

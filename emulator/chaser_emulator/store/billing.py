@@ -60,6 +60,13 @@ async def checkout(reader: Reader, checkout_id: str) -> Row | None:
     )
 
 
+async def checkouts(reader: Reader, account_id: str | None) -> list[Row]:
+    """The payments that were started, by one account or by all, newest first."""
+    return await reader.all(
+        "SELECT * FROM checkouts WHERE ?1 IS NULL OR account_id = ?1 ORDER BY created_at DESC, id DESC", account_id
+    )
+
+
 async def complete_checkout(tx: Transaction, checkout_id: str, status: str, at: str) -> bool:
     """End an open payment; answers whether it was open."""
     changed = await tx.run(
