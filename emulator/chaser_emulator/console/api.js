@@ -7,14 +7,14 @@ const ROOT = new URL("../", document.baseURI);
 let operations = new Map();
 let lost = () => {};
 
-/** A refusal, or an answer that never came (status 0). `problems` are those of single fields: {location, pointer, message}. */
+/** A refusal, or an answer that never came (status 0). `problems` are those of single fields: {in, pointer, message}. */
 export class Refusal extends Error {
   constructor(status, body, requestId) {
     super(body?.message || (status ? `the emulator answered ${status}` : "the emulator does not answer"));
     this.status = status;
     this.code = body?.code ?? null;
     this.details = body?.details ?? null;
-    this.problems = Array.isArray(body?.details?.problems) ? body.details.problems : [];
+    this.problems = Array.isArray(this.details) ? this.details.filter((one) => one?.message) : [];
     this.requestId = requestId ?? body?.request_id ?? null;
   }
 }

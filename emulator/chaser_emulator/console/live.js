@@ -40,7 +40,7 @@ export function on(kind, listener, signal) {
 
 /**
  * Call `listener()` when something of these tags of the document may have changed ("sessions", "jobs", "faults"; also
- * "clock"), once for what happens within a moment, and when the stream was away and has come back.
+ * "clock", and "*" for anything at all), once for what happens within a moment, and when the stream was away and has come back.
  */
 export function changed(tags, listener, signal) {
   let waiting = null;
@@ -60,12 +60,13 @@ export function tell(tag) {
 
 function concerns(tags, kind, data) {
   if (kind === "back" || kind === "due" || kind === "clock") return true;
-  if (kind === "told" || kind === "control") return tags.includes(data.tag);
-  if (kind === "event") return tags.includes(`${data.resource_type}s`.replaceAll("_", "-"));
+  const any = tags.includes("*");
+  if (kind === "told" || kind === "control") return any || tags.includes(data.tag);
+  if (kind === "event") return any || tags.includes(`${data.resource_type}s`.replaceAll("_", "-"));
   if (kind !== "exchange" || data.method === "GET" || !data.operation) return false;
   const { tag } = operation(data.operation);
   // A tool may have done anything.
-  return tag === "mcp" || tags.includes(tag);
+  return any || tag === "mcp" || tags.includes(tag);
 }
 
 function keepUntil(signal, entry) {
