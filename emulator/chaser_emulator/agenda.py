@@ -41,6 +41,15 @@ class Fired:
 
 
 @dataclass(frozen=True)
+class Due:
+    """Something that will fall due by itself: what will be told of it then, for which resource, and when."""
+
+    what: str
+    id: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Started:
     """Something that fell due and is under way; `done` None means that it is over already.
 
@@ -64,6 +73,10 @@ class Duty(Protocol):
 
     async def perform(self) -> list[Started]:
         """Start all that is due by now, without waiting for it."""
+        ...
+
+    async def ahead(self, most: int) -> list[Due]:
+        """What it will tell of, the earliest first, up to so many; what has to wait for something else is left out."""
         ...
 
 
@@ -192,6 +205,13 @@ class Agenda:
         now = self._clock.now()
         moments = [moment for duty in self._duties if (moment := await duty.next()) is not None]
         return min((moment for moment in moments if moment > now), default=None)
+
+    async def ahead(self, most: int) -> list[Due]:
+        """What falls due next as things stand, the earliest first, up to so many. What is due already is due now."""
+        now = self._clock.now()
+        found = [due for duty in self._duties for due in await duty.ahead(most)]
+        shown = [due if due.at > now else Due(due.what, due.id, now) for due in found]
+        return sorted(shown, key=lambda due: due.at)[:most]
 
     async def run_until_idle(
         self, within: timedelta, keep: Callable[[datetime], Awaitable[None]]

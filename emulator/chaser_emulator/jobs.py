@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from chaser_emulator import events
 from chaser_emulator.acting import Acting
 from chaser_emulator.admission import Account, Principal, select_account
-from chaser_emulator.agenda import Fired, Started
+from chaser_emulator.agenda import Due, Fired, Started
 from chaser_emulator.clock import moment
 from chaser_emulator.errors import ApiError
 from chaser_emulator.resources import job_info
@@ -106,6 +106,12 @@ class Jobs:
                 await self._emit(tx, "started", row)
         # In one go with the commit: who finds a job running must find the hand that works on it.
         return [self._take_up(row) for row in taken]
+
+    async def ahead(self, most: int) -> list[Due]:
+        """The jobs that wait."""
+        now = self._clock.now()
+        found = await rows.next_in_line(self._store, most)
+        return [Due("job.started", row["id"], moment(row["due_at"]) if row["due_at"] else now) for row in found]
 
     def _free(self, account_id: str) -> int:
         """How many hands an account has that do nothing."""

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from chaser_emulator import events, usage
-from chaser_emulator.agenda import Fired, Started
+from chaser_emulator.agenda import Due, Fired, Started
 from chaser_emulator.clock import Clock, moment, timestamp
 from chaser_emulator.commands import Commands
 from chaser_emulator.disks import Disks
@@ -94,6 +94,14 @@ class Keeper:
         if ended is not None:
             moments.append(moment(ended) + KEPT)
         return min(moments, default=None)
+
+    async def ahead(self, most: int) -> list[Due]:
+        """The ends of the sessions that live. That those which are over are forgotten is told to nobody."""
+        now = self._clock.now()
+        ends = [
+            Due("session.expired", row["id"], min(self._ends(row, now))) for row in await rows.all_live(self._store)
+        ]
+        return sorted(ends, key=lambda due: due.at)[:most]
 
     def _ends(self, row: Row, now: datetime) -> list[datetime]:
         """Until when a live session may go on. One that has expired and is in use may for a little longer."""

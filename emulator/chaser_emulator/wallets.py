@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import groupby
 
 from chaser_emulator import billing, events, usage
-from chaser_emulator.agenda import Agenda, Fired, Started
+from chaser_emulator.agenda import Agenda, Due, Fired, Started
 from chaser_emulator.clock import Clock
 from chaser_emulator.lifecycle import Lifecycle
 from chaser_emulator.storage import Storage
@@ -47,6 +47,11 @@ class Wallets:
         """When the first wallet runs dry."""
         moment = min((await self._moments()).values(), default=None)
         return None if moment is None or moment > _FARTHEST else usage.moment_of(moment)
+
+    async def ahead(self, most: int) -> list[Due]:
+        """When each wallet runs dry, as long as what runs now goes on."""
+        near = sorted((at, account_id) for account_id, at in (await self._moments()).items() if at <= _FARTHEST)
+        return [Due("wallet.empty", account_id, usage.moment_of(at)) for at, account_id in near[:most]]
 
     async def _moments(self) -> dict[str, int]:
         """When the wallet of each account runs dry, or did, while its sessions still run."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from chaser_emulator.agenda import Fired
+from chaser_emulator.agenda import Due, Fired
 from chaser_emulator.clock import moment, timestamp
 from chaser_emulator.control.operations import ControlCall, control
 from chaser_emulator.errors import Problem, invalid, invalid_field
@@ -65,6 +65,14 @@ async def run_clock_until_idle(call: ControlCall) -> dict[str, Any]:
         return _moved(world, fired) | {"idle": idle}
 
 
+@control("list-due")
+async def list_due(call: ControlCall) -> dict[str, Any]:
+    """What falls due next."""
+    most = call.query["limit"]
+    found = await call.world.agenda.ahead(most + 1)
+    return _now(call.world) | {"due": [_told(one) for one in found[:most]], "more": len(found) > most}
+
+
 def _now(world: World) -> dict[str, Any]:
     return {"now": world.clock.timestamp(), "mode": world.clock.mode}
 
@@ -74,8 +82,8 @@ def _moved(world: World, fired: Sequence[Fired]) -> dict[str, Any]:
     return _now(world) | {"fired": [_told(one) for one in fired]}
 
 
-def _told(fired: Fired) -> dict[str, Any]:
-    return {"what": fired.what, "id": fired.id, "at": timestamp(fired.at)}
+def _told(one: Fired | Due) -> dict[str, Any]:
+    return {"what": one.what, "id": one.id, "at": timestamp(one.at)}
 
 
 def moment_of(text: str, field: str, location: Literal["body", "query"] = "body") -> datetime:

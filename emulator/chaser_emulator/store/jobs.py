@@ -84,6 +84,14 @@ async def waiting(reader: Reader) -> list[Row]:
     )
 
 
+async def next_in_line(reader: Reader, most: int) -> list[Row]:
+    """The first jobs that wait, of every account: when each is due, None for at once."""
+    return await reader.all(
+        f"SELECT id, due_at FROM {_QUEUED} ORDER BY due_at, queued_at LIMIT ?",  # noqa: S608 - our own words
+        most,
+    )
+
+
 async def start(tx: Transaction, account_id: str, now: str, *, at_most: int) -> list[Row]:
     """Take the jobs of an account whose turn it is out of its queue, in their order; they run from now on."""
     chosen = await tx.all(

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from chaser_emulator.agenda import Agenda, Fired, Started
+from chaser_emulator.agenda import Agenda, Due, Fired, Started
 from chaser_emulator.clock import Clock, moment, new_signing_secret, timestamp
 from chaser_emulator.resources import event_payload
 from chaser_emulator.store import Row, Store, deliveries, webhooks
@@ -134,6 +134,12 @@ class Delivering:
                 self._agenda.wait_for(run)
                 started.append(Started(begun, run))
         return started
+
+    async def ahead(self, most: int) -> list[Due]:
+        """The next attempt at what is first of its queue."""
+        await self._know_hooks()
+        found = await deliveries.candidates(self._store, list(self._hooks), most) if self._hooks else []
+        return [Due("webhook.attempted", row["id"], _moment(row["next_attempt_at"])) for row in found[:most]]
 
     def _fired(self, delivery_id: str) -> Fired:
         return Fired("webhook.attempted", delivery_id, self._clock.now())

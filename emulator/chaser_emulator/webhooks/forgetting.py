@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from chaser_emulator.agenda import Started
+from chaser_emulator.agenda import Due, Started
 from chaser_emulator.clock import Clock, moment, timestamp
 from chaser_emulator.store import Store, deliveries
 
@@ -36,4 +36,8 @@ class Forgetting:
         """Forget what is old. It is nothing that anybody need know."""
         async with self._store.transaction() as tx:
             await deliveries.forget_events(tx, timestamp(self._clock.now() - KEPT))
+        return []
+
+    async def ahead(self, most: int) -> list[Due]:
+        """Nothing, for the same reason."""
         return []
