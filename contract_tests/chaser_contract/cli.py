@@ -103,6 +103,7 @@ def run(
     from chaser_contract import reach, reports, running
     from chaser_contract.document import bundled
     from chaser_contract.evidence import keep
+    from chaser_contract.handing import hand_over
     from chaser_contract.live.baseline import Unreadable, load
     from chaser_contract.targets import Unreachable, Where
     from chaser_contract.terminal import Terminal
@@ -134,6 +135,8 @@ def run(
         written.append(evidence)
     missing = [*reach.missing(bundled(), report.seen)] if complete else []
     report.notes += missing
+    if (handed := hand_over(report)) is not None:
+        report.notes.append(handed)
     terminal.tell(report, written)
     return report.exit_code or (running.FINDINGS if missing else running.CLEAN)
 
