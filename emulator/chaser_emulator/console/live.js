@@ -30,8 +30,8 @@ export function watchState(listener) {
 }
 
 /**
- * Call `listener(data, kind)` for each happening of a kind ("exchange", "event", "due", "clock", "control", "*" for all) until
- * `signal` is aborted.
+ * Call `listener(data, kind)` for each happening of a kind ("exchange", "event", "due", "delivery", "received", "clock",
+ * "control", "*" for all) until `signal` is aborted.
  */
 export function on(kind, listener, signal) {
   const entry = (found, data) => (kind === "*" || kind === found) && listener(data, found);
@@ -62,6 +62,8 @@ function concerns(tags, kind, data) {
   if (kind === "back" || kind === "due" || kind === "clock") return true;
   const any = tags.includes("*");
   if (kind === "told" || kind === "control") return any || tags.includes(data.tag);
+  if (kind === "delivery") return any || tags.includes("deliveries");
+  if (kind === "received") return any || tags.includes("sink");
   if (kind === "event") return any || tags.includes(`${data.resource_type}s`.replaceAll("_", "-"));
   if (kind !== "exchange" || data.method === "GET" || !data.operation) return false;
   const { tag } = operation(data.operation);
