@@ -1,0 +1,89 @@
+// A part of a page that shows how something is, and shows it anew as soon as it is another.
+
+import { Refusal, wasGivenUp } from "../api.js";
+import { tellError } from "../dialog.js";
+import { fill, h } from "../dom.js";
+import * as live from "../live.js";
+import { to } from "../routes.js";
+
+/** What somebody can do who was refused, by the code of the refusal. */
+const ADVICE = {
+  forbidden: () => ["Choose another account in the header, or see in which role you are here: ", link("/members", "Members"), "."],
+  insufficient_scope: () => ["The key of this tab is limited; open the console with one that may do it, or see ", link("/keys", "Keys"), "."],
+  account_mismatch: () => ["The key of this tab belongs to another account; choose that one in the header."],
+  payment_required: () => ["Put money into the wallet first: ", link("/billing", "Billing"), "."],
+  plan_limit_exceeded: () => ["Another plan allows it: ", link("/billing", "Billing"), "."],
+  storage_limit_exceeded: () => ["Delete what is not needed, or take another plan: ", link("/billing", "Billing"), "."],
+  not_found: () => ["It may have been deleted, belong to another account, or be of a world that was put back."],
+};
+
+/**
+ * `draw(value)` makes nodes of what `load()` answers, now and whenever something of these `tags` has changed; `say(value)` is
+ * a sentence for who cannot see what has changed. Where the API refuses, its reason is shown, and what to do about it.
+ */
+export async function following({ tags, load, draw, say, signal }) {
+  const part = h("div");
+  const heard = h("p", { class: "heard", role: "status" });
+  let last = null;
+  let busy = false;
+  let again = false;
+
+  function show(value) {
+    const written = JSON.stringify(value);
+    if (written === last) return;
+    const spoken = last === null || !say ? "" : say(value);
+    last = written;
+    redraw(part, draw(value));
+    if (spoken && spoken !== heard.textContent) fill(heard, spoken);
+  }
+
+  async function look() {
+    if (busy) {
+      again = true;
+      return;
+    }
+    busy = true;
+    do {
+      again = false;
+      try {
+        show(await load());
+      } catch (error) {
+        if (signal.aborted || wasGivenUp(error)) return;
+        last = null;
+        if (error instanceof Refusal && error.status) redraw(part, refused(error));
+        else tellError(error);
+      }
+    } while (again && !signal.aborted);
+    busy = false;
+  }
+
+  await look();
+  live.changed(tags, look, signal);
+  return h("div", null, part, heard);
+}
+
+/** A refusal in words, with what to do next. */
+export function refused(error) {
+  const advice = ADVICE[error.code]?.();
+  return h("div", { class: "card refused", role: "alert" }, h("p", null, error.message), advice && h("p", { class: "soft" }, advice));
+}
+
+/** Put nodes in the place of others; who was on one of them is on its like afterwards, or on the first heading. */
+function redraw(part, nodes) {
+  const was = part.contains(document.activeElement) ? document.activeElement : null;
+  const open = [...part.querySelectorAll("details")].map((one) => one.open);
+  fill(part, nodes);
+  [...part.querySelectorAll("details")].forEach((one, at) => {
+    if (open[at] !== undefined) one.open = open[at];
+  });
+  if (!was) return;
+  const name = (one) => one.getAttribute("aria-label") ?? one.textContent;
+  const like = [...part.querySelectorAll(was.tagName)].find((one) => name(one) === name(was));
+  const heading = part.querySelector("h1, h2");
+  heading?.setAttribute("tabindex", "-1");
+  (like ?? heading)?.focus({ preventScroll: true });
+}
+
+function link(path, text) {
+  return h("a", { href: to(path) }, text);
+}
