@@ -93,6 +93,41 @@ export async function call(id, { path, query, body, type, headers = {}, signal, 
   return text === "" ? null : JSON.parse(text);
 }
 
+/**
+ * Send a form with files, and tell how much of it is on its way: onProgress(sent, total). Answers JSON; raises Refusal.
+ * (What `fetch` sends cannot be watched.)
+ */
+export function upload(id, { path, query, form, signal, onProgress }) {
+  const request = new XMLHttpRequest();
+  request.open(operation(id).method, address(id, { path, query }));
+  for (const [name, value] of Object.entries(own())) request.setRequestHeader(name, value);
+  return new Promise((resolve, reject) => {
+    const stop = () => request.abort();
+    signal?.addEventListener("abort", stop, { once: true });
+    request.upload.onprogress = (event) => onProgress?.(event.loaded, event.total);
+    request.onabort = () => reject(new DOMException("given up", "AbortError"));
+    request.onerror = () => reject(new Refusal(0, null, null));
+    request.onload = () => {
+      const body = readable(request.responseText);
+      if (request.status >= 200 && request.status < 300) resolve(body);
+      else {
+        if (request.status === 401) lost();
+        reject(new Refusal(request.status, body, request.getResponseHeader("x-request-id")));
+      }
+    };
+    request.onloadend = () => signal?.removeEventListener("abort", stop);
+    request.send(form);
+  });
+}
+
+function readable(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
 /** Send any request with the key of this tab: an answer of any status as {status, headers, text}. */
 export async function sendRaw(method, target, { headers = {}, body, signal } = {}) {
   const url = new URL(target.replace(/^\//, ""), ROOT);
