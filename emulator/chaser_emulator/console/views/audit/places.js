@@ -1,0 +1,25 @@
+// Where the page of a thing is that the audit log names.
+
+import { to } from "../../routes.js";
+
+const PLACES = {
+  session: (id) => to("/sessions/{id}", { id }),
+  workspace: (id) => to("/workspaces/{id}", { id }),
+  job: (id) => to("/jobs/{id}", { id }),
+  api_key: () => to("/keys"),
+  ssh_key: () => to("/keys", {}, { tab: "ssh" }),
+  service_account: (id) => to("/keys", {}, { tab: "service", id }),
+  account_member: () => to("/members"),
+  account: () => to("/billing"),
+  webhook: () => to("/webhooks"),
+  assistant: (id) => to("/assistants/{id}", { id }),
+  assistant_credential: () => to("/assistants"),
+};
+
+/** The types of resources that have a place. */
+export const TYPES = Object.keys(PLACES);
+
+/** The address of the page about the resource of an event, or null; what was deleted is no longer there, and its page says so. */
+export function placeOf(event) {
+  return PLACES[event.resource_type]?.(event.resource_id) ?? null;
+}
