@@ -7,11 +7,15 @@ const ROOT = new URL("../", document.baseURI);
 let operations = new Map();
 let lost = () => {};
 
-/** A refusal, or an answer that never came (status 0). `problems` are those of single fields: {in, pointer, message}. */
+/**
+ * A refusal, or an answer that never came (status 0). Its message says in plain words what happened, `said` is what the
+ * emulator said of it. `problems` are those of single fields: {in, pointer, message}.
+ */
 export class Refusal extends Error {
-  constructor(status, body, requestId) {
-    super(body?.message || (status ? `the emulator answered ${status}` : "the emulator does not answer"));
+  constructor(status, body, requestId, wait) {
+    super(inWords(status, body?.message, requestId, wait));
     this.status = status;
+    this.said = body?.message ?? null;
     this.code = body?.code ?? null;
     this.details = body?.details ?? null;
     this.problems = Array.isArray(this.details) ? this.details.filter((one) => one?.message) : [];
@@ -19,13 +23,47 @@ export class Refusal extends Error {
   }
 }
 
-/** What is called when the key turns out not to be one. */
+/** What happened, and where there is something to do, what. */
+function inWords(status, said, requestId, wait) {
+  if (status === 0) return "The emulator does not answer. Once it runs again, this goes on.";
+  if (status === 401) return `The key is not accepted for this: ${said ?? "it is not known here"}.`;
+  if (status === 403) return `This is not allowed: ${said ?? "no reason is given"}.`;
+  if (status === 404) return `This is not there: ${said ?? "there is nothing at that address"}.`;
+  if (status === 429) return `Too much was asked for: ${said ?? "there is a limit"}. Try again ${wait ? `in ${wait} s` : "in a while"}.`;
+  if (status >= 500) {
+    const log = requestId ? ` Its log says more, under ${requestId}.` : "";
+    return `The emulator could not do it (${status}): ${said ?? "it does not say why"}.${log}`;
+  }
+  return said ? said.charAt(0).toUpperCase() + said.slice(1) : `The emulator answered ${status}.`;
+}
+
+/** What is called when the key seems not to be one any more. */
 export function onKeyLost(listener) {
   lost = listener;
 }
 
 /** The key that this tab has, or null. */
 export const key = () => sessionStorage.getItem(KEY);
+
+/**
+ * Let no other page have the key: previews of sandboxes by path are of this origin, and the storage of a tab is theirs
+ * once one of them is opened in it. While another page is there, the key is with this page's own entry in the history
+ * of the tab, which no other page can read; a reload and the way back find it there.
+ */
+export function guardKey() {
+  const take = () => {
+    const kept = history.state?.[KEY];
+    if (!kept) return;
+    sessionStorage.setItem(KEY, kept);
+    history.replaceState({ ...history.state, [KEY]: undefined }, "");
+  };
+  take();
+  addEventListener("pageshow", take);
+  addEventListener("pagehide", () => {
+    if (key()) history.replaceState({ ...history.state, [KEY]: key() }, "");
+    sessionStorage.removeItem(KEY);
+  });
+}
 
 /** Keep a key for as long as this tab is open; null forgets it. */
 export function keep(value) {
@@ -44,7 +82,7 @@ export function account(id) {
 
 /** Read which operations there are. Raises Refusal, with status 401 or 403 where the key is not the emulator's. */
 export async function learn() {
-  const answer = await send(new URL("_emulator/operations", ROOT), { method: "GET" }, { look: true });
+  const answer = await send(new URL("_emulator/operations", ROOT), { method: "GET" }, { look: true, asksForItself: true, plane: "control" });
   operations = new Map((await answer.json()).operations.map((one) => [one.id, one]));
 }
 
@@ -138,17 +176,20 @@ export async function sendRaw(method, target, { headers = {}, body, signal } = {
 
 /**
  * Read Server-Sent Events of an operation: for each, `onEvent({event, data, id})` with data as text. It resolves when the
- * stream ends, and raises Refusal where there is none.
+ * stream ends, or has said nothing for `quiet` milliseconds, and raises Refusal where there is none.
  */
-export async function stream(id, { path, query, headers = {}, signal, onEvent, onOpen }) {
-  const request = { method: operation(id).method, headers: { Accept: "text/event-stream", ...headers }, signal };
-  const answer = await send(address(id, { path, query }), request, { look: true });
+export async function stream(id, { path, query, headers = {}, signal, onEvent, onOpen, quiet }) {
+  const { method, plane } = operation(id);
+  const request = { method, headers: { Accept: "text/event-stream", ...headers }, signal };
+  const answer = await send(address(id, { path, query }), request, { look: true, plane });
   onOpen?.();
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   let event = {};
   for (;;) {
+    const silence = quiet && setTimeout(() => reader.cancel(), quiet);
     const { done, value } = await reader.read();
+    clearTimeout(silence);
     if (done) return;
     const lines = (rest + value).split(/\r\n|\n|\r/);
     rest = lines.pop();
@@ -180,7 +221,7 @@ function own() {
   return headers;
 }
 
-async function send(url, request, { look, plane }) {
+async function send(url, request, { look, plane, asksForItself }) {
   const headers = { ...own(), ...(look ? { "X-Chaser-Observer": "console" } : {}), ...request.headers };
   if (plane === "control") delete headers["X-Chaser-Account"];
   let answer;
@@ -188,10 +229,11 @@ async function send(url, request, { look, plane }) {
     answer = await fetch(url, { ...request, headers, cache: "no-store" });
   } catch (error) {
     if (wasGivenUp(error)) throw error;
-    throw new Refusal(0, null, null);
+    throw new Refusal(0, null);
   }
   if (answer.ok) return answer;
   const body = await answer.json().catch(() => null);
-  if (answer.status === 401) lost();
-  throw new Refusal(answer.status, body, answer.headers.get("x-request-id"));
+  // Another key is refused as that of no world, so that it may mean nothing here.
+  if (!asksForItself && (answer.status === 401 || (answer.status === 403 && plane === "control"))) lost();
+  throw new Refusal(answer.status, body, answer.headers.get("x-request-id"), answer.headers.get("retry-after"));
 }

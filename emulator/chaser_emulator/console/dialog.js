@@ -48,9 +48,10 @@ export function open({ title, content, wide = false }) {
       value = given;
       dialog.close();
     };
+    const opener = document.activeElement;
     const dialog = h(
       "dialog",
-      { "aria-labelledby": id, class: wide ? "wide" : null },
+      { "aria-labelledby": id, class: wide ? "wide" : null, onkeydown: goRound },
       h(
         "header",
         null,
@@ -61,11 +62,33 @@ export function open({ title, content, wide = false }) {
     );
     dialog.addEventListener("close", () => {
       dialog.remove();
+      // What it was opened with may have been drawn anew, or be gone.
+      const back = opener?.isConnected ? opener : opener?.id && document.getElementById(opener.id);
+      (back || document.getElementById("main")).focus({ preventScroll: true });
       resolve(value);
     });
     document.body.append(dialog);
     dialog.showModal();
+    const body = dialog.lastElementChild;
+    (dialog.querySelector("[autofocus]") ?? body.querySelector(REACHABLE) ?? dialog.querySelector("button")).focus();
   });
+}
+
+const REACHABLE = "a[href], button:not(:disabled), input, select, textarea, summary, [tabindex='0']";
+
+/** Let the focus go from the last thing in a dialog to the first, and back. */
+function goRound(event) {
+  if (event.key !== "Tab") return;
+  const found = [...event.currentTarget.querySelectorAll(REACHABLE)].filter((one) => one.checkVisibility());
+  const [from, to] = event.shiftKey ? [found[0], found.at(-1)] : [found.at(-1), found[0]];
+  if (document.activeElement !== from) return;
+  event.preventDefault();
+  to.focus();
+}
+
+/** Close what is open, as when its page is left. */
+export function closeAll() {
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
 }
 
 /** Ask before something that cannot be undone: whether to go on. */
@@ -81,7 +104,7 @@ export async function confirm({ title, text, verb = "Delete" }) {
           "div",
           { class: "actions" },
           h("button", { type: "button", class: "danger", onclick: () => close(true) }, verb),
-          h("button", { type: "button", onclick: () => close(false) }, "Cancel"),
+          h("button", { type: "button", autofocus: true, onclick: () => close(false) }, "Cancel"),
         ),
       ),
   });

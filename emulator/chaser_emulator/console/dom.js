@@ -41,6 +41,15 @@ export function fill(node, ...children) {
   return node;
 }
 
+/** The same, the focus staying where it was: on what is in the same place now. */
+export function refill(node, ...children) {
+  const reachable = () => [...node.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")];
+  const at = reachable().indexOf(document.activeElement);
+  fill(node, ...children);
+  if (at >= 0) (reachable()[at] ?? reachable().at(-1) ?? document.getElementById("main")).focus({ preventScroll: true });
+  return node;
+}
+
 let made = 0;
 
 /** An id that nothing else on the page has. */

@@ -5,6 +5,8 @@ import { operation, stream, wasGivenUp } from "./api.js";
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 10_000;
 const TOGETHER = 120;
+/** The emulator says every 15 s that it is there. */
+const QUIET = 40_000;
 
 const listeners = new Set();
 const watchers = new Set();
@@ -91,6 +93,7 @@ async function follow(signal) {
       await stream("watch-events", {
         query: last === null ? { remembered: false } : { after: last },
         signal,
+        quiet: QUIET,
         onOpen: () => {
           become("live");
           wait = FIRST_WAIT;
@@ -108,9 +111,24 @@ async function follow(signal) {
     if (signal.aborted) return;
     // The world may have been put back: its numbers begin again, and everything may be another.
     become("away");
-    await new Promise((done) => setTimeout(done, wait));
+    await sleep(wait);
     wait = Math.min(wait * 2, LONGEST_WAIT);
   }
+}
+
+/** Wait, but no longer than until somebody looks, or there is a network again. */
+function sleep(time) {
+  return new Promise((done) => {
+    const over = new AbortController();
+    const end = () => {
+      over.abort();
+      done();
+    };
+    const timer = setTimeout(end, time);
+    over.signal.addEventListener("abort", () => clearTimeout(timer));
+    addEventListener("online", end, over);
+    document.addEventListener("visibilitychange", end, over);
+  });
 }
 
 function emit(kind, data) {

@@ -1,8 +1,10 @@
 // Small things that many pages show: the state of something, facts, a text to copy, tabs.
 
 import { notice } from "./dialog.js";
-import { append, h } from "./dom.js";
+import { wasGivenUp } from "./api.js";
+import { append, h, refill } from "./dom.js";
 import { time } from "./format.js";
+import * as live from "./live.js";
 
 const KINDS = {
   good: ["running", "completed", "succeeded", "delivered", "success", "active", "paid", "ready", "ok"],
@@ -45,6 +47,27 @@ export async function copy(text) {
   } catch {
     notice("The browser does not let a page copy here; select the text instead.", "bad");
   }
+}
+
+/**
+ * A card with a heading, filled with what `load()` answers: now, and whenever something of these `tags` changes. It says
+ * itself when that takes time or goes wrong.
+ */
+export function panel(title, load, { tags = [], signal, kind = "" } = {}) {
+  const content = h("div", { class: "content" }, h("p", { class: "soft" }, "Loading…"));
+  async function draw() {
+    try {
+      const node = await load();
+      if (!signal?.aborted) refill(content, node);
+    } catch (error) {
+      if (wasGivenUp(error) || signal?.aborted) return;
+      if (error.status === undefined) console.error(error);
+      refill(content, h("p", { class: "problem" }, error.message), h("button", { type: "button", onclick: draw }, "Try again"));
+    }
+  }
+  draw();
+  if (tags.length) live.changed(tags, draw, signal);
+  return h("section", { class: `card ${kind}`.trim() }, h("h2", null, title), content);
 }
 
 /** Links between the parts of a page: entries of [title, address, whether it is the one in sight]. */
