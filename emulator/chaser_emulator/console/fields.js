@@ -8,7 +8,8 @@ const MODELESS = { autocomplete: "off", autocapitalize: "none", spellcheck: "fal
 /**
  * The fields of an object, {fields, required, read(), complain(words, message), clear()}: `read` answers the object, or
  * throws once each field that cannot be read has said so; `complain` takes the words of a JSON pointer, and answers
- * whether a field was found for them. `names` are those to show (all, but for `except`), `of(name)` says more of one: {label, hint, open}.
+ * whether a field was found for them. `names` are those to show (all, but for `except`), `of(name)` says more of one: {label,
+ * hint, open, lines}, the last whether it may have several lines.
  */
 export function fieldsOf(schema, { names, except = [], initial = {}, of = () => ({}) } = {}) {
   const whole = objectOf(schema);
@@ -96,8 +97,8 @@ function plain(given) {
   return { schema: found, types, type: types.length === 1 ? types[0] : undefined, nullable };
 }
 
-function fieldOf(name, given, { required, value, label, hint }) {
-  const what = plain(given);
+function fieldOf(name, given, { required, value, label, hint, lines }) {
+  const what = { ...plain(given), lines };
   const id = freshId("field");
   const said = hint ?? given.description ?? what.schema.description ?? "";
   const complaint = h("p", { class: "problem", id: `${id}-problem`, hidden: true });
@@ -148,7 +149,7 @@ function controlOf(id, what, value, required) {
     return usual ? check(id, value, schema.default, required) : choice(id, [true, false], value, required);
   }
   if (type === "integer" || type === "number") return number(id, schema, type, value, required);
-  if (type === "string") return text(id, schema, value, required);
+  if (type === "string") return text(id, schema, value, required, what.lines);
   if (type === "array") return arrayOf(id, schema, value);
   if (type === "object") return objectControl(id, schema, value);
   return free(id, what.types, value, schema);
@@ -189,8 +190,9 @@ function number(id, schema, type, value, required) {
   return { input, node: input, kind: "number", read };
 }
 
-function text(id, schema, value, required) {
-  const long = ((schema.maxLength ?? 0) > LONG && !schema.format && !schema.pattern) || /[\r\n]/.test(value ?? "");
+function text(id, schema, value, required, lines) {
+  const roomy = (schema.maxLength ?? 0) > LONG && !schema.format && !schema.pattern;
+  const long = lines || roomy || /[\r\n]/.test(value ?? "");
   const secret = schema.format === "password" || schema.writeOnly;
   const shared = { id, ...MODELESS, value: value ?? "", placeholder: exampleOf(schema), "aria-required": required ? "true" : null };
   const input = long

@@ -6,7 +6,8 @@ import { fieldsOf } from "./fields.js";
 
 /**
  * The form of an operation's JSON body. Options: `only` and `except` (names of fields), `initial` (a body), `labels` and
- * `hints` (texts by name), `open` (names that are not hidden under "More", though they are not required).
+ * `hints` (texts by name), `open` (names that are not hidden under "More", though they are not required), `lines` (names of
+ * texts that may have several lines where the document does not show it).
  *
  * It is {node, read(), refuse(error), busy(flag), field(name)}: `read` answers the body, or undefined where a field
  * cannot be read and says so itself.
@@ -20,10 +21,10 @@ export async function formOf(operationId, options = {}) {
 
 /** The same of a schema of an object. */
 export function formOfSchema(schema, options = {}) {
-  const { only, except = [], initial = {}, labels = {}, hints = {}, open = only ?? [] } = options;
+  const { only, except = [], initial = {}, labels = {}, hints = {}, open = only ?? [], lines = [] } = options;
   const every = fieldsOf(schema, {
     initial,
-    of: (name) => ({ label: labels[name], hint: hints[name], open: open.includes(name) }),
+    of: (name) => ({ label: labels[name], hint: hints[name], open: open.includes(name), lines: lines.includes(name) }),
     names: only,
     except,
   });
