@@ -26,7 +26,12 @@ export async function show({ signal }) {
     label: "What falls due next",
     columns: [
       { title: "What", render: (one) => [told(one, "ahead"), " ", linked(one)] },
-      { title: "In", width: "7rem", narrow: "5.5rem", render: (one) => h("span", { dataset: { at: one.at } }, until(one.at)) },
+      {
+        title: "In",
+        width: "7rem",
+        narrow: "5.5rem",
+        render: (one) => h("span", { dataset: { at: one.at } }, until(one.at)),
+      },
       { title: "At", width: "10.5rem", minor: true, render: (one) => moment(one.at) },
       { title: "", width: "5.5rem", narrow: "4.75rem", render: goThere },
     ],
