@@ -1,101 +1,93 @@
-// The console begins here: the key, the pages and their menu, what the header says, light and dark.
+// The console begins here: the key, and which page is shown.
 
 import * as api from "./api.js";
-import { notice, tellError } from "./dialog.js";
+import { closeAll, notice, tellError } from "./dialog.js";
 import { fill, h } from "./dom.js";
+import { drawMenu, drawStatus, drawTools, fold, isFolded } from "./frame.js";
 import * as live from "./live.js";
-import { find, ROUTES } from "./routes.js";
+import { find } from "./routes.js";
+import { drawWhere } from "./where.js";
 
 const main = document.getElementById("main");
-const menu = document.getElementById("pages");
-const THEME = "chaser.theme";
-const THEMES = ["system", "light", "dark"];
 
 let leaving = new AbortController();
+let forgetting = new AbortController();
+let last = null;
 
-function drawMenu() {
-  const here = find(location.hash)?.route.path ?? "";
-  const links = ROUTES.filter((route) => route.menu).map((route) => {
-    const inside = route.path === "/" ? here === "/" : here.startsWith(route.path);
-    return h("li", null, h("a", { href: `#${route.path}`, "aria-current": inside ? "page" : null }, route.title));
-  });
-  fill(menu, h("ul", null, links));
-}
-
-async function show() {
+/** Show the page of the address. The focus goes to it, unless it is to stay where it is. */
+async function show({ focus = true } = {}) {
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
-  drawMenu();
+  closeAll();
   fold(true);
   const found = find(location.hash);
+  drawMenu(found?.route.path ?? "");
   if (!found) {
-    place("Nothing here", h("p", null, "There is no such page. ", h("a", { href: "#/" }, "Overview")));
+    place("Nothing here", h("p", null, "There is no such page. ", h("a", { href: "#/" }, "Overview")), focus);
     return;
   }
   const { route, params, query } = found;
+  const path = location.hash.split("?")[0];
+  const anotherPart = path === last && main.contains(document.activeElement) && document.activeElement.closest(".tabs");
+  last = path;
   main.setAttribute("aria-busy", "true");
   try {
-    const page = await route.load();
+    const page = await loaded(route);
     const node = await page.show({ params, query, signal });
-    if (!signal.aborted) place(route.title, node);
+    if (signal.aborted) return;
+    place(route.title, node, focus);
+    if (anotherPart) main.querySelector(".tabs [aria-current]")?.focus();
   } catch (error) {
     if (signal.aborted || api.wasGivenUp(error)) return;
-    place(route.title, h("p", { class: "problem", role: "alert" }, error.message));
+    place(route.title, failed(error), focus);
     if (!(error instanceof api.Refusal)) console.error(error);
   } finally {
     if (!signal.aborted) main.removeAttribute("aria-busy");
   }
 }
 
-function place(title, node) {
-  document.title = `${title} · Chaser emulator`;
-  const heading = node.querySelector?.("h1") ? null : h("h1", null, title);
-  fill(main, heading, node);
-  main.focus({ preventScroll: true });
-  scrollTo(0, 0);
+async function loaded(route) {
+  try {
+    return await route.load();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    // A browser does not ask again for a script that it could not have.
+    throw Object.assign(new Error("This page could not be loaded. Once the emulator answers, load it anew."), { anew: true, cause: error });
+  }
 }
 
-function fold(closed) {
-  document.getElementById("menu").setAttribute("aria-expanded", String(!closed));
-  document.body.classList.toggle("menu-open", !closed);
-}
-
-function theme(chosen) {
-  if (chosen === "system") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = chosen;
-  localStorage.setItem(THEME, chosen);
-}
-
-function drawTools() {
-  const chosen = localStorage.getItem(THEME) ?? "system";
-  theme(chosen);
-  const options = THEMES.map((one) => h("option", { value: one, selected: one === chosen }, one));
-  const select = h("select", { "aria-label": "Colours", onchange: () => theme(select.value) }, options);
-  const forget = () => {
-    api.keep(null);
-    begin();
-  };
-  fill(
-    document.getElementById("tools"),
-    select,
-    h("button", { type: "button", class: "quiet", onclick: forget }, "Forget the key"),
+function failed(error) {
+  const again = error.anew ? () => location.reload() : () => show();
+  return h(
+    "div",
+    null,
+    h("p", { class: "problem", role: "alert" }, error.message),
+    h("p", null, h("button", { type: "button", onclick: again }, error.anew ? "Load anew" : "Try again")),
   );
 }
 
-const STATES = { live: "live", connecting: "connecting", away: "not connected" };
-
-function drawStatus(state) {
-  fill(document.getElementById("status"), h("span", { class: `dot ${state}`, "aria-hidden": "true" }), STATES[state]);
+function place(title, node, focus) {
+  document.title = `${title} · Chaser emulator`;
+  main.setAttribute("aria-label", title);
+  const heading = node.querySelector?.("h1") ? null : h("h1", null, title);
+  fill(main, heading, node);
+  if (!focus) return;
+  main.focus({ preventScroll: true });
+  scrollTo(0, 0);
 }
 
 function askForKey(problem) {
   live.stop();
   leaving.abort();
+  forgetting.abort();
+  closeAll();
   document.body.classList.add("locked");
+  main.removeAttribute("aria-busy");
+  main.removeAttribute("aria-label");
   const input = h("input", {
     id: "key", type: "password", autocomplete: "off", spellcheck: "false", "aria-required": "true",
-    "aria-describedby": "key-hint",
+    "aria-describedby": problem ? "key-problem key-hint" : "key-hint", "aria-invalid": problem ? "true" : null,
   });
   const enter = async (event) => {
     event.preventDefault();
@@ -106,13 +98,18 @@ function askForKey(problem) {
     "form",
     { class: "form card key", onsubmit: enter },
     h("h1", null, "Open the console"),
-    problem ? h("p", { class: "problem", role: "alert" }, problem) : null,
+    problem ? h("p", { class: "problem", role: "alert", id: "key-problem" }, problem) : null,
     h(
       "div",
       { class: "field" },
       h("label", { for: "key" }, "Key of the emulator"),
       input,
-      h("p", { class: "hint", id: "key-hint" }, "It was printed when the emulator started, as CHASER_API_KEY. It is kept in this tab only."),
+      h(
+        "p",
+        { class: "hint", id: "key-hint" },
+        "It was printed when the emulator started, as CHASER_API_KEY, and `chaser-emulator env` prints it again. " +
+          "It is kept in this tab only.",
+      ),
     ),
     h("div", { class: "actions" }, h("button", { class: "primary" }, "Open")),
   );
@@ -121,7 +118,14 @@ function askForKey(problem) {
   input.focus();
 }
 
-async function begin() {
+function forget() {
+  api.keep(null);
+  history.replaceState(null, "", "#/");
+  askForKey();
+}
+
+/** Begin with the key that there is, if there is one. */
+async function begin(options) {
   if (!api.key()) {
     askForKey();
     return;
@@ -131,30 +135,65 @@ async function begin() {
   } catch (error) {
     const isKey = error.status === 401 || error.status === 403;
     if (isKey) api.keep(null);
-    askForKey(isKey ? "That is not the key of this emulator." : error.message);
+    askForKey(isKey ? "That is not the key of this emulator, nor of a world in it." : error.message);
     return;
   }
+  forgetting.abort();
+  forgetting = new AbortController();
   document.body.classList.remove("locked");
+  drawWhere(document.getElementById("where"), forgetting.signal, { enter, act });
   live.start();
-  await show();
+  last = null;
+  await show(options);
 }
 
-api.onKeyLost(() => {
-  if (document.body.classList.contains("locked")) return;
-  api.keep(null);
-  askForKey("The key is no longer known here.");
+/** Go to another world, by its key. */
+export async function enter(key) {
+  api.keep(key);
+  history.pushState(null, "", "#/");
+  await begin({ focus: false });
+}
+
+/** Act in another account from now on. */
+async function act(account) {
+  api.account(account);
+  await show({ focus: false });
+}
+
+let doubting = false;
+
+api.onKeyLost(async () => {
+  if (doubting || document.body.classList.contains("locked")) return;
+  doubting = true;
+  try {
+    await api.learn();
+  } catch (error) {
+    if (error.status !== 401 && error.status !== 403) return;
+    api.keep(null);
+    askForKey("The key is no longer known here.");
+  } finally {
+    doubting = false;
+  }
 });
 
-document.getElementById("menu").addEventListener("click", () => fold(document.body.classList.contains("menu-open")));
+document.getElementById("menu").addEventListener("click", () => fold(!isFolded()));
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
 addEventListener("hashchange", () => {
-  if (api.key()) show();
+  if (!document.body.classList.contains("locked")) show();
 });
 addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
   tellError(event.reason);
 });
-addEventListener("error", (event) => notice(event.message, "bad"));
+addEventListener("error", (event) => {
+  // Which only says that a size will be looked at once more.
+  if (!event.message?.startsWith("ResizeObserver")) notice(event.message, "bad");
+});
 
-drawTools();
+api.guardKey();
+drawTools(forget);
 live.watchState(drawStatus);
 begin();

@@ -33,9 +33,9 @@ export function facts(pairs) {
   return list;
 }
 
-/** A text, and a button that copies it. */
-export function copyable(text, label = "Copy") {
-  const button = h("button", { type: "button", class: "small", onclick: () => copy(text) }, label);
+/** A text, and a button that copies it, of which a screen reader says `said`. */
+export function copyable(text, label = "Copy", said = label) {
+  const button = h("button", { type: "button", class: "small", "aria-label": said, onclick: () => copy(text) }, label);
   return h("div", { class: "copyable" }, h("pre", { tabindex: 0 }, text), button);
 }
 

@@ -1,18 +1,138 @@
-// The overview: what runs here.
+// The overview: what runs here and how one reaches it, what lives, what is still to come, what was refused.
 
 import { call } from "../api.js";
 import { h } from "../dom.js";
-import * as live from "../live.js";
-import { facts, moment } from "../parts.js";
-import { fill } from "../dom.js";
+import { bytes, cents, clockOf, seconds, short } from "../format.js";
+import { badge, copyable, facts, panel, style, top } from "../parts.js";
+import { to } from "../routes.js";
+import { worldActions } from "./worlds.js";
+
+const SHOWN = 6;
 
 export async function show({ signal }) {
-  const clock = h("section", { class: "card" });
-  async function draw() {
-    const now = await call("get-clock", { signal });
-    fill(clock, h("h2", null, "Clock"), facts([["Now", moment(now.now)], ["Mode", now.mode]]));
+  await style("overview");
+  const here = await call("describe-world", { signal });
+  return h(
+    "div",
+    null,
+    top("Overview", ...worldActions(here)),
+    h(
+      "div",
+      { class: "cards overview" },
+      panel("Point a client here", () => exportLines(here), { signal, kind: "exports" }),
+      panel("Live sessions", () => sessions(signal), { tags: ["sessions", "exec"], signal }),
+      panel("World", () => world(here, signal), { tags: ["clock"], signal }),
+      panel("Billing", () => billing(signal), { tags: ["billing", "workspaces", "sessions", "exec"], signal }),
+      panel("Still to come", () => pending(signal), { tags: ["*"], signal }),
+      panel("Refused lately", () => refused(signal), { tags: ["*"], signal }),
+      panel("Engine", () => engine(here), { signal }),
+    ),
+  );
+}
+
+function exportLines(here) {
+  const ssh = here.ssh_port ? h("p", { class: "hint" }, `SSH is answered on port ${here.ssh_port}; the user is a workspace.`) : null;
+  return h("div", { class: "lines" }, here.exports.map((line) => copyable(line, "Copy", `Copy ${nameIn(line)}`)), ssh);
+}
+
+const nameIn = (line) => /\w+(?==)/.exec(line)[0];
+
+function engine(here) {
+  const { name, version, isolation, warnings, reason } = here.engine;
+  return h(
+    "div",
+    null,
+    facts([["Runs", h("span", null, name, " ", h("span", { class: "soft" }, version))], ["Emulator", here.emulator], ["Isolation", isolation], ["Chosen as", reason]]),
+    warnings.length ? h("ul", { class: "warnings" }, warnings.map((one) => h("li", null, one))) : null,
+  );
+}
+
+async function world(here, signal) {
+  const clock = await call("get-clock", { signal });
+  return facts([
+    ["World", h("code", null, here.id)],
+    ["Plan at first", here.plan],
+    ["Unknown commands", here.strict ? "fail a test (strict)" : "pass"],
+    ["Clock", badge(clock.mode, clock.mode === "frozen" ? "warn" : "good")],
+    ["Now", h("a", { href: "#/clock" }, ticking(clock, signal))],
+    ["Its account", h("code", { title: here.account_id }, short(here.account_id))],
+  ]);
+}
+
+/** The time of a world's clock, which goes on by itself where it is not frozen. */
+function ticking(clock, signal) {
+  const begun = performance.now();
+  const from = Date.parse(clock.now);
+  const node = h("time", null);
+  const draw = () => {
+    const gone = clock.mode === "frozen" ? 0 : performance.now() - begun;
+    const now = new Date(from + gone).toISOString();
+    node.dateTime = now;
+    node.textContent = now.slice(0, 19).replace("T", " ");
+  };
+  draw();
+  if (clock.mode === "frozen") return node;
+  // Nothing is asked for: it is the page's own clock that goes.
+  const timer = setInterval(() => (node.isConnected ? draw() : clearInterval(timer)), 1000);
+  signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+  return node;
+}
+
+async function billing(signal) {
+  const found = await call("get-billing-summary", { signal });
+  const { workspace_storage_used_bytes: used, workspace_storage_cap_bytes: cap, limits } = found;
+  const micros = found.wallet_balance_micros_usd;
+  return facts([
+    ["Plan", h("a", { href: "#/billing" }, found.plan_code ?? found.pricing_model)],
+    ["Wallet", micros === null || micros === undefined ? null : cents(Math.floor(micros / 10000))],
+    ["Storage", used === null || used === undefined ? null : storage(used, cap)],
+    ["Sessions at once", limits?.max_concurrency],
+    ["Used in 24 h", `${seconds(found.usage_last_24h.seconds) || "0 s"}, ${cents(Math.round(found.usage_last_24h.amount_micros_usd / 10000))}`],
+  ]);
+}
+
+function storage(used, cap) {
+  const text = cap ? `${bytes(used)} of ${bytes(cap)}` : bytes(used);
+  return h("span", { class: "storage" }, text, cap ? h("meter", { min: 0, max: cap, value: used, high: cap * 0.9, "aria-label": `Storage: ${text}` }) : null);
+}
+
+async function sessions(signal) {
+  const found = await call("list-sessions", { query: { limit: SHOWN }, signal });
+  if (!found.sessions.length) {
+    return h("p", { class: "soft" }, "None lives now. ", h("a", { href: "#/sessions" }, "Start one"));
   }
-  await draw();
-  live.changed(["clock"], draw, signal);
-  return h("div", { class: "cards" }, clock);
+  const rows = found.sessions.map((one) =>
+    h(
+      "li",
+      null,
+      h("a", { href: to("/sessions/{id}", { id: one.id }) }, h("code", null, short(one.id))),
+      h("span", { class: "soft" }, one.session_type),
+      badge(one.status),
+    ),
+  );
+  const more = found.total > found.sessions.length ? h("a", { href: "#/sessions" }, `All ${found.total}`) : null;
+  return h("div", null, h("ul", { class: "short" }, rows), more);
+}
+
+async function pending(signal) {
+  const found = await call("get-readiness", { signal });
+  if (found.ready) return h("p", { class: "soft" }, "Nothing: the world is at rest.");
+  const rows = found.pending.slice(0, SHOWN).map((one) => h("li", null, h("span", { class: "what" }, one.what), h("span", { class: "soft" }, one.why)));
+  const more = found.pending.length > SHOWN ? h("p", { class: "soft" }, `and ${found.pending.length - SHOWN} more`) : null;
+  return h("div", null, h("ul", { class: "short" }, rows), more);
+}
+
+async function refused(signal) {
+  const found = await call("list-requests", { query: { refused: true, limit: SHOWN }, signal });
+  if (!found.requests.length) return h("p", { class: "soft" }, "No request was refused.");
+  const rows = found.requests.reverse().map((one) =>
+    h(
+      "li",
+      null,
+      h("a", { href: to("/requests/{number}", { number: one.number }) }, `${one.method} ${one.path}`),
+      h("time", { class: "soft", datetime: one.at, title: one.at }, clockOf(one.at)),
+      badge(`${one.status} ${one.code ?? ""}`.trim(), "bad"),
+    ),
+  );
+  return h("ul", { class: "short" }, rows);
 }
