@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -49,7 +49,8 @@ async def open_emulator(
     document = spec.load(HANDLERS)
     pipeline = Pipeline(document, HANDLERS, REFUSALS)
     async with Worlds(settings, pipeline.invoke, base_url, own_ports).opened(engine) as worlds:
-        routes = [*_routes(document, pipeline), Mount("/_emulator", Control(document))]
+        routes = [*_routes(document, pipeline), Route("/_emulator", _ConsoleNearby(_nothing(pipeline)))]
+        routes.append(Mount("/_emulator", Control(document)))
         inner = Starlette(routes=routes, exception_handlers={404: _no_file(pipeline)})
         # A slash too many is a wrong path, not a redirect: Chaser's clients would lose their bodies on a 307.
         inner.router.redirect_slashes = False
@@ -82,6 +83,18 @@ def _routes(document: spec.Spec, pipeline: Pipeline) -> list[BaseRoute]:
     routes += [Route(f"{path}/", Endpoint(pipeline, paths[path])) for path in devtools]
     routes.append(Mount("/swagger-ui", StaticFiles(directory=swagger_assets())))
     return routes
+
+
+class _ConsoleNearby:
+    """What leads who has left out the slash to the console; a class, so that a route takes every method to it."""
+
+    def __init__(self, nothing: ASGIApp) -> None:
+        self._nothing = nothing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        looks = scope["method"] in ("GET", "HEAD")
+        # Relative, so that it is right behind a proxy with a path of its own.
+        await (RedirectResponse("_emulator/") if looks else self._nothing)(scope, receive, send)
 
 
 def _nothing(pipeline: Pipeline) -> ASGIApp:

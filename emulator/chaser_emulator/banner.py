@@ -35,6 +35,7 @@ def print_banner(running: Running, settings: Settings) -> None:
         )
         if running.ssh_port is not None:
             click.echo(f"  ssh -p {running.ssh_port} WORKSPACE@localhost   with a key registered at /v1/ssh-keys")
+        click.echo(f"  open {running.url}/_emulator/   the console, which shows and steers it in a browser")
         click.echo(f"  open {running.url}/swagger-ui\nCtrl-C stops it.")
     except OSError:
         # Whoever read this has seen enough (`| head -1`); that is no reason to stop serving, nor to fail at the end.

@@ -116,6 +116,7 @@ async def serve(settings: Settings, engine: Engine | None = None) -> AsyncIterat
                 while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
                     await asyncio.sleep(0.001)
                 async with _ssh(emulator.worlds, ssh_listener) as ssh_port:
+                    emulator.worlds.ssh_port = ssh_port
                     loop = asyncio.get_running_loop()
                     yield Running(url, settings.api_key, ssh_port, emulator.worlds, stop, stopped, emulator.app, loop)
             finally:

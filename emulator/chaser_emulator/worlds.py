@@ -70,6 +70,8 @@ class Worlds:
         self._perform = perform
         self._base_url = base_url
         self._own_ports = own_ports
+        self.ssh_port: int | None = None
+        """Where SSH is answered for all of them, if it is."""
         self._worlds: dict[str, World] = {}
         self._closing: dict[str, AsyncExitStack] = {}
         self._changing: dict[str, asyncio.Event] = {}

@@ -7,6 +7,8 @@ import json
 from datetime import datetime
 from typing import Any
 
+from chaser_emulator import __version__
+from chaser_emulator.banner import exports
 from chaser_emulator.clock import Mode
 from chaser_emulator.control.clock import moment_of
 from chaser_emulator.control.operations import ControlCall, control
@@ -84,6 +86,27 @@ async def fork_world(call: ControlCall) -> dict[str, Any]:
         rate_limit=_rate_limit(wanted),
     )
     return world_info(call, world, with_key=True)
+
+
+@control("describe-world")
+async def describe_world(call: ControlCall) -> dict[str, Any]:
+    """The world that is asked, what runs it, and what points a client at it."""
+    world, url = call.world, call.base_url
+    engine = world.engine_info
+    said = {
+        "name": engine.name,
+        "version": engine.version,
+        "isolation": engine.isolation,
+        "isolated": engine.isolated,
+        "warnings": list(engine.warnings),
+    }
+    info = world_info(call, world, with_key=True) | {"emulator": __version__}
+    info["engine"] = said | ({"reason": world.engine_reason} if world.engine_reason else {})
+    info["environment"] = {"CHASER_API_URL": url, "CHASER_API_KEY": world.api_key}
+    info["exports"] = exports(url, world.api_key).splitlines()
+    if call.worlds.ssh_port is not None:
+        info["ssh_port"] = call.worlds.ssh_port
+    return info
 
 
 def world_info(call: ControlCall, world: World, *, with_key: bool = False) -> dict[str, Any]:
