@@ -6,6 +6,7 @@ const ROOT = new URL("../", document.baseURI);
 
 let operations = new Map();
 let lost = () => {};
+const keyWatchers = new Set();
 
 /**
  * A refusal, or an answer that never came (status 0). Its message says in plain words what happened, `said` is what the
@@ -42,6 +43,11 @@ export function onKeyLost(listener) {
   lost = listener;
 }
 
+/** What is called when this tab has another key, or none. */
+export function onKeyChanged(listener) {
+  keyWatchers.add(listener);
+}
+
 /** The key that this tab has, or null. */
 export const key = () => sessionStorage.getItem(KEY);
 
@@ -70,6 +76,7 @@ export function keep(value) {
   if (value) sessionStorage.setItem(KEY, value);
   else sessionStorage.removeItem(KEY);
   account(null);
+  for (const watcher of keyWatchers) watcher();
 }
 
 /** The account that requests are for: its id, or null for the usual one. With an argument, from now on. */

@@ -16,6 +16,9 @@ from chaser_emulator.control.operations import ControlCall, control
 FOLDER = Path(__file__).parent.parent / "console"
 """Its page, styles and scripts."""
 
+BROUGHT = FOLDER / "vendor" / "brought.json"
+"""There when the component of the terminal is (emulator/assets.py)."""
+
 ASSETS = "/console"
 """Where its styles and scripts are, below the control plane."""
 
@@ -38,7 +41,9 @@ async def open_console(_call: ControlCall) -> Response:
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
     }
-    return HTMLResponse(_page().substitute(nonce=nonce), headers=headers)
+    # Its component is of others, and is there only where it was brought in with the distribution.
+    terminal = "full" if BROUGHT.is_file() else "plain"
+    return HTMLResponse(_page().substitute(nonce=nonce, terminal=terminal), headers=headers)
 
 
 class Assets(StaticFiles):

@@ -1,6 +1,6 @@
-// One session: what it is, and its parts, each loaded when it is opened.
+// One session: what it is and how it fares, and its parts, each loaded when it is opened.
 
-import { call } from "../api.js";
+import { call, Refusal, wasGivenUp } from "../api.js";
 import { attempt, confirm } from "../dialog.js";
 import { fill, h } from "../dom.js";
 import { short } from "../format.js";
@@ -10,7 +10,7 @@ import { to } from "../routes.js";
 
 const HERE = "/sessions/{id}";
 
-/** What a session shows: each is shown for the types that it names; show({session, signal}) answers a node. */
+/** What a session shows: each is shown for the types that it names; show({session, query, signal}) answers a node. */
 const TABS = [
   { name: "terminal", title: "Terminal", types: ["sandbox"], load: () => import("./session/terminal.js") },
   { name: "screen", title: "Live view", types: ["browser"], load: () => import("./session/screen.js") },
@@ -20,38 +20,101 @@ const TABS = [
 ];
 
 export async function show({ params, query, signal }) {
-  const session = await call("get-session", { path: params, signal });
-  const state = h("div");
-  const draw = (now) => {
-    fill(
-      state,
-      top(["Session ", h("code", null, short(now.id)), " ", badge(now.status)], endButton(now)),
-      facts([
-        ["Id", h("code", null, now.id)],
-        ["Type", now.session_type],
-        ["Created", moment(now.created_at)],
-        ["Workspace", now.workspace_id && h("a", { href: to("/workspaces/{id}", { id: now.workspace_id }) }, now.workspace_id)],
-        ["Leases", now.active_connection_leases],
-      ]),
-    );
-  };
-  draw(session);
-  live.changed(["sessions", "exec"], async () => {
-    const now = await call("get-session", { path: params, signal }).catch(() => null);
-    if (now) draw(now);
-    else location.hash = to("/sessions");
-  }, signal);
+  const session = await look(params.id, signal);
+  if (session === null) return gone(params.id);
+  const state = h("div", { class: "session-state" });
+  const part = h("div");
   const offered = TABS.filter((tab) => tab.types.includes(session.session_type));
   const chosen = offered.find((tab) => tab.name === query.tab) ?? offered[0];
-  const links = tabs("Parts of the session", offered.map((tab) => [tab.title, to(HERE, params, { tab: tab.name }), tab === chosen]));
-  const part = await chosen.load();
-  return h("div", null, state, links, await part.show({ session, query, signal }));
+  const links = offered.map((tab) => [tab.title, to(HERE, params, { tab: tab.name }), tab === chosen]);
+  let now = session;
+  let shown = null;
+
+  /** What it is and, once it runs, its part: that stays in sight when the session has ended, with what it shows. */
+  async function draw() {
+    fill(state, heading(now), aside(now, shown));
+    if (shown || (now.status !== "running" && now.status !== "terminating")) return;
+    shown = chosen;
+    const { show: showPart } = await chosen.load();
+    fill(part, await showPart({ session: now, query, signal }));
+  }
+
+  live.changed(["sessions", "exec", "workspaces"], async () => {
+    try {
+      now = (await look(params.id, signal)) ?? { ...now, status: "terminated", active_connection_leases: null };
+      await draw();
+    } catch (error) {
+      // Nobody answers for the moment, which the header says.
+      if (!wasGivenUp(error) && !(error instanceof Refusal)) throw error;
+    }
+  }, signal);
+  await draw();
+  return h("div", null, state, tabs("Parts of the session", links), part);
+}
+
+/** A session, or null where it is no more: the API does not tell one that has ended from one that never was. */
+async function look(id, signal) {
+  try {
+    return await call("get-session", { path: { id }, signal });
+  } catch (error) {
+    if (error.status === 404) return null;
+    throw error;
+  }
+}
+
+function gone(id) {
+  return h(
+    "div",
+    null,
+    top("No such session"),
+    h("p", null, "Session ", h("code", null, id), " has ended, or never was."),
+    h("p", null, h("a", { href: to("/sessions") }, "All sessions")),
+  );
+}
+
+function heading(session) {
+  const status = h("span", { role: "status" }, badge(session.status));
+  return top(["Session ", h("code", null, short(session.id)), " ", status], endButton(session));
+}
+
+function aside(session, shown) {
+  const workspace = session.workspace_id;
+  const link = workspace && h("a", { href: to("/workspaces/{id}", { id: workspace }) }, workspace);
+  return [
+    words(session.status, shown),
+    facts([
+      ["Id", h("code", null, session.id)],
+      ["Type", session.session_type],
+      ["Created", moment(session.created_at)],
+      ["Workspace", link || "none: it keeps nothing"],
+      ["Open connections", session.active_connection_leases],
+    ]),
+  ];
+}
+
+const WORDS = {
+  starting: "It is starting; what it has to show comes as soon as it runs.",
+  failed: "It could not start, or went away by itself.",
+  terminating: "It is being ended.",
+  terminated: "It has ended.",
+};
+
+function words(status, shown) {
+  if (!(status in WORDS)) return null;
+  const over = status === "terminated" || status === "failed";
+  return h(
+    "p",
+    { class: status === "failed" ? "problem" : "soft" },
+    WORDS[status],
+    over && shown ? " What was in sight is left below." : null,
+    over ? [" ", h("a", { href: to("/sessions") }, "All sessions")] : null,
+  );
 }
 
 function endButton(session) {
   if (!["starting", "running"].includes(session.status)) return null;
   const end = async () => {
-    const text = "What runs in it ends; what is not in a workspace is gone.";
+    const text = "What runs in it ends, open terminals too; what is not in a workspace is gone.";
     if (!(await confirm({ title: "End this session?", text, verb: "End it" }))) return;
     await attempt(() => call("terminate-session", { path: { id: session.id }, query: { force: true } }), "Ended.");
   };

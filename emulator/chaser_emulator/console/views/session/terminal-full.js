@@ -1,0 +1,150 @@
+// A full terminal: the component xterm.js, dressed in the colours of the page and held to the page's policy.
+
+import { confirm } from "../../dialog.js";
+import { h } from "../../dom.js";
+import { copy, style } from "../../parts.js";
+import { FitAddon } from "../../vendor/addon-fit.js";
+import { Terminal } from "../../vendor/xterm.js";
+import { colours, onThemeChange } from "./terminal-colours.js";
+
+/** Bytes that may be on their way to the screen, and how few it is before more are taken. */
+const MUCH = 256 * 1024;
+const LITTLE = 64 * 1024;
+
+/** Out of the other screen, and all that a program may have left behind: looks, mouse, paste, cursor. */
+const FRESH = "\x1b[?1049l\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?25h\x1b[0m\r\n";
+
+await style("vendor/xterm");
+
+/**
+ * What shows a terminal. `onInput(text or bytes)` is what was typed, `onSize(rows, cols)` its size, from the first on,
+ * and `onLeave()` the wish of a keyboard to be elsewhere. It is {node, write(bytes), fresh(), focus(), dispose()};
+ * `write` answers a promise when it wants to be waited for.
+ */
+export function screenOf({ name, onInput, onSize, onLeave }) {
+  const node = h("div", { class: "terminal-screen" });
+  const fit = new FitAddon();
+  const documentOfIts = strictDocument();
+  const terminal = new Terminal({
+    cursorBlink: !matchMedia("(prefers-reduced-motion: reduce)").matches,
+    documentOverride: documentOfIts,
+    fontSize: 13,
+    linkHandler: { activate: (_event, address) => follow(address), allowNonHttpProtocols: false },
+    logLevel: "off",
+    minimumContrastRatio: 4.5,
+    screenReaderMode: true,
+    scrollback: 5000,
+  });
+  terminal.loadAddon(fit);
+  terminal.onData(onInput);
+  terminal.onBinary((text) => onInput(Uint8Array.from(text, (one) => one.charCodeAt(0))));
+  terminal.onResize(({ rows, cols }) => onSize(rows, cols));
+  terminal.attachCustomKeyEventHandler(isForTerminal);
+
+  // It can be measured, and so opened, only once it is in the page and in sight.
+  let opened = false;
+  const sight = new ResizeObserver(() => {
+    if (!node.clientWidth || !node.clientHeight) return;
+    if (!opened) open();
+    else fit.fit();
+  });
+  sight.observe(node);
+
+  function open() {
+    opened = true;
+    const look = getComputedStyle(node);
+    terminal.options.fontFamily = look.fontFamily;
+    terminal.options.theme = colours(node);
+    documentOfIts.lend(() => terminal.open(node));
+    terminal.textarea.setAttribute("aria-label", `Input of ${name}`);
+    fit.fit();
+    onSize(terminal.rows, terminal.cols);
+  }
+
+  const unwatch = onThemeChange(() => {
+    if (opened) terminal.options.theme = colours(node);
+  });
+
+  function isForTerminal(event) {
+    if (event.type !== "keydown" || !event.ctrlKey || !event.shiftKey || event.altKey || event.metaKey) return true;
+    const letter = /^[a-z]$/i.test(event.key) ? event.key.toLowerCase() : event.code.slice(-1).toLowerCase();
+    // The browser itself pastes.
+    if (letter === "v") return false;
+    if (letter !== "l" && letter !== "c") return true;
+    event.preventDefault();
+    if (letter === "l") onLeave();
+    else if (terminal.hasSelection()) copy(terminal.getSelection());
+    return false;
+  }
+
+  let onTheWay = 0;
+  let goOn = null;
+
+  function write(bytes) {
+    onTheWay += bytes.length;
+    terminal.write(bytes, () => {
+      onTheWay -= bytes.length;
+      if (onTheWay < LITTLE) goOn?.();
+    });
+    if (onTheWay < MUCH) return null;
+    return new Promise((resolve) => {
+      goOn = resolve;
+    });
+  }
+
+  function dispose() {
+    sight.disconnect();
+    unwatch();
+    goOn?.();
+    terminal.dispose();
+  }
+
+  return { node, write, fresh: () => terminal.write(FRESH), focus: () => terminal.focus(), dispose };
+}
+
+/** Go where a link of the output leads, if it is meant to: what it says need not be where it leads. */
+async function follow(text) {
+  if (!URL.canParse(text)) return;
+  const address = new URL(text);
+  if (!["http:", "https:"].includes(address.protocol)) return;
+  const wanted = await confirm({ title: "Open this link?", text: address.href, verb: "Open it" });
+  if (wanted) open(address.href, "_blank", "noopener,noreferrer");
+}
+
+/**
+ * The document as the component may use it under a strict policy: its stylesheets carry the page's nonce, and what it
+ * writes as an attribute `style` is set as properties.
+ *
+ * Some of it the component makes of the page's own document, while it opens: `lend(work)` is for that moment.
+ */
+function strictDocument() {
+  const { nonce } = document.querySelector("link[nonce]");
+  const make = document.createElement.bind(document);
+  const createElement = (tag, options) => {
+    const element = make(tag, options);
+    if (tag === "style") element.nonce = nonce;
+    else element.setAttribute = setAttribute;
+    return element;
+  };
+  const lend = (work) => {
+    document.createElement = createElement;
+    try {
+      work();
+    } finally {
+      delete document.createElement;
+    }
+  };
+  const own = { createElement, lend };
+  return new Proxy(document, {
+    get(target, name) {
+      if (Object.hasOwn(own, name)) return own[name];
+      const value = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+function setAttribute(name, value) {
+  if (name === "style") this.style.cssText = value;
+  else Element.prototype.setAttribute.call(this, name, value);
+}

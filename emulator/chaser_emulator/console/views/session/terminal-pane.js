@@ -1,0 +1,143 @@
+// One terminal: what it shows, the line to its shell, and what is said of it below.
+
+import { call } from "../../api.js";
+import { confirm } from "../../dialog.js";
+import { fill, freshId, h } from "../../dom.js";
+import { lineOf } from "./terminal-line.js";
+
+/** Whether the component that npm has was brought in with this emulator. */
+const FULL = document.documentElement.dataset.terminal === "full";
+
+const TITLES = { human: "Shell", agent: "Bare shell" };
+const WHY_PLAIN =
+  "This is a plain terminal, for lines: the component of a full one was not brought in when this emulator was built.";
+
+/** What the end of a connection means, by its code. */
+const ENDS = {
+  1001: "The emulator was stopped.",
+  1006: "The connection was lost.",
+  1011: "Nobody can tell how it ended.",
+  1012: "The emulator was stopped.",
+};
+
+/**
+ * A terminal of a session. It is {tab, node, focus(), end(), over()}: a button that stands for it, what it shows, and
+ * whether nothing runs in it. `onClose` is called when it is closed for good.
+ */
+export async function paneOf({ session, mode, number, onClose }) {
+  const name = `${TITLES[mode]} ${number}`;
+  const ids = { tab: freshId("terminal"), panel: freshId("terminal") };
+  let line = null;
+  let size = null;
+  let began = false;
+
+  // A bare shell echoes nothing: a line to write in is what it needs, also where there is a full terminal.
+  const full = FULL && mode === "human";
+  const { screenOf } = await (full ? import("./terminal-full.js") : import("./terminal-plain.js"));
+  const screen = screenOf({
+    name,
+    echo: mode === "agent",
+    onInput: (data) => line?.send(data),
+    onSize: (rows, cols) => {
+      size = { rows, cols };
+      fill(measure, `${cols} × ${rows}`);
+      if (!began) begin();
+      else line?.resize(rows, cols);
+    },
+    onLeave: () => (again.hidden ? close : again).focus(),
+  });
+
+  const dot = h("span", { class: "dot", "aria-hidden": "true" });
+  const tab = h("button", { type: "button", role: "tab", id: ids.tab, "aria-controls": ids.panel }, dot, name);
+  const state = h("span", { role: "status" });
+  const measure = h("span", { class: "soft", title: "Columns and rows" });
+  const again = h("button", { type: "button", class: "small", hidden: true, onclick: restart }, "Start again");
+  const close = h("button", { type: "button", class: "small", onclick: leave, "aria-label": `Close ${name}` }, "Close");
+  const node = h(
+    "div",
+    { role: "tabpanel", id: ids.panel, "aria-labelledby": ids.tab, class: "terminal" },
+    FULL || mode === "agent" ? null : h("p", { class: "hint" }, WHY_PLAIN),
+    screen.node,
+    h(
+      "div",
+      { class: "terminal-foot" },
+      state,
+      measure,
+      full ? h("span", { class: "hint" }, keys("Ctrl+Shift+L", "leaves it"), keys("Ctrl+Shift+C", "copies")) : null,
+      h("span", { class: "actions" }, again, close),
+    ),
+  );
+
+  function say(text, kind) {
+    fill(state, text);
+    dot.className = `dot ${kind}`;
+  }
+
+  function begin() {
+    began = true;
+    again.hidden = true;
+    say("Connecting …", "");
+    let ready = false;
+    const mine = lineOf({
+      id: session.id,
+      mode,
+      onOpen: () => mine.resize(size.rows, size.cols),
+      onReady: () => {
+        ready = true;
+        say("Connected", "live");
+      },
+      onOutput: screen.write,
+      onEnd: async ({ exitCode, code, reason }) => {
+        if (line !== mine) return;
+        line = null;
+        const held = node.contains(document.activeElement);
+        if (exitCode !== null) say(`Ended with exit code ${exitCode}.`, "");
+        else if (ready) say(`${ENDS[code] ?? `The connection ended (${code}).`} ${reason}`, "away");
+        else say(await why(session.id, mode), "away");
+        again.hidden = false;
+        if (held && !close.contains(document.activeElement)) again.focus();
+      },
+    });
+    line = mine;
+  }
+
+  function restart() {
+    screen.fresh();
+    begin();
+    screen.focus();
+  }
+
+  async function leave() {
+    const text = "What runs in it is hung up.";
+    if (line && !(await confirm({ title: `Close ${name}?`, text, verb: "Close it" }))) return;
+    end();
+    onClose();
+  }
+
+  function end() {
+    const mine = line;
+    line = null;
+    mine?.close();
+    screen.dispose();
+  }
+
+  return { tab, node, focus: screen.focus, end, over: () => line === null && began };
+}
+
+function keys(combination, text) {
+  return [h("kbd", null, combination), ` ${text} `];
+}
+
+/** Why a terminal could not be opened: a browser is not told by its socket, a plain request is. */
+async function why(id, mode) {
+  try {
+    const { status } = await call("get-session", { path: { id } });
+    if (status !== "running") return `The session is ${status}.`;
+    await call("open-session-pty", { path: { id }, query: { mode } });
+  } catch (error) {
+    if (error.status === 404) return "The session has ended.";
+    if (error.status === 0) return "The emulator does not answer.";
+    if (error.status !== 426) return `It could not be opened: ${error.message}`;
+  }
+  return "It could not be opened.";
+}
