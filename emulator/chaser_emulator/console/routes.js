@@ -26,6 +26,7 @@ export const ROUTES = [
   { path: "/clock", title: "Clock", menu: true, load: () => import("./views/clock.js") },
   { path: "/faults", title: "Faults", menu: true, load: () => import("./views/faults.js") },
   { path: "/stubs", title: "Stubs", menu: true, load: () => import("./views/stubs.js") },
+  { path: "/world", title: "World", menu: true, load: () => import("./views/world.js") },
   { path: "/contract", title: "Contract", menu: true, load: () => import("./views/contract.js") },
 ];
 
