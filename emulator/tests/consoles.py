@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -38,15 +38,18 @@ def console_of(
     scheme: Scheme = "light",
     key: str | None = None,
     expected: tuple[str, ...] = (),
+    prepare: Callable[[Page], None] = lambda _page: None,
 ) -> Iterator[Page]:
     """A page of the console, the key given as a person gives it. Errors of its scripts, and what its policy stops,
-    fail the test; `expected` are parts of messages that are meant to come (a browser tells of each refusal)."""
+    fail the test; `expected` are parts of messages that are meant to come (a browser tells of each refusal).
+    `prepare` is given the page before anything is loaded."""
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     context.set_default_timeout(15_000)
     page = context.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: said.append(str(error)))
+    prepare(page)
     page.goto(f"{emulator.url}/_emulator/#{path}")
     page.get_by_label("Key of the emulator").fill(key or emulator.api_key)
     page.get_by_role("button", name="Open", exact=True).click()
