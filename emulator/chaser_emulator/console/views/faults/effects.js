@@ -23,7 +23,7 @@ export const EFFECTS = [
     about: "The change is made, and the client never hears of it: the connection is reset, closed, or hangs.",
   },
   { name: "reset", title: "The connection is cut", about: "The connection ends before anything has happened." },
-  { name: "latency", title: "It takes longer", timed: true, about: "Real seconds that a call takes longer; between two, it is drawn." },
+  { name: "latency", title: "It takes longer", timed: true, about: "Real seconds more; between two, they are drawn." },
   { name: "slow", title: "The answer drips", about: "The body comes in pieces with a pause between them." },
   {
     name: "truncate",
@@ -80,8 +80,8 @@ function howOf(value) {
 export const effectOf = (rule) => EFFECTS.find((one) => rule[one.name] !== undefined) ?? null;
 
 /**
- * The fields of one effect, {node, read(), complain(words, message), clear()}. `schema` is that of its value, `value` what
- * it was, and `codes` are those that a refusal may have.
+ * The fields of one effect, {node, read(), complain(words, message), clear()}. `schema` is that of its value, `value`
+ * what it was, and `codes` are those that a refusal may have.
  */
 export function effectFields(name, schema, value, codes) {
   if (name === "latency") return latencyFields(value);
@@ -121,7 +121,8 @@ function latencyFields(value) {
 export function doing(rule) {
   const { error, answer, truncate, latency, slow, drop, engine, webhook } = rule;
   const after = rule.when === "after" ? ", once the change is made" : "";
-  if (error) return `refuses with ${error.code}${error.retry_after !== undefined ? `, to be tried after ${error.retry_after} s` : ""}${after}`;
+  const again = error?.retry_after === undefined ? "" : `, to be tried after ${error.retry_after} s`;
+  if (error) return `refuses with ${error.code}${again}${after}`;
   if (answer) return `answers ${answer.status}${after}`;
   if (rule.lost) return `loses the answer (${rule.lost.how})`;
   if (rule.reset) return `cuts the connection (${rule.reset.how})`;

@@ -165,7 +165,8 @@ function showRule(rule) {
         h(
           "p",
           null,
-          `It ${doing(rule)}: ${about(rule)}. It acted on ${many} of ${matched} calls${spent ? ", and never will again" : ""}.`,
+          `It ${doing(rule)}: ${about(rule)}. It acted on ${many} of ${matched} calls`,
+          spent ? ", and never will again." : ".",
         ),
         copyable(JSON.stringify(body, null, 2)),
         h(
