@@ -40,10 +40,18 @@ function draw(one) {
   const path = { id: one.id };
   const active = one.status === "active";
   const turn = () =>
-    attempt(() => call(active ? "pause-assistant" : "resume-assistant", { path }), active ? "It is paused." : "It is active again.");
+    attempt(
+      () => call(active ? "pause-assistant" : "resume-assistant", { path }),
+      active ? "It is paused." : "It is active again.",
+    );
   const rename = async () => {
     const form = await formOf("update-assistant", { only: ["name"], initial: { name: one.name } });
-    await ask({ title: "Rename the assistant", verb: "Rename", form, submit: (body) => call("update-assistant", { path, body }) });
+    await ask({
+      title: "Rename the assistant",
+      verb: "Rename",
+      form,
+      submit: (body) => call("update-assistant", { path, body }),
+    });
   };
   return [
     h("p", { class: "trail" }, h("a", { href: to("/assistants") }, "All assistants")),

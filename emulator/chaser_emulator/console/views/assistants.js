@@ -39,7 +39,14 @@ function draw(assistants) {
   });
   list.node.classList.add("fits");
   list.set(assistants);
-  return [h("p", { class: "soft" }, "An assistant runs in your own program; here is what it is told, what it remembers and what it used."), list.node];
+  return [
+    h(
+      "p",
+      { class: "soft" },
+      "An assistant runs in your own program; here is what it is told, what it remembers and what it used.",
+    ),
+    list.node,
+  ];
 }
 
 /** Who answers, in a word or two. */

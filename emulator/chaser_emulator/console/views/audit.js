@@ -31,20 +31,48 @@ export async function show({ query, signal }) {
     { name: "resource_id", label: "Resource id" },
     { name: "status", label: "Status", options: ["success", "failure"] },
   ];
-  const note = h("p", { class: "soft" }, "Who did what in this account, newest first. Refused and failed changes are here as well.");
-  return h("div", null, top("Audit"), note, filters({ label: "Which events", page: HERE, fields, values: given, changed: draw }), place);
+  const note = h(
+    "p",
+    { class: "soft" },
+    "Who did what in this account, newest first. Refused and failed changes are here as well.",
+  );
+  return h(
+    "div",
+    null,
+    top("Audit"),
+    note,
+    filters({ label: "Which events", page: HERE, fields, values: given, changed: draw }),
+    place,
+  );
 }
 
 /** What the document calls actions, and what others have that are recorded. */
 const ACTIONS = [
-  "session.create", "session.terminate", "session.exec", "workspace.create", "workspace.delete", "workspace.name.update",
-  "workspace.template.update", "workspace.snapshot.create", "workspace.snapshot.restore", "workspace.snapshot.delete",
-  "api_key.create", "api_key.revoke", "billing.account.update", "billing.checkout.create", "account.member.add",
-  "account.member.update", "account.member.remove", "service_account.create", "service_account.delete", "ssh_key.create",
-  "ssh_key.delete", "assistant.credential.resolve",
+  "session.create",
+  "session.terminate",
+  "session.exec",
+  "workspace.create",
+  "workspace.delete",
+  "workspace.name.update",
+  "workspace.template.update",
+  "workspace.snapshot.create",
+  "workspace.snapshot.restore",
+  "workspace.snapshot.delete",
+  "api_key.create",
+  "api_key.revoke",
+  "billing.account.update",
+  "billing.checkout.create",
+  "account.member.add",
+  "account.member.update",
+  "account.member.remove",
+  "service_account.create",
+  "service_account.delete",
+  "ssh_key.create",
+  "ssh_key.delete",
+  "assistant.credential.resolve",
 ];
 
-/** The events that fit: {table, follow()}, where `follow` adds what is new above, and nothing else is asked for again. */
+/** The events that fit: {table, follow()}, where `follow` adds what is new above and asks for nothing else again. */
 function listOf(values, signal) {
   const narrowed = Object.values(values).some(Boolean);
   const page = async (more) => (await call("list-audit-events", { query: { ...values, ...more }, signal })).events;
@@ -66,7 +94,7 @@ function listOf(values, signal) {
         const first = await page({ limit: PAGE });
         return { rows: first, done: first.length < PAGE };
       }
-      // Where a clock was set back, events can be of one moment: those of the last one come again, and are told by their ids.
+      // Where a clock was set back, events can be of one moment: those of the last one come again, and are left out.
       const known = new Set(rows.filter((one) => one.created_at === last.created_at).map((one) => one.id));
       const found = await page({ limit: PAGE, before: justAfter(last.created_at) });
       const fresh = found.filter((one) => !known.has(one.id));
@@ -123,12 +151,23 @@ function detail(event) {
         facts([
           ["Status", state(event)],
           ["When", moment(event.created_at)],
-          ["By", [event.actor_type.replaceAll("_", " "), event.actor_id === event.actor_type ? "" : [" ", h("code", null, event.actor_id)]]],
+          [
+            "By",
+            [
+              event.actor_type.replaceAll("_", " "),
+              event.actor_id === event.actor_type ? "" : [" ", h("code", null, event.actor_id)],
+            ],
+          ],
           ["Resource type", event.resource_type],
           ["Resource", id && there ? h("a", { href: there, onclick: () => close() }, id) : id],
           ["Event", h("code", null, event.id)],
         ]),
-        h("div", null, h("h3", null, "What the request named"), metadata ? copyable(pretty(metadata)) : h("p", { class: "soft" }, "Nothing.")),
+        h(
+          "div",
+          null,
+          h("h3", null, "What the request named"),
+          metadata ? copyable(pretty(metadata)) : h("p", { class: "soft" }, "Nothing."),
+        ),
       ),
   });
 }

@@ -1,4 +1,4 @@
-// The billing of the account: its plan, wallet, limits, storage and usage, other plans, payments and what became of them.
+// The billing of the account: plan, wallet, limits, storage, usage, and payments with what became of them.
 
 import { call } from "../api.js";
 import { ask } from "../dialog.js";
@@ -26,7 +26,8 @@ export async function show({ signal }) {
       ]);
       return { summary, account };
     },
-    say: ({ summary }) => `The plan is ${planOf(summary)}, the wallet holds ${micros(summary.wallet_balance_micros_usd)}.`,
+    say: ({ summary }) =>
+      `The plan is ${planOf(summary)}, the wallet holds ${micros(summary.wallet_balance_micros_usd)}.`,
     draw,
     signal,
   });
@@ -38,8 +39,20 @@ function draw({ summary, account }) {
   return [
     may
       ? null
-      : h("p", { class: "said" }, `You are ${account.role} of ${account.name}: its owners and admins change the plan and pay. You may look.`),
-    h("div", { class: "cards" }, plan(summary, may), wallet(summary, may), limits(summary), usage(summary), storage(summary)),
+      : h(
+          "p",
+          { class: "said" },
+          `You are ${account.role} of ${account.name}: its owners and admins change the plan and pay. You may look.`,
+        ),
+    h(
+      "div",
+      { class: "cards" },
+      plan(summary, may),
+      wallet(summary, may),
+      limits(summary),
+      usage(summary),
+      storage(summary),
+    ),
   ];
 }
 
@@ -83,7 +96,9 @@ function wallet(summary, may) {
     dry
       ? h("p", null, badge("empty", "bad"), " Sessions of this account have ended; top it up to start others.")
       : h("p", { class: "soft" }, "What a usage-based plan is paid from."),
-    may ? h("div", { class: "actions" }, h("button", { type: "button", class: "primary", onclick: topUp }, "Top up")) : null,
+    may
+      ? h("div", { class: "actions" }, h("button", { type: "button", class: "primary", onclick: topUp }, "Top up"))
+      : null,
   );
 }
 
@@ -129,8 +144,13 @@ function storage(summary) {
     h(
       "div",
       {
-        class: part > 0.9 ? "meter bad" : "meter", role: "meter", "aria-label": "Storage", "aria-valuemin": 0, "aria-valuemax": 100,
-        "aria-valuenow": Math.round(part * 100), "aria-valuetext": words,
+        class: part > 0.9 ? "meter bad" : "meter",
+        role: "meter",
+        "aria-label": "Storage",
+        "aria-valuemin": 0,
+        "aria-valuemax": 100,
+        "aria-valuenow": Math.round(part * 100),
+        "aria-valuetext": words,
       },
       h("span", { style: { width: `${part * 100}%` } }),
     ),
@@ -149,7 +169,10 @@ async function changePlan(summary) {
   const codes = valuesOf(plans);
   const values = [...valuesOf(models).filter((one) => one !== "subscription"), ...codes];
   const form = formOfSchema(
-    { properties: { plan: { type: "string", enum: values, description: models.anyOf?.[0]?.description } }, required: ["plan"] },
+    {
+      properties: { plan: { type: "string", enum: values, description: models.anyOf?.[0]?.description } },
+      required: ["plan"],
+    },
     { initial: { plan: summary.plan_code ?? summary.pricing_model } },
   );
   await ask({

@@ -6,7 +6,8 @@ import { to } from "../routes.js";
 const TYPED = 300;
 
 /**
- * `fields` are of {name, label, options} for a choice, or {name, label, known} for a text, of which some are `known`.
+ * `fields` are of {name, label, options} for a choice of values or of [value, title], {name, label, known} for a text, of
+ * which some are `known`, or {name, label, check: true} for what is true or not said.
  * `values` are those of the address of `page`, and `changed(values)` is called when one has become another.
  */
 export function filters({ label, page, fields, values, changed }) {
@@ -16,7 +17,10 @@ export function filters({ label, page, fields, values, changed }) {
 
   function read() {
     const found = {};
-    for (const [field, input] of inputs) if (input.value.trim()) found[field.name] = input.value.trim();
+    for (const [field, input] of inputs) {
+      if (field.check ? input.checked : input.value.trim())
+        found[field.name] = field.check ? "true" : input.value.trim();
+    }
     return found;
   }
 
@@ -29,7 +33,10 @@ export function filters({ label, page, fields, values, changed }) {
   }
 
   function empty() {
-    for (const [, input] of inputs) input.value = "";
+    for (const [field, input] of inputs) {
+      if (field.check) input.checked = false;
+      else input.value = "";
+    }
     inputs[0][1].focus();
     apply();
   }
@@ -39,7 +46,10 @@ export function filters({ label, page, fields, values, changed }) {
     waiting = setTimeout(apply, TYPED);
   }
 
-  for (const [field, input] of inputs) input.addEventListener(field.options ? "change" : "input", field.options ? apply : soon);
+  for (const [field, input] of inputs) {
+    const chosen = field.options || field.check;
+    input.addEventListener(chosen ? "change" : "input", chosen ? apply : soon);
+  }
   clear.hidden = !Object.keys(read()).length;
   const submit = (event) => {
     event.preventDefault();
@@ -48,20 +58,46 @@ export function filters({ label, page, fields, values, changed }) {
   return h(
     "form",
     { class: "filters", role: "search", "aria-label": label, onsubmit: submit },
-    inputs.map(([field, input]) => h("div", { class: "field" }, h("label", { for: input.id }, field.label), input, offered(field, input))),
+    inputs.map(([field, input]) =>
+      h(
+        "div",
+        { class: field.check ? "field check" : "field" },
+        h("label", { for: input.id }, field.label),
+        input,
+        offered(field, input),
+      ),
+    ),
     clear,
   );
 }
 
 function inputOf(field, value) {
   const id = freshId("filter");
+  if (field.check) return h("input", { id, type: "checkbox", checked: value === "true" });
   if (!field.options) {
-    return h("input", { id, type: "search", value, autocomplete: "off", spellcheck: "false", list: field.known ? `${id}-known` : null });
+    return h("input", {
+      id,
+      type: "search",
+      value,
+      autocomplete: "off",
+      spellcheck: "false",
+      list: field.known ? `${id}-known` : null,
+    });
   }
-  const options = field.options.map((one) => h("option", { value: one, selected: one === value }, one));
+  const options = field.options.map((one) => {
+    const [said, title] = Array.isArray(one) ? one : [one, one];
+    return h("option", { value: said, selected: said === value }, title);
+  });
   return h("select", { id }, h("option", { value: "" }, "all"), options);
 }
 
 function offered(field, input) {
-  return field.known && h("datalist", { id: `${input.id}-known` }, field.known.map((one) => h("option", { value: one })));
+  return (
+    field.known &&
+    h(
+      "datalist",
+      { id: `${input.id}-known` },
+      field.known.map((one) => h("option", { value: one })),
+    )
+  );
 }

@@ -8,8 +8,16 @@ import { to } from "../routes.js";
 
 /** What somebody can do who was refused, by the code of the refusal. */
 const ADVICE = {
-  forbidden: () => ["Choose another account in the header, or see in which role you are here: ", link("/members", "Members"), "."],
-  insufficient_scope: () => ["The key of this tab is limited; open the console with one that may do it, or see ", link("/keys", "Keys"), "."],
+  forbidden: () => [
+    "Choose another account in the header, or see in which role you are here: ",
+    link("/members", "Members"),
+    ".",
+  ],
+  insufficient_scope: () => [
+    "The key of this tab is limited; open the console with one that may do it, or see ",
+    link("/keys", "Keys"),
+    ".",
+  ],
   account_mismatch: () => ["The key of this tab belongs to another account; choose that one in the header."],
   payment_required: () => ["Put money into the wallet first: ", link("/billing", "Billing"), "."],
   plan_limit_exceeded: () => ["Another plan allows it: ", link("/billing", "Billing"), "."],
@@ -18,8 +26,8 @@ const ADVICE = {
 };
 
 /**
- * `draw(value)` makes nodes of what `load()` answers, now and whenever something of these `tags` has changed; `say(value)` is
- * a sentence for who cannot see what has changed. Where the API refuses, its reason is shown, and what to do about it.
+ * `draw(value)` makes nodes of what `load()` answers, now and whenever something of these `tags` has changed; `say(value)`
+ * is a sentence for who cannot see what has changed. Where the API refuses, its reason is shown, and what to do about it.
  */
 export async function following({ tags, load, draw, say, signal }) {
   const part = h("div");
@@ -65,7 +73,12 @@ export async function following({ tags, load, draw, say, signal }) {
 /** A refusal in words, with what to do next. */
 export function refused(error) {
   const advice = ADVICE[error.code]?.();
-  return h("div", { class: "card refused", role: "alert" }, h("p", null, error.message), advice && h("p", { class: "soft" }, advice));
+  return h(
+    "div",
+    { class: "card refused", role: "alert" },
+    h("p", null, error.message),
+    advice && h("p", { class: "soft" }, advice),
+  );
 }
 
 /** Put nodes in the place of others; who was on one of them is on its like afterwards, or on the first heading. */

@@ -71,7 +71,10 @@ function listOf(values, signal) {
     link: (one) => to("/jobs/{id}", { id: one.id }),
     empty: narrowed ? "No job fits. Choose other filters." : "No jobs yet. “New job” queues one.",
     async next(rows) {
-      const { jobs, total, has_more } = await call("list-jobs", { query: { ...values, limit: PAGE, offset: rows.length }, signal });
+      const { jobs, total, has_more } = await call("list-jobs", {
+        query: { ...values, limit: PAGE, offset: rows.length },
+        signal,
+      });
       return { rows: jobs, total, done: !has_more };
     },
   });
@@ -82,12 +85,19 @@ function listOf(values, signal) {
 function action(job) {
   const open = OPEN.includes(job.status);
   const [verb, what] = open ? ["Cancel", () => cancel(job)] : ["Retry", () => retry(job)];
-  return h("button", { type: "button", class: "small", "aria-label": `${verb} job ${short(job.id)}`, onclick: what }, verb);
+  return h(
+    "button",
+    { type: "button", class: "small", "aria-label": `${verb} job ${short(job.id)}`, onclick: what },
+    verb,
+  );
 }
 
 /** Ask, and cancel a job. */
 export async function cancel(job) {
-  const text = job.status === "running" ? "What it runs is stopped, and nothing of it goes on." : "It leaves the queue and never runs.";
+  const text =
+    job.status === "running"
+      ? "What it runs is stopped, and nothing of it goes on."
+      : "It leaves the queue and never runs.";
   if (!(await confirm({ title: "Cancel this job?", text, verb: "Cancel the job" }))) return;
   await attempt(() => call("cancel-job", { path: { id: job.id } }), "Canceled.");
 }

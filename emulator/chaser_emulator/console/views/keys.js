@@ -16,7 +16,10 @@ const PARTS = [
 export async function show({ query, signal }) {
   await style("account");
   const chosen = PARTS.find((part) => part.name === query.tab) ?? PARTS[0];
-  const links = tabs("Kinds of keys", PARTS.map((part) => [part.title, to(HERE, {}, { tab: part.name }), part === chosen]));
+  const links = tabs(
+    "Kinds of keys",
+    PARTS.map((part) => [part.title, to(HERE, {}, { tab: part.name }), part === chosen]),
+  );
   const part = await chosen.load();
   const { node, action } = await part.show({ query, signal });
   return h("div", null, top("Keys", action), links, node);

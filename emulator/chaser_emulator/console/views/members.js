@@ -20,8 +20,14 @@ export async function show({ signal }) {
 }
 
 async function load(signal) {
-  const [{ accounts }, { account }] = await Promise.all([call("list-accounts", { signal }), call("get-current-account", { signal })]);
-  const me = await call("get-me", { signal }).then((found) => found.user?.id ?? found.id, () => null);
+  const [{ accounts }, { account }] = await Promise.all([
+    call("list-accounts", { signal }),
+    call("get-current-account", { signal }),
+  ]);
+  const me = await call("get-me", { signal }).then(
+    (found) => found.user?.id ?? found.id,
+    () => null,
+  );
   try {
     return { accounts, account, me, members: (await call("list-current-members", { signal })).members };
   } catch (error) {
@@ -42,7 +48,12 @@ function accountsOf({ accounts, account }) {
       { title: "Kind", width: "8rem", minor: true, render: (one) => one.kind },
       { title: "Your role", width: "6rem", narrow: "4.5rem", render: (one) => one.role },
       { title: "Created", width: "10.5rem", minor: true, render: (one) => moment(one.created_at) },
-      { title: "", width: "8rem", narrow: "6.5rem", render: (one) => (one.id === account.id ? badge("active") : actIn(one)) },
+      {
+        title: "",
+        width: "8rem",
+        narrow: "6.5rem",
+        render: (one) => (one.id === account.id ? badge("active") : actIn(one)),
+      },
     ],
   });
   list.node.classList.add("fits");
@@ -52,7 +63,11 @@ function accountsOf({ accounts, account }) {
 
 function actIn(one) {
   const label = `Act in ${one.name}`;
-  return h("button", { type: "button", class: "small", "aria-label": label, onclick: () => actFrom(one.id) }, "Act in it");
+  return h(
+    "button",
+    { type: "button", class: "small", "aria-label": label, onclick: () => actFrom(one.id) },
+    "Act in it",
+  );
 }
 
 /** From now on this tab is about another account; all that it shows is asked for anew. */
@@ -84,9 +99,12 @@ function membersOf({ account, members, me, refusal }) {
 }
 
 function rights(account) {
-  if (account.personal) return "A personal account has one member, its owner, and takes no others. Create an organization to work with others.";
-  if (account.role === "owner") return "You are an owner: you may add and remove anybody, and change every role. An organization keeps at least one owner.";
-  if (account.role === "admin") return "You are an admin: you may add, change and remove members and admins; owners are for owners to change.";
+  if (account.personal)
+    return "A personal account has one member, its owner, and takes no others. Create an organization to work with others.";
+  if (account.role === "owner")
+    return "You are an owner: you may add and remove anybody, and change every role. An organization keeps at least one owner.";
+  if (account.role === "admin")
+    return "You are an admin: you may add, change and remove members and admins; owners are for owners to change.";
   return "You are a member: owners and admins add and remove members. You may leave.";
 }
 
@@ -95,11 +113,26 @@ function actions(one, { account, own, may }) {
   const touches = may && (one.role !== "owner" || account.role === "owner");
   const leaves = one === own;
   const buttons = [
-    touches && h("button", { type: "button", class: "small", "aria-label": `Change the role of ${one.email}`, onclick: () => changeRole(one) }, "Change role"),
+    touches &&
+      h(
+        "button",
+        {
+          type: "button",
+          class: "small",
+          "aria-label": `Change the role of ${one.email}`,
+          onclick: () => changeRole(one),
+        },
+        "Change role",
+      ),
     (touches || leaves) &&
       h(
         "button",
-        { type: "button", class: "small danger", "aria-label": leaves ? "Leave" : `Remove ${one.email}`, onclick: () => remove(one, account, leaves) },
+        {
+          type: "button",
+          class: "small danger",
+          "aria-label": leaves ? "Leave" : `Remove ${one.email}`,
+          onclick: () => remove(one, account, leaves),
+        },
         leaves ? "Leave" : "Remove",
       ),
   ].filter(Boolean);
@@ -131,9 +164,14 @@ async function changeRole(one) {
 }
 
 async function remove(one, account, leaves) {
-  const text = leaves ? `You no longer belong to ${account.name}, until somebody adds you again.` : `${one.email} no longer belongs to ${account.name}.`;
+  const text = leaves
+    ? `You no longer belong to ${account.name}, until somebody adds you again.`
+    : `${one.email} no longer belongs to ${account.name}.`;
   const title = leaves ? "Leave this organization?" : "Remove this member?";
   if (!(await confirm({ title, text, verb: leaves ? "Leave" : "Remove" }))) return;
-  const went = await attempt(() => call("remove-current-member", { path: { uid: one.user_id } }), leaves ? "You have left." : "Removed.");
+  const went = await attempt(
+    () => call("remove-current-member", { path: { uid: one.user_id } }),
+    leaves ? "You have left." : "Removed.",
+  );
   if (went && leaves) actFrom(null);
 }

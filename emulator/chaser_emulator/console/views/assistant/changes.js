@@ -35,9 +35,19 @@ function draw(id, changes, role) {
       h("h2", null, "Change requests"),
       h("button", { type: "button", class: "primary", onclick: () => propose(id) }, "Propose a change"),
     ),
-    h("p", { class: "soft" }, decides ? "Nothing changes until an owner or admin, as you are, approves." : `Owners and admins decide; you are ${role}.`),
+    h(
+      "p",
+      { class: "soft" },
+      decides
+        ? "Nothing changes until an owner or admin, as you are, approves."
+        : `Owners and admins decide; you are ${role}.`,
+    ),
     changes.length
-      ? h("ol", { class: "steps" }, changes.map((one) => h("li", null, changeOf(id, one, decides))))
+      ? h(
+          "ol",
+          { class: "steps" },
+          changes.map((one) => h("li", null, changeOf(id, one, decides))),
+        )
       : h("div", { class: "card" }, h("p", { class: "empty" }, "Nobody asked for a change yet.")),
   ];
 }
@@ -52,13 +62,37 @@ function changeOf(id, one, decides) {
     h(
       "div",
       { class: "bar-top" },
-      h("h3", null, "Request ", h("code", null, short(one.id)), " ", badge(one.status, { approved: "good", denied: "bad" }[one.status])),
+      h(
+        "h3",
+        null,
+        "Request ",
+        h("code", null, short(one.id)),
+        " ",
+        badge(one.status, { approved: "good", denied: "bad" }[one.status]),
+      ),
       pending && decides
         ? h(
             "div",
             { class: "actions" },
-            h("button", { type: "button", "aria-label": `Approve ${short(one.id)}`, onclick: () => decide("approve", "Approved.") }, "Approve"),
-            h("button", { type: "button", class: "danger", "aria-label": `Deny ${short(one.id)}`, onclick: () => decide("deny", "Denied.") }, "Deny"),
+            h(
+              "button",
+              {
+                type: "button",
+                "aria-label": `Approve ${short(one.id)}`,
+                onclick: () => decide("approve", "Approved."),
+              },
+              "Approve",
+            ),
+            h(
+              "button",
+              {
+                type: "button",
+                class: "danger",
+                "aria-label": `Deny ${short(one.id)}`,
+                onclick: () => decide("deny", "Denied."),
+              },
+              "Deny",
+            ),
           )
         : null,
     ),
@@ -80,7 +114,16 @@ async function propose(id) {
   const form = await configForm({ config, reason: true });
   const submit = ({ patch, reason }) => {
     if (!Object.keys(patch).length) throw new Error("Nothing is different yet: change a setting first.");
-    return call("create-assistant-config-change-request", { path: { id }, body: reason ? { patch, reason } : { patch } });
+    return call("create-assistant-config-change-request", {
+      path: { id },
+      body: reason ? { patch, reason } : { patch },
+    });
   };
-  await ask({ title: "Propose a change", text: "Say how the configuration is to be; what is different is asked for.", verb: "Propose", form, submit });
+  await ask({
+    title: "Propose a change",
+    text: "Say how the configuration is to be; what is different is asked for.",
+    verb: "Propose",
+    form,
+    submit,
+  });
 }

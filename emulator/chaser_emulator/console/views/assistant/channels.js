@@ -20,7 +20,12 @@ export function show({ id, signal }) {
 function draw(id, channels) {
   const bind = async () => {
     const form = await formOf("add-assistant-channel", { open: ["credential_name"] });
-    await ask({ title: "Bind a channel", verb: "Bind", form, submit: (body) => call("add-assistant-channel", { path: { id }, body }) });
+    await ask({
+      title: "Bind a channel",
+      verb: "Bind",
+      form,
+      submit: (body) => call("add-assistant-channel", { path: { id }, body }),
+    });
   };
   const unbind = async (one) => {
     const text = `${one.channel_type} ${one.channel_id} is free for another assistant. Credentials stay in the vault.`;
@@ -39,8 +44,20 @@ function draw(id, channels) {
     empty: "No channels yet. What is written in a channel that is bound is for this assistant.",
   });
   const button = (one) =>
-    h("button", { type: "button", class: "small danger", "aria-label": `Unbind ${one.channel_id}`, onclick: () => unbind(one) }, "Unbind");
+    h(
+      "button",
+      { type: "button", class: "small danger", "aria-label": `Unbind ${one.channel_id}`, onclick: () => unbind(one) },
+      "Unbind",
+    );
   list.node.classList.add("fits");
   list.set(channels);
-  return [h("div", { class: "bar-top" }, h("h2", null, "Channels"), h("button", { type: "button", class: "primary", onclick: bind }, "Bind a channel")), list.node];
+  return [
+    h(
+      "div",
+      { class: "bar-top" },
+      h("h2", null, "Channels"),
+      h("button", { type: "button", class: "primary", onclick: bind }, "Bind a channel"),
+    ),
+    list.node,
+  ];
 }

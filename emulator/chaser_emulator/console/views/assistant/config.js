@@ -40,14 +40,26 @@ function draw(id, config, version) {
       h("h2", null, `Configuration, version ${version}`),
       h("button", { type: "button", class: "primary", onclick: edit }, "Edit"),
     ),
-    Object.keys(config).length ? null : h("p", { class: "soft" }, "It is empty: nothing is said of a model, of tools or of what it is told."),
+    Object.keys(config).length
+      ? null
+      : h("p", { class: "soft" }, "It is empty: nothing is said of a model, of tools or of what it is told."),
     facts([
       ["Provider", model.provider],
       ["Model", model.model_id],
-      ["Tools", Object.entries(tools).filter(([, has]) => has === true).map(([name]) => name).join(", ")],
+      [
+        "Tools",
+        Object.entries(tools)
+          .filter(([, has]) => has === true)
+          .map(([name]) => name)
+          .join(", "),
+      ],
       ["Alerts", alerts.map((one) => `more than ${one.threshold} ${one.metric} in ${one.window_seconds} s`).join("; ")],
     ]),
-    config.system_prompt ? [h("h3", { class: "below" }, "What it is told"), h("pre", { tabindex: 0 }, config.system_prompt)] : null,
-    Object.keys(config).length ? h("details", { class: "below" }, h("summary", null, "All of it, as JSON"), copyable(pretty(config))) : null,
+    config.system_prompt
+      ? [h("h3", { class: "below" }, "What it is told"), h("pre", { tabindex: 0 }, config.system_prompt)]
+      : null,
+    Object.keys(config).length
+      ? h("details", { class: "below" }, h("summary", null, "All of it, as JSON"), copyable(pretty(config)))
+      : null,
   );
 }

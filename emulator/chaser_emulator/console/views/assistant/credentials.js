@@ -22,7 +22,11 @@ function draw(id, credentials) {
     label: "Credentials",
     columns: [
       { title: "Name", width: "minmax(0, 1fr)", render: (one) => h("code", null, one.name) },
-      { title: "For", width: "minmax(0, 1fr)", render: (one) => (one.assistant_id ? "this assistant" : "all assistants of the account") },
+      {
+        title: "For",
+        width: "minmax(0, 1fr)",
+        render: (one) => (one.assistant_id ? "this assistant" : "all assistants of the account"),
+      },
       { title: "Stored", width: "10.5rem", minor: true, render: (one) => moment(one.updated_at) },
     ],
     identify: (one) => `${one.assistant_id ?? ""}/${one.name}`,
@@ -33,7 +37,11 @@ function draw(id, credentials) {
   const put = h("button", { type: "button", class: "primary", onclick: () => putCredential(id) }, "Put a credential");
   return [
     h("div", { class: "bar-top" }, h("h2", null, "Credentials"), put),
-    h("p", { class: "soft" }, "Secrets lie encrypted in the vault, and are never shown here. Of two with one name the assistant's own counts."),
+    h(
+      "p",
+      { class: "soft" },
+      "Secrets lie encrypted in the vault, and are never shown here. Of two with one name the assistant's own counts.",
+    ),
     list.node,
   ];
 }

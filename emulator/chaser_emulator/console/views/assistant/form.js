@@ -15,8 +15,8 @@ const WHERE = {
 const OTHERS = "other_settings";
 
 /**
- * A form whose `read` answers {config, patch} with what is left of `more` fields: the whole configuration, and the merge
- * patch that makes it of `config`, that which there is. With `named`, a name is asked for as well; with `reason`, why.
+ * A form whose `read` answers {config, patch}: the whole configuration, and the merge patch that makes it of `config`,
+ * that which there is. With `named` it asks for a name as well and answers it; with `reason`, why.
  */
 export async function configForm({ config = {}, name, named = false, reason = false }) {
   const { body } = await call("get-operation", { path: { id: "create-assistant" } });
@@ -97,7 +97,8 @@ function configOf(given, before) {
 
 /** The merge patch that makes one JSON value of another; undefined where there is nothing to change. */
 export function patchOf(before, after) {
-  if (!isObject(before) || !isObject(after)) return JSON.stringify(before) === JSON.stringify(after) ? undefined : after;
+  if (!isObject(before) || !isObject(after))
+    return JSON.stringify(before) === JSON.stringify(after) ? undefined : after;
   const patch = {};
   for (const name of Object.keys(before)) if (!(name in after)) patch[name] = null;
   for (const [name, value] of Object.entries(after)) {

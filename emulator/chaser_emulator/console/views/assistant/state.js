@@ -23,7 +23,13 @@ function draw(id, { state, version, updated_at: at }) {
     form.field("state").input.rows = 14;
     // Who wrote meanwhile is not written over: the version is that which was looked at.
     const submit = (body) => call("put-assistant-runtime-state", { path: { id }, body: { ...body, version } });
-    await ask({ title: `The state, at version ${version}`, text: "It replaces all of what the assistant remembers.", verb: "Write it", form, submit });
+    await ask({
+      title: `The state, at version ${version}`,
+      text: "It replaces all of what the assistant remembers.",
+      verb: "Write it",
+      form,
+      submit,
+    });
   };
   return h(
     "section",

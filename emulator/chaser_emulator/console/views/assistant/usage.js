@@ -24,14 +24,24 @@ export function show({ id, signal }) {
 function draw(id, { events, totals }) {
   const add = async () => {
     const form = await formOf("create-assistant-usage-event", { open: ["metadata"] });
-    await ask({ title: "Note a usage event", verb: "Note it", form, submit: (body) => call("create-assistant-usage-event", { path: { id }, body }) });
+    await ask({
+      title: "Note a usage event",
+      verb: "Note it",
+      form,
+      submit: (body) => call("create-assistant-usage-event", { path: { id }, body }),
+    });
   };
   const list = table({
     label: "Usage events",
     columns: [
       { title: "Kind", width: "minmax(0, 1fr)", render: (one) => WORDS[one.kind] ?? one.kind },
       { title: "Quantity", width: "8rem", narrow: "5rem", numeric: true, render: (one) => number(one.quantity) },
-      { title: "About", width: "minmax(0, 2fr)", minor: true, render: (one) => (one.metadata ? JSON.stringify(one.metadata) : "") },
+      {
+        title: "About",
+        width: "minmax(0, 2fr)",
+        minor: true,
+        render: (one) => (one.metadata ? JSON.stringify(one.metadata) : ""),
+      },
       { title: "When", width: "10.5rem", narrow: "5.5rem", render: (one) => moment(one.created_at) },
     ],
     act: detail,
@@ -40,11 +50,23 @@ function draw(id, { events, totals }) {
   list.node.classList.add("fits");
   list.set(events);
   return [
-    h("div", { class: "bar-top" }, h("h2", null, "Usage"), h("button", { type: "button", class: "primary", onclick: add }, "Note an event")),
+    h(
+      "div",
+      { class: "bar-top" },
+      h("h2", null, "Usage"),
+      h("button", { type: "button", class: "primary", onclick: add }, "Note an event"),
+    ),
     h(
       "div",
       { class: "cards three" },
-      Object.entries(totals).map(([kind, sum]) => h("div", { class: "card" }, h("p", { class: "figure" }, number(sum)), h("span", { class: "soft" }, WORDS[kind] ?? kind))),
+      Object.entries(totals).map(([kind, sum]) =>
+        h(
+          "div",
+          { class: "card" },
+          h("p", { class: "figure" }, number(sum)),
+          h("span", { class: "soft" }, WORDS[kind] ?? kind),
+        ),
+      ),
     ),
     events.length === MOST ? h("p", { class: "hint" }, `These are the newest ${MOST}; the sums are of all.`) : null,
     list.node,

@@ -19,7 +19,7 @@ const PLACES = {
 /** The types of resources that have a place. */
 export const TYPES = Object.keys(PLACES);
 
-/** The address of the page about the resource of an event, or null; what was deleted is no longer there, and its page says so. */
+/** The address of the page about the resource of an event, or null; where it was deleted, the page says so. */
 export function placeOf(event) {
   return PLACES[event.resource_type]?.(event.resource_id) ?? null;
 }

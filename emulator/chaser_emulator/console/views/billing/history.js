@@ -16,13 +16,21 @@ export function history({ signal }) {
       const { account } = await call("get-current-account", { signal });
       const [{ checkouts }, { events }] = await Promise.all([
         call("list-checkouts", { query: { account_id: account.id }, signal }),
-        call("list-audit-events", { query: { action: "billing.account.update", status: "success", limit: MOST }, signal }),
+        call("list-audit-events", {
+          query: { action: "billing.account.update", status: "success", limit: MOST },
+          signal,
+        }),
       ]);
       return { checkouts, changes: events };
     },
     draw: ({ checkouts, changes }) => [
       h("section", { "aria-label": "Payments", class: "below" }, h("h2", null, "Payments"), payments(checkouts)),
-      h("section", { "aria-label": "Changes of the plan", class: "below" }, h("h2", null, "Changes of the plan"), changesOf(changes)),
+      h(
+        "section",
+        { "aria-label": "Changes of the plan", class: "below" },
+        h("h2", null, "Changes of the plan"),
+        changesOf(changes),
+      ),
     ],
     signal,
   });
@@ -32,9 +40,24 @@ function payments(checkouts) {
   const list = table({
     label: "Payments",
     columns: [
-      { title: "For", width: "minmax(0, 1.4fr)", render: (one) => (one.mode === "topup" ? "the wallet" : `a subscription of ${one.plan_code}`) },
-      { title: "Amount", width: "8rem", narrow: "4.5rem", numeric: true, render: (one) => (one.amount_micros_usd === undefined ? "" : micros(one.amount_micros_usd)) },
-      { title: "Status", width: "6rem", narrow: "4.75rem", render: (one) => badge(one.status, { open: "warn", paid: "good" }[one.status]) },
+      {
+        title: "For",
+        width: "minmax(0, 1.4fr)",
+        render: (one) => (one.mode === "topup" ? "the wallet" : `a subscription of ${one.plan_code}`),
+      },
+      {
+        title: "Amount",
+        width: "8rem",
+        narrow: "4.5rem",
+        numeric: true,
+        render: (one) => (one.amount_micros_usd === undefined ? "" : micros(one.amount_micros_usd)),
+      },
+      {
+        title: "Status",
+        width: "6rem",
+        narrow: "4.75rem",
+        render: (one) => badge(one.status, { open: "warn", paid: "good" }[one.status]),
+      },
       { title: "Started", width: "10.5rem", minor: true, render: (one) => moment(one.created_at) },
       { title: "Ended", width: "10.5rem", minor: true, render: (one) => moment(one.completed_at) },
       { title: "Page", width: "6rem", narrow: "3.5rem", render: (one) => pageOf(one) },

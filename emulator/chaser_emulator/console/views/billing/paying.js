@@ -7,7 +7,10 @@ import { formOf } from "../../form.js";
 
 /** Put money into the wallet. */
 export async function topUp() {
-  const form = await formOf("create-billing-checkout", { only: ["amount_usd"], labels: { amount_usd: "amount in dollars" } });
+  const form = await formOf("create-billing-checkout", {
+    only: ["amount_usd"],
+    labels: { amount_usd: "amount in dollars" },
+  });
   const hint = "Without an amount it is the smallest one.";
   await pay({ title: "Top up the wallet", text: hint, form, body: { mode: "topup" } });
 }
@@ -15,7 +18,12 @@ export async function topUp() {
 /** Subscribe to a plan. */
 export async function subscribe() {
   const form = await formOf("create-billing-checkout", { only: ["plan_code"], labels: { plan_code: "plan" } });
-  await pay({ title: "Subscribe to a plan", text: "The plan is in force once it is paid.", form, body: { mode: "subscription" } });
+  await pay({
+    title: "Subscribe to a plan",
+    text: "The plan is in force once it is paid.",
+    form,
+    body: { mode: "subscription" },
+  });
 }
 
 async function pay({ title, text, form, body }) {
@@ -37,16 +45,28 @@ function offer(address) {
       h(
         "div",
         { class: "body stack" },
-        h("p", null, "It is paid, or canceled, on a page of its own. No money is asked for: the emulator plays the provider."),
+        h(
+          "p",
+          null,
+          "It is paid, or canceled, on a page of its own. No money is asked for: the emulator plays the provider.",
+        ),
         h(
           "div",
           { class: "actions" },
           isAddress(address)
-            ? h("a", { class: "button primary", href: address, target: "_blank", rel: "noopener", onclick: () => close() }, "Open the checkout page")
+            ? h(
+                "a",
+                { class: "button primary", href: address, target: "_blank", rel: "noopener", onclick: () => close() },
+                "Open the checkout page",
+              )
             : h("code", null, address),
           h("button", { type: "button", onclick: () => close() }, "Later"),
         ),
-        h("p", { class: "hint" }, "“Later” leaves it open: it is among the payments below. The page opens in a new tab."),
+        h(
+          "p",
+          { class: "hint" },
+          "“Later” leaves it open: it is among the payments below. The page opens in a new tab.",
+        ),
       ),
   });
 }

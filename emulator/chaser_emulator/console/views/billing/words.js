@@ -3,7 +3,8 @@
 const MICROS = 1_000_000;
 
 /** 0.05 -> "$0.05" */
-export const dollars = (amount) => `$${amount.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 6 })}`;
+export const dollars = (amount) =>
+  `$${amount.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 6 })}`;
 
 /** 1500000 -> "$1.50" */
 export function micros(amount) {

@@ -1,4 +1,4 @@
-// What came of a job, for people: the output of a command, the steps of a pipeline, matches of a page, or else its JSON.
+// What came of a job, for people: the output of a command, the steps of a pipeline, matches of a page, else its JSON.
 
 import { h } from "../../dom.js";
 import { milliseconds, pretty, seconds } from "../../format.js";
@@ -6,8 +6,10 @@ import { badge, copyable, facts } from "../../parts.js";
 
 /** Nodes that show the result of a job as far as it is. */
 export function outcome(job) {
-  if (job.status === "queued") return [h("p", { class: "soft" }, job.run_at ? "It waits for its time." : "It waits for its turn.")];
-  if (job.status === "running") return [h("p", { class: "soft" }, "It runs; what comes of it appears here once it is over.")];
+  if (job.status === "queued")
+    return [h("p", { class: "soft" }, job.run_at ? "It waits for its time." : "It waits for its turn.")];
+  if (job.status === "running")
+    return [h("p", { class: "soft" }, "It runs; what comes of it appears here once it is over.")];
   const { result } = job;
   if (result === undefined) return [h("p", { class: "soft" }, "There is none.")];
   if (result && typeof result === "object") {
@@ -32,13 +34,28 @@ function command(result) {
 }
 
 function steps(all) {
-  return h("ol", { class: "steps" }, all.map((step, at) => h("li", null, stepOf(step, at))));
+  return h(
+    "ol",
+    { class: "steps" },
+    all.map((step, at) => h("li", null, stepOf(step, at))),
+  );
 }
 
 function stepOf(step, at) {
   const name = step.name ?? `step ${at + 1}`;
-  const took = step.duration_ms === undefined ? null : step.duration_ms < 1000 ? milliseconds(step.duration_ms) : seconds(step.duration_ms / 1000);
-  const head = [h("strong", null, name), " ", badge(step.status), " ", h("span", { class: "soft" }, [step.kind, took].filter(Boolean).join(" · "))];
+  const took =
+    step.duration_ms === undefined
+      ? null
+      : step.duration_ms < 1000
+        ? milliseconds(step.duration_ms)
+        : seconds(step.duration_ms / 1000);
+  const head = [
+    h("strong", null, name),
+    " ",
+    badge(step.status),
+    " ",
+    h("span", { class: "soft" }, [step.kind, took].filter(Boolean).join(" · ")),
+  ];
   const rest = [
     step.error ? h("p", { class: "problem" }, step.error) : null,
     step.exit_code === undefined ? null : h("p", null, "Exit code ", exit(step.exit_code)),
@@ -46,7 +63,12 @@ function stepOf(step, at) {
     step.result === undefined ? null : copyable(pretty(step.result), "Copy"),
   ].filter(Boolean);
   if (!rest.length) return h("div", { class: "step" }, head);
-  return h("details", { class: "step", open: step.status === "failed" || isShort(step) }, h("summary", null, head), rest);
+  return h(
+    "details",
+    { class: "step", open: step.status === "failed" || isShort(step) },
+    h("summary", null, head),
+    rest,
+  );
 }
 
 /** Whether what a step wrote is short enough to be seen at once. */
@@ -56,8 +78,18 @@ function matches(result) {
   return h(
     "div",
     { class: "stack" },
-    facts([["Address", result.url], ["Title", result.title], ["Matches", String(result.matches.length)]]),
-    result.matches.length ? h("ol", { class: "steps" }, result.matches.map((one) => h("li", null, h("pre", { tabindex: 0 }, one.text || one.html)))) : null,
+    facts([
+      ["Address", result.url],
+      ["Title", result.title],
+      ["Matches", String(result.matches.length)],
+    ]),
+    result.matches.length
+      ? h(
+          "ol",
+          { class: "steps" },
+          result.matches.map((one) => h("li", null, h("pre", { tabindex: 0 }, one.text || one.html))),
+        )
+      : null,
   );
 }
 

@@ -35,7 +35,16 @@ function choose(kinds) {
         "ul",
         { class: "body choices" },
         kinds.map((one) =>
-          h("li", null, h("button", { type: "button", onclick: () => close(one) }, h("strong", null, one.kind), h("span", null, one.summary))),
+          h(
+            "li",
+            null,
+            h(
+              "button",
+              { type: "button", onclick: () => close(one) },
+              h("strong", null, one.kind),
+              h("span", null, one.summary),
+            ),
+          ),
         ),
       ),
   });
@@ -65,7 +74,7 @@ function inputOf(schema, kind) {
   return {};
 }
 
-/** An input as one object: of two ways to say the same the last, which is the usual one, and nothing that can be said one way only. */
+/** An input as one object: of two ways to say the same the last, the usual one, and nothing that has one value only. */
 function fieldsOf(schema) {
   const usual = schema.else ? fieldsOf(schema.else) : { properties: {}, required: [] };
   const own = Object.entries(schema.properties ?? {}).filter(([, one]) => one.const === undefined);
@@ -85,7 +94,8 @@ async function submit(kind, given) {
     return await call("create-job", { body });
   } catch (error) {
     // The fields of the form are those of the input.
-    if (error instanceof Refusal) for (const one of error.problems) one.pointer = one.pointer?.replace(/^\/input(?=\/|$)/, "");
+    if (error instanceof Refusal)
+      for (const one of error.problems) one.pointer = one.pointer?.replace(/^\/input(?=\/|$)/, "");
     throw error;
   }
 }

@@ -19,7 +19,11 @@ export function list({ signal }) {
         label: "Workflow jobs",
         columns: [
           { title: "Id", width: "4rem", narrow: "2.5rem", render: (one) => String(one.workflow_job_id) },
-          { title: "Repository", width: "minmax(0, 1fr)", render: (one) => (one.ref ? `${one.repository}@${one.ref}` : one.repository) },
+          {
+            title: "Repository",
+            width: "minmax(0, 1fr)",
+            render: (one) => (one.ref ? `${one.repository}@${one.ref}` : one.repository),
+          },
           { title: "Workflow", width: "minmax(0, 1fr)", minor: true, render: (one) => h("code", null, one.workflow) },
           { title: "Job", width: "minmax(0, 0.7fr)", render: (one) => one.job },
           { title: "Registered", width: "11rem", minor: true, render: (one) => moment(one.created_at) },
@@ -31,7 +35,11 @@ export function list({ signal }) {
       rows.node.classList.add("fits");
       rows.set(jobs);
       return [
-        h("p", { class: "soft" }, "What GitHub would tell of by an event. “Run” queues a runner, a job that carries it out in a fresh sandbox."),
+        h(
+          "p",
+          { class: "soft" },
+          "What GitHub would tell of by an event. “Run” queues a runner, a job that carries it out in a fresh sandbox.",
+        ),
         rows.node,
       ];
     },
@@ -42,7 +50,12 @@ export function list({ signal }) {
 /** Ask for one, and make it known. */
 export async function register() {
   const form = await formOf("register-workflow-job", { open: ["ref"] });
-  await ask({ title: "Register a workflow job", verb: "Register", form, submit: (body) => call("register-workflow-job", { body }) });
+  await ask({
+    title: "Register a workflow job",
+    verb: "Register",
+    form,
+    submit: (body) => call("register-workflow-job", { body }),
+  });
 }
 
 function actions(one) {
@@ -65,6 +78,10 @@ function actions(one) {
     "div",
     { class: "actions" },
     h("button", { type: "button", class: "small", "aria-label": `Run workflow job ${id}`, onclick: run }, "Run"),
-    h("button", { type: "button", class: "small danger", "aria-label": `Forget workflow job ${id}`, onclick: forget }, "Forget"),
+    h(
+      "button",
+      { type: "button", class: "small danger", "aria-label": `Forget workflow job ${id}`, onclick: forget },
+      "Forget",
+    ),
   );
 }

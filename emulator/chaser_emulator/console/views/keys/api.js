@@ -7,7 +7,8 @@ import { following } from "../following.js";
 import { keyTable, newKey } from "./scopes.js";
 
 export async function show({ signal }) {
-  const create = () => newKey({ operation: "create-key", title: "New API key", submit: (body) => call("create-key", { body }) });
+  const create = () =>
+    newKey({ operation: "create-key", title: "New API key", submit: (body) => call("create-key", { body }) });
   const node = await following({
     tags: ["keys"],
     load: async () => (await call("list-keys", { signal })).keys,
@@ -15,7 +16,13 @@ export async function show({ signal }) {
       const own = keys.find((one) => !one.revoked && key().startsWith(one.key_prefix));
       return [
         h("p", { class: "soft" }, "Your own keys in this account, for programs. Revoked ones stay in the list."),
-        keyTable({ label: "API keys", keys, own, empty: "No keys in this account yet. “New key” makes one.", revoke: (one) => revoke(one, own) }),
+        keyTable({
+          label: "API keys",
+          keys,
+          own,
+          empty: "No keys in this account yet. “New key” makes one.",
+          revoke: (one) => revoke(one, own),
+        }),
       ];
     },
     signal,
@@ -25,9 +32,10 @@ export async function show({ signal }) {
 
 async function revoke(one, own) {
   const name = one.name ?? `${one.key_prefix}…`;
-  const text = one === own
-    ? `The console itself uses ${name}: it is closed, and whatever else uses the key is refused from now on.`
-    : `Whatever uses ${name} is refused from now on. It cannot be made valid again.`;
+  const text =
+    one === own
+      ? `The console itself uses ${name}: it is closed, and whatever else uses the key is refused from now on.`
+      : `Whatever uses ${name} is refused from now on. It cannot be made valid again.`;
   if (!(await confirm({ title: "Revoke this key?", text, verb: "Revoke it" }))) return;
   await attempt(() => call("revoke-key", { path: { id: one.id } }), "Revoked.");
 }

@@ -8,7 +8,10 @@ import { table } from "../../table.js";
 
 /** Ask for a name and for what a key may do; `submit(body)` makes it, and its secret is shown. */
 export async function newKey({ operation, title, submit }) {
-  const form = await formOf(operation, { open: ["name", "scopes"], hints: { scopes: "Which rights the key has, and no others." } });
+  const form = await formOf(operation, {
+    open: ["name", "scopes"],
+    hints: { scopes: "Which rights the key has, and no others." },
+  });
   const made = await ask({ title, verb: "Create the key", form: withAccess(form), submit });
   if (made) await showSecret(made);
   return made;
@@ -59,8 +62,17 @@ export function showSecret(made) {
         { class: "body stack" },
         h("p", { class: "said warn" }, "Copy it now: it is shown this once, and nobody can read it again."),
         copyable(made.key, "Copy the key"),
-        h("p", { class: "soft" }, `It is listed as ${made.key_prefix}…, `, made.full_access ? "with full access." : `with ${made.scopes.join(", ")}.`),
-        h("div", { class: "actions" }, h("button", { type: "button", class: "primary", onclick: () => close() }, "I have it")),
+        h(
+          "p",
+          { class: "soft" },
+          `It is listed as ${made.key_prefix}…, `,
+          made.full_access ? "with full access." : `with ${made.scopes.join(", ")}.`,
+        ),
+        h(
+          "div",
+          { class: "actions" },
+          h("button", { type: "button", class: "primary", onclick: () => close() }, "I have it"),
+        ),
       ),
   });
 }
@@ -70,12 +82,21 @@ export function keyTable({ label, keys, empty, own, revoke }) {
   const list = table({
     label,
     columns: [
-      { title: "Name", width: "minmax(0, 1fr)", render: (one) => one.name ?? h("span", { class: "soft" }, "without a name") },
+      {
+        title: "Name",
+        width: "minmax(0, 1fr)",
+        render: (one) => one.name ?? h("span", { class: "soft" }, "without a name"),
+      },
       { title: "Key", width: "8.5rem", narrow: "6.5rem", render: (one) => h("code", null, `${one.key_prefix}…`) },
       { title: "May do", width: "minmax(0, 1.4fr)", minor: true, render: (one) => scopesOf(one) },
       { title: "Status", width: "8.5rem", minor: true, render: (one) => statusOf(one, own) },
       { title: "Created", width: "10.5rem", minor: true, render: (one) => moment(one.created_at) },
-      { title: "Last used", width: "10.5rem", minor: true, render: (one) => (one.last_used_at ? moment(one.last_used_at) : "never") },
+      {
+        title: "Last used",
+        width: "10.5rem",
+        minor: true,
+        render: (one) => (one.last_used_at ? moment(one.last_used_at) : "never"),
+      },
       { title: "Action", width: "5.5rem", narrow: "5.5rem", render: (one) => button(one) },
     ],
     empty,
@@ -83,7 +104,11 @@ export function keyTable({ label, keys, empty, own, revoke }) {
   const button = (one) => {
     if (one.revoked) return h("span", { class: "soft" }, "revoked");
     const name = one.name ?? one.key_prefix;
-    return h("button", { type: "button", class: "small danger", "aria-label": `Revoke key ${name}`, onclick: () => revoke(one) }, "Revoke");
+    return h(
+      "button",
+      { type: "button", class: "small danger", "aria-label": `Revoke key ${name}`, onclick: () => revoke(one) },
+      "Revoke",
+    );
   };
   list.node.classList.add("fits");
   list.set(keys);

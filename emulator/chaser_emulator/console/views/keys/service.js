@@ -29,7 +29,13 @@ function personal() {
     "div",
     { class: "card refused" },
     h("p", null, "A personal account has no service accounts: they belong to organizations."),
-    h("p", { class: "soft" }, "Create an organization, or choose one in the header: ", h("a", { href: to("/members") }, "Members"), "."),
+    h(
+      "p",
+      { class: "soft" },
+      "Create an organization, or choose one in the header: ",
+      h("a", { href: to("/members") }, "Members"),
+      ".",
+    ),
   );
 }
 
@@ -56,21 +62,39 @@ function drawAll(accounts) {
   });
   list.node.classList.add("fits");
   list.set(accounts);
-  return [h("p", { class: "soft" }, "Identities of this organization for programs. Each has keys of its own."), list.node];
+  return [
+    h("p", { class: "soft" }, "Identities of this organization for programs. Each has keys of its own."),
+    list.node,
+  ];
 }
 
 function one(id, signal) {
   const load = async () => {
     const found = (await all(signal)).find((each) => each.id === id);
     const path = { said: id };
-    return { account: found, keys: found ? (await call("list-current-service-account-keys", { path, signal })).keys : [] };
+    return {
+      account: found,
+      keys: found ? (await call("list-current-service-account-keys", { path, signal })).keys : [],
+    };
   };
   return following({ tags: TAGS, load, draw: ({ account, keys }) => drawOne(account, keys), signal });
 }
 
 function drawOne(account, keys) {
-  const back = h("p", { class: "trail" }, h("a", { href: to("/keys", {}, { tab: "service" }) }, "All service accounts"));
-  if (!account) return [back, h("div", { class: "card refused" }, h("p", null, "There is no such service account in this organization; it may have been deleted."))];
+  const back = h(
+    "p",
+    { class: "trail" },
+    h("a", { href: to("/keys", {}, { tab: "service" }) }, "All service accounts"),
+  );
+  if (!account)
+    return [
+      back,
+      h(
+        "div",
+        { class: "card refused" },
+        h("p", null, "There is no such service account in this organization; it may have been deleted."),
+      ),
+    ];
   const path = { said: account.id };
   const add = () =>
     newKey({
@@ -89,16 +113,34 @@ function drawOne(account, keys) {
       "section",
       { class: "card" },
       h("div", { class: "bar-top" }, h("h2", null, account.name), button(account)),
-      facts([["Id", h("code", null, account.id)], ["Created", moment(account.created_at)], ["By user", h("code", null, account.created_by_user_id)]]),
+      facts([
+        ["Id", h("code", null, account.id)],
+        ["Created", moment(account.created_at)],
+        ["By user", h("code", null, account.created_by_user_id)],
+      ]),
     ),
-    h("div", { class: "bar-top below" }, h("h2", null, "Keys"), h("button", { type: "button", class: "primary", onclick: add }, "New key")),
-    keyTable({ label: `Keys of ${account.name}`, keys, empty: "No keys yet, so nothing can act as this service account.", revoke }),
+    h(
+      "div",
+      { class: "bar-top below" },
+      h("h2", null, "Keys"),
+      h("button", { type: "button", class: "primary", onclick: add }, "New key"),
+    ),
+    keyTable({
+      label: `Keys of ${account.name}`,
+      keys,
+      empty: "No keys yet, so nothing can act as this service account.",
+      revoke,
+    }),
   ];
 }
 
 async function create() {
   const form = await formOf("create-current-service-account", {});
-  const made = await ask({ title: "New service account", form, submit: (body) => call("create-current-service-account", { body }) });
+  const made = await ask({
+    title: "New service account",
+    form,
+    submit: (body) => call("create-current-service-account", { body }),
+  });
   if (made) location.hash = here(made.service_account.id);
 }
 
@@ -108,5 +150,9 @@ function button(account) {
     if (!(await confirm({ title: "Delete this service account?", text, verb: "Delete it" }))) return;
     await attempt(() => call("delete-current-service-account", { path: { said: account.id } }), "Deleted.");
   };
-  return h("button", { type: "button", class: "small danger", "aria-label": `Delete service account ${account.name}`, onclick: remove }, "Delete");
+  return h(
+    "button",
+    { type: "button", class: "small danger", "aria-label": `Delete service account ${account.name}`, onclick: remove },
+    "Delete",
+  );
 }

@@ -17,9 +17,18 @@ export async function show({ signal }) {
         label: "SSH keys",
         columns: [
           { title: "Name", width: "minmax(0, 1fr)", render: nameOf },
-          { title: "Fingerprint", width: "minmax(0, 2fr)", render: (one) => h("code", { title: one.fingerprint }, one.fingerprint) },
+          {
+            title: "Fingerprint",
+            width: "minmax(0, 2fr)",
+            render: (one) => h("code", { title: one.fingerprint }, one.fingerprint),
+          },
           { title: "Added", width: "10.5rem", minor: true, render: (one) => moment(one.created_at) },
-          { title: "Last used", width: "10.5rem", minor: true, render: (one) => (one.last_used_at ? moment(one.last_used_at) : "never") },
+          {
+            title: "Last used",
+            width: "10.5rem",
+            minor: true,
+            render: (one) => (one.last_used_at ? moment(one.last_used_at) : "never"),
+          },
           { title: "Action", width: "5.5rem", narrow: "4.75rem", render: (one) => button(one) },
         ],
         act: detail,
@@ -27,7 +36,10 @@ export async function show({ signal }) {
       });
       list.node.classList.add("fits");
       list.set(keys);
-      return [h("p", { class: "soft" }, "Public keys that open the SSH gateway to the workspaces of this account."), list.node];
+      return [
+        h("p", { class: "soft" }, "Public keys that open the SSH gateway to the workspaces of this account."),
+        list.node,
+      ];
     },
     signal,
   });
@@ -38,7 +50,8 @@ const nameOf = (one) => one.name ?? "without a name";
 
 async function add() {
   const hints = {
-    public_key: "The whole line of a .pub file, such as ~/.ssh/id_ed25519.pub: the type, the data, and perhaps a comment.",
+    public_key:
+      "The whole line of a .pub file, such as ~/.ssh/id_ed25519.pub: the type, the data, and perhaps a comment.",
   };
   const form = await formOf("create-ssh-key", { open: ["name"], hints });
   await ask({ title: "Add an SSH key", verb: "Add it", form, submit: (body) => call("create-ssh-key", { body }) });
@@ -69,5 +82,9 @@ function button(one) {
     if (!(await confirm({ title: "Delete this SSH key?", text, verb: "Delete it" }))) return;
     await attempt(() => call("delete-ssh-key", { path: { id: one.id } }), "Deleted.");
   };
-  return h("button", { type: "button", class: "small danger", "aria-label": `Delete SSH key ${nameOf(one)}`, onclick: remove }, "Delete");
+  return h(
+    "button",
+    { type: "button", class: "small danger", "aria-label": `Delete SSH key ${nameOf(one)}`, onclick: remove },
+    "Delete",
+  );
 }
