@@ -21,10 +21,14 @@ const FRESH = 200;
  * that are typed occur: true, or a function that answers the text of a row. `most` is how many rows are kept of those
  * that are prepended.
  *
- * It is {node, set(rows), put(rows, total), prepend(rows), refresh(), redraw(), rows()}. What a cell shows follows from its row: where it
- * does not, `redraw` makes all cells anew.
+ * Where the page itself says how many there are, `counted` is false.
+ *
+ * It is {node, set(rows), settle(rows), put(rows, total), prepend(rows), refresh(), redraw(), rows()}. What a cell shows
+ * follows from its row: where it does not, `redraw` makes all cells anew.
  */
-export function table({ label, columns, identify = (row) => row.id, next, empty = "Nothing here yet.", link, act, most, filter }) {
+export function table({
+  label, columns, identify = (row) => row.id, next, empty = "Nothing here yet.", link, act, most, filter, counted = true,
+}) {
   const narrow = matchMedia(NARROW);
   const idOf = (row) => String(identify(row));
   let rows = [];
@@ -133,7 +137,7 @@ export function table({ label, columns, identify = (row) => row.id, next, empty 
     if (failure) fill(trouble, h("p", { class: "problem" }, failure), h("button", { type: "button", onclick: again }, "Try again"));
     else fill(trouble);
     const all = known === null ? `${rows.length} shown, there are more` : `${known} in all`;
-    const said = none || failure ? "" : sifted ? `${fitting.length} of ${all}` : all;
+    const said = none || failure || !counted ? "" : sifted ? `${fitting.length} of ${all}` : all;
     if (count.textContent !== said) fill(count, said);
   }
 
@@ -230,6 +234,24 @@ export function table({ label, columns, identify = (row) => row.id, next, empty 
     redraw();
   }
 
+  /** Other rows, many of which were there before: what is in sight stays where it is, but for the very top. */
+  function settle(given) {
+    const each = height();
+    const at = Math.floor(window_.scrollTop / each);
+    const anchor = at > 0 && fitting[at] ? idOf(fitting[at]) : null;
+    rows = given;
+    total = given.length;
+    failure = null;
+    fitting = words.length ? rows.filter((row) => words.every((word) => textOf(row, filter).includes(word))) : rows;
+    sum();
+    const now = anchor === null ? -1 : fitting.findIndex((row) => idOf(row) === anchor);
+    if (now >= 0 && now !== at) {
+      body.style.setProperty("height", `${fitting.length * each}px`);
+      window_.scrollTop += (now - at) * each;
+    }
+    draw();
+  }
+
   /** Other rows in the place of those that are there, of which more may come; `all` is how many there are, if that is known. */
   function put(given, all = total) {
     rows = given;
@@ -296,7 +318,7 @@ export function table({ label, columns, identify = (row) => row.id, next, empty 
     shown.forEach((one) => Object.assign(one, { row: null }));
     redraw();
   };
-  return { node, set, put, prepend, refresh, redraw: redrawAll, rows: () => rows };
+  return { node, set, settle, put, prepend, refresh, redraw: redrawAll, rows: () => rows };
 }
 
 function same(one, other) {
