@@ -112,14 +112,11 @@ export async function show({ query, signal }) {
 }
 
 function rowsOf(one) {
-  return one.declared.map((status) => ({
-    operation: one.operation,
-    status,
-    reason: has({ all: one, status }, "driven") || has({ all: one, status }, "refused") ? "" : (
-      one.reasons?.[status] ?? "no reason is given",
-    ),
-    all: one,
-  }));
+  return one.declared.map((status) => {
+    const row = { operation: one.operation, status, all: one };
+    const seen = SEEN.some((axis) => has(row, axis));
+    return { ...row, reason: seen ? "" : (one.reasons?.[status] ?? "no reason is given") };
+  });
 }
 
 /** Whether a status of an operation has a mark on an axis. */
