@@ -95,18 +95,17 @@ function membersOf({ account, members, me, refusal }) {
   });
   list.node.classList.add("fits");
   list.set(members);
-  return [heading(add), h("p", { class: "soft" }, rights(account)), list.node];
+  return [heading(add), h("p", { class: "soft" }, account.personal ? ALONE : RIGHTS[account.role]), list.node];
 }
 
-function rights(account) {
-  if (account.personal)
-    return "A personal account has one member, its owner, and takes no others. Create an organization to work with others.";
-  if (account.role === "owner")
-    return "You are an owner: you may add and remove anybody, and change every role. An organization keeps at least one owner.";
-  if (account.role === "admin")
-    return "You are an admin: you may add, change and remove members and admins; owners are for owners to change.";
-  return "You are a member: owners and admins add and remove members. You may leave.";
-}
+/** What a role allows, in words. */
+const RIGHTS = {
+  owner: "You are an owner: you may add and remove anybody and change every role, while one owner stays.",
+  admin: "You are an admin: you may add, change and remove members and admins; owners are for owners to change.",
+  member: "You are a member: owners and admins add and remove members. You may leave.",
+};
+const ALONE =
+  "A personal account has one member, its owner, and takes no others. Create an organization to work with others.";
 
 function actions(one, { account, own, may }) {
   if (account.personal) return "";
