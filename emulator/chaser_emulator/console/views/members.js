@@ -70,10 +70,10 @@ function actIn(one) {
   );
 }
 
-/** From now on this tab is about another account; all that it shows is asked for anew. */
+/** From now on this tab is about another account (null: the usual one), which the header shows as well. */
 function actFrom(id) {
   api.account(id);
-  location.reload();
+  live.tell("accounts");
 }
 
 function membersOf({ account, members, me, refusal }) {

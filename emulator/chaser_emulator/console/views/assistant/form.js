@@ -13,6 +13,8 @@ const WHERE = {
   alerts: ["alerts"],
 };
 const OTHERS = "other_settings";
+/** What a field says that was emptied, or never filled. */
+const EMPTY = [undefined, null, ""];
 
 /**
  * A form whose `read` answers {config, patch}: the whole configuration, and the merge patch that makes it of `config`,
@@ -83,7 +85,7 @@ function configOf(given, before) {
   const wanted = structuredClone(others);
   for (const [name, path] of Object.entries(WHERE)) {
     const holder = path.length === 1 ? wanted : path[0];
-    if (given[name] === undefined) {
+    if (EMPTY.includes(given[name])) {
       // An object that was there stays, although nothing is in it any more.
       if (path.length > 1 && before[path[0]]) wanted[path[0]] ??= {};
     } else if (path.length === 1) {
