@@ -37,7 +37,6 @@ function draw(assistants) {
     link: (one) => to("/assistants/{id}", { id: one.id }),
     empty: "No assistants yet. “New assistant” makes one, with a workspace of its own.",
   });
-  list.node.classList.add("fits");
   list.set(assistants);
   return [
     h(

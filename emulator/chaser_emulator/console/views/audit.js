@@ -101,7 +101,6 @@ function listOf(values, signal) {
       return { rows: fresh, done: found.length < PAGE || !fresh.length };
     },
   });
-  list.node.classList.add("fits");
 
   let busy = false;
   let again = false;

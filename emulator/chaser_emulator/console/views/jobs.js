@@ -78,7 +78,6 @@ function listOf(values, signal) {
       return { rows: jobs, total, done: !has_more };
     },
   });
-  list.node.classList.add("fits");
   return list;
 }
 

@@ -56,7 +56,6 @@ function accountsOf({ accounts, account }) {
       },
     ],
   });
-  list.node.classList.add("fits");
   list.set(accounts);
   return h("section", { "aria-label": "Your accounts" }, h("h2", null, "Your accounts"), list.node);
 }
@@ -93,7 +92,6 @@ function membersOf({ account, members, me, refusal }) {
     ],
     identify: (one) => one.user_id,
   });
-  list.node.classList.add("fits");
   list.set(members);
   return [heading(add), h("p", { class: "soft" }, account.personal ? ALONE : RIGHTS[account.role]), list.node];
 }

@@ -49,7 +49,6 @@ function draw(id, channels) {
       { type: "button", class: "small danger", "aria-label": `Unbind ${one.channel_id}`, onclick: () => unbind(one) },
       "Unbind",
     );
-  list.node.classList.add("fits");
   list.set(channels);
   return [
     h(

@@ -32,7 +32,6 @@ function draw(id, credentials) {
     identify: (one) => `${one.assistant_id ?? ""}/${one.name}`,
     empty: "The vault has nothing for this assistant yet.",
   });
-  list.node.classList.add("fits");
   list.set(credentials);
   const put = h("button", { type: "button", class: "primary", onclick: () => putCredential(id) }, "Put a credential");
   return [

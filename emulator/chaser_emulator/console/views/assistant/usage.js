@@ -47,7 +47,6 @@ function draw(id, { events, totals }) {
     act: detail,
     empty: "Nothing was used yet.",
   });
-  list.node.classList.add("fits");
   list.set(events);
   return [
     h(

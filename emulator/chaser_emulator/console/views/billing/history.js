@@ -64,7 +64,6 @@ function payments(checkouts) {
     ],
     empty: "Nothing was paid yet. “Top up” puts money into the wallet.",
   });
-  list.node.classList.add("fits");
   list.set(checkouts);
   return list.node;
 }
@@ -84,7 +83,6 @@ function changesOf(events) {
     ],
     empty: "The plan was not changed yet.",
   });
-  list.node.classList.add("fits");
   list.set(events);
   return list.node;
 }

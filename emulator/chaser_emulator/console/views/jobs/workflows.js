@@ -32,7 +32,6 @@ export function list({ signal }) {
         identify: (one) => one.workflow_job_id,
         empty: "No workflow jobs. Register one, and queue a job of the kind github.runner for it.",
       });
-      rows.node.classList.add("fits");
       rows.set(jobs);
       return [
         h(

@@ -110,7 +110,6 @@ export function keyTable({ label, keys, empty, own, revoke }) {
       "Revoke",
     );
   };
-  list.node.classList.add("fits");
   list.set(keys);
   return list.node;
 }

@@ -60,7 +60,6 @@ function drawAll(accounts) {
     link: (each) => here(each.id),
     empty: "No service accounts yet. “New service account” makes one, which then gets keys.",
   });
-  list.node.classList.add("fits");
   list.set(accounts);
   return [
     h("p", { class: "soft" }, "Identities of this organization for programs. Each has keys of its own."),

@@ -34,7 +34,6 @@ export async function show({ signal }) {
         act: detail,
         empty: "No SSH keys yet. “Add a key” takes the line of a .pub file.",
       });
-      list.node.classList.add("fits");
       list.set(keys);
       return [
         h("p", { class: "soft" }, "Public keys that open the SSH gateway to the workspaces of this account."),
