@@ -81,21 +81,27 @@ export function refused(error) {
   );
 }
 
-/** Put nodes in the place of others; who was on one of them is on its like afterwards, or on the first heading. */
+/**
+ * Put nodes in the place of others. Who was on one of them is on its like afterwards, or on the first heading; what was
+ * unfolded, and how far lists were scrolled, stays.
+ */
 function redraw(part, nodes) {
   const was = part.contains(document.activeElement) ? document.activeElement : null;
-  const open = [...part.querySelectorAll("details")].map((one) => one.open);
+  const unfolded = [...part.querySelectorAll("details")].map((one) => one.open);
+  const scrolled = new Map([...part.querySelectorAll(".window")].map((one) => [nameOf(one), one.scrollTop]));
   fill(part, nodes);
   [...part.querySelectorAll("details")].forEach((one, at) => {
-    if (open[at] !== undefined) one.open = open[at];
+    if (unfolded[at] !== undefined) one.open = unfolded[at];
   });
+  for (const one of part.querySelectorAll(".window")) one.scrollTop = scrolled.get(nameOf(one)) ?? 0;
   if (!was) return;
-  const name = (one) => one.getAttribute("aria-label") ?? one.textContent;
-  const like = [...part.querySelectorAll(was.tagName)].find((one) => name(one) === name(was));
+  const like = [...part.querySelectorAll(was.tagName)].find((one) => nameOf(one) === nameOf(was));
   const heading = part.querySelector("h1, h2");
   heading?.setAttribute("tabindex", "-1");
   (like ?? heading)?.focus({ preventScroll: true });
 }
+
+const nameOf = (one) => one.getAttribute("aria-label") ?? one.textContent;
 
 function link(path, text) {
   return h("a", { href: to(path) }, text);
