@@ -25,6 +25,7 @@ from chaser_emulator.faults import Faults
 from chaser_emulator.gateway.connections import Connections
 from chaser_emulator.gateway.terminals import Terminals
 from chaser_emulator.happenings import Happenings
+from chaser_emulator.insides import Insides
 from chaser_emulator.jobs import Jobs
 from chaser_emulator.journal import Journal
 from chaser_emulator.keeper import Keeper
@@ -117,6 +118,7 @@ class World:
     journal: Journal
     connections: Connections
     happenings: Happenings
+    insides: Insides
     planned: PlannedFailures
     """What fails because a refusal was asked for that comes of it."""
     faults: Faults
@@ -265,6 +267,8 @@ async def open_world(
         journal = Journal(world_id, clock)
         happenings = Happenings(clock, store, journal, agenda)
         stack.callback(happenings.close)
+        insides = Insides(store, chosen, lifecycle, browsers)
+        stack.push_async_callback(insides.close)
         world = World(
             world_id,
             settings,
@@ -290,6 +294,7 @@ async def open_world(
             journal,
             connections,
             happenings,
+            insides,
             planned,
             faults,
         )

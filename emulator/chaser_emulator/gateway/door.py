@@ -15,7 +15,7 @@ from chaser_emulator import sandbox
 from chaser_emulator.errors import ApiError
 from chaser_emulator.gateway import http, sockets
 from chaser_emulator.gateway.page import error_page, index_page
-from chaser_emulator.gateway.places import Place, astray, authority_of, find, is_local, split_label
+from chaser_emulator.gateway.places import Place, astray, find, root_host
 from chaser_emulator.gateway.visit import Visit, prefers_html
 from chaser_emulator.settings import Settings
 from chaser_emulator.store import Row, sessions
@@ -169,7 +169,7 @@ class Gateway:
         """The index of a session: what it is, and the address of each port that listens."""
         outside = visit.outside
         inside = f"{outside.scheme}://{outside.host}{visit.place.base}"
-        roots = self._roots(outside.host, visit.row["id"])
+        roots = root_host(outside.host, visit.row["id"], self._settings)
         ports = []
         for port in await _ports(visit.world, visit.row["ref"]):
             entry = {"port": port, "url": f"{inside}/forward/{port}/"}
@@ -184,15 +184,6 @@ class Gateway:
             "forward_url": f"{inside}/forward/{{port}}/",
             "ports": ports,
         }
-
-    def _roots(self, host: str, session_id: str) -> str | None:
-        """The host whose names have ports at their root, as far as it is sure to lead here from where the caller is."""
-        name, port = authority_of(host)
-        label = split_label(host, self._settings)
-        if label is None and not is_local(name):
-            return None
-        site = label[2] if label else "localhost"
-        return f"{session_id}.{site}" + (f":{port}" if port else "")
 
     def _refusal(self, scope: Scope, error: ApiError) -> Response:
         connection = HTTPConnection(scope)

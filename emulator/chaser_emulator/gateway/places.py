@@ -65,6 +65,19 @@ def split_label(host: str, settings: Settings) -> tuple[str, str | None, str] | 
     return found["session"], found["port"], site
 
 
+def root_host(host: str, session_id: str, settings: Settings) -> str | None:
+    """The host whose names have a session's ports at their root, as far as it is sure to lead here for who asks `host`.
+
+    Port 3000 is at `3000-` and what is answered.
+    """
+    name, port = authority_of(host)
+    label = split_label(host, settings)
+    if label is None and not is_local(name):
+        return None
+    site = label[2] if label else "localhost"
+    return f"{session_id}.{site}" + (f":{port}" if port else "")
+
+
 def find(scope: Scope, settings: Settings) -> Place | None:
     """The place that a request names; None when it is not for the gateway. Raises ApiError for an impossible port."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode()

@@ -24,6 +24,10 @@ def show(answer: HTTPResponse, *, as_json: bool, as_text: bool, target: str | No
             click.echo("done")
     elif kind == "application/json":
         _show_json(json.loads(answer.read()), as_json=as_json, as_text=as_text)
+    elif kind == "text/event-stream":
+        for line in answer:
+            # As they come: such a stream may go on for as long as somebody watches.
+            click.echo(line.decode("utf-8", "replace"), nl=False)
     else:
         text = answer.read().decode("utf-8", "replace")
         click.echo(text, nl=not text.endswith("\n"))
