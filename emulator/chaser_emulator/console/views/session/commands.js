@@ -1,0 +1,75 @@
+// The commands of a session: one to run, those in the background, and each with what it writes.
+
+import { call } from "../../api.js";
+import { h } from "../../dom.js";
+import { bytes, seconds } from "../../format.js";
+import * as live from "../../live.js";
+import { badge, moment, style } from "../../parts.js";
+import { to } from "../../routes.js";
+import { table } from "../../table.js";
+import { showCommand } from "./command.js";
+import { isScripted } from "./engine.js";
+import { runForm } from "./running.js";
+import { selfTestButton } from "./self-test.js";
+
+export async function show({ session, query, signal }) {
+  await style("session");
+  if (query.command) return showCommand({ session, id: query.command, signal });
+  const alive = ["starting", "running"].includes(session.status);
+  const parts = [];
+  if (!alive) parts.push(h("p", { class: "soft" }, "The session has ended: nothing more runs in it."));
+  else if (await isScripted(signal)) parts.push(scriptedNote());
+  if (alive) parts.push(await runForm({ session, signal }));
+  const heading = h("div", { class: "bar-top" }, h("h2", null, "In the background"), alive ? selfTestButton(session, signal) : null);
+  return h("div", null, parts, heading, listOf(session, signal).node);
+}
+
+function listOf(session, signal) {
+  const list = table({
+    label: "Background commands",
+    identify: (one) => one.command_id,
+    columns: [
+      { title: "Command", width: "minmax(12rem, 1fr)", render: (one) => h("code", null, one.command) },
+      { title: "Status", width: "8rem", render: (one) => stateOf(one) },
+      { title: "Started", width: "11rem", minor: true, render: (one) => moment(isoOf(one.started_at_epoch)) },
+      { title: "Took", width: "6rem", minor: true, render: tookOf },
+      { title: "Output", width: "6rem", numeric: true, minor: true, render: (one) => bytes(one.output_bytes) },
+    ],
+    link: (one) => to("/sessions/{id}", { id: session.id }, { tab: "commands", command: one.command_id }),
+    empty: "None yet. A command that is run in the background is listed here, with what it writes.",
+    async next() {
+      const { commands } = await call("list-session-commands", { path: { id: session.id }, signal });
+      return { rows: commands, total: commands.length, done: true };
+    },
+  });
+  live.changed(["exec", "commands", "sessions"], () => list.refresh(), signal);
+  return list;
+}
+
+function scriptedNote() {
+  return h(
+    "p",
+    { class: "card soft" },
+    "The scripted engine runs no commands: ", h("a", { href: "#/stubs" }, "stubs"), " answer them, and a few words such as ",
+    h("code", null, "echo"), " and ", h("code", null, "sleep"), " answer as a shell would.",
+  );
+}
+
+/** The state of a command, with its exit code where that tells something. */
+export function stateOf(one) {
+  const failed = one.status === "exited" && one.exit_code;
+  if (one.status === "exited") return badge(failed ? `exited with ${one.exit_code}` : "exited with 0", failed ? "bad" : "good");
+  return badge(one.status.replace("_", " "), one.status === "killed" ? "warn" : undefined);
+}
+
+/** How long a command took, in words; nothing while it runs. */
+export function tookOf(one) {
+  if (one.finished_at_epoch === undefined) return "";
+  const took = one.finished_at_epoch - one.started_at_epoch;
+  return took < 1 ? "under 1 s" : seconds(took);
+}
+
+/** Seconds since 1970 as a timestamp. */
+export function isoOf(epoch) {
+  return epoch === undefined ? null : new Date(epoch * 1000).toISOString();
+}
