@@ -5,7 +5,7 @@ import { attempt, confirm } from "../dialog.js";
 import { fill, h } from "../dom.js";
 import { short } from "../format.js";
 import * as live from "../live.js";
-import { badge, facts, moment, tabs, top } from "../parts.js";
+import { badge, facts, moment, style, tabs, top } from "../parts.js";
 import { to } from "../routes.js";
 
 const HERE = "/sessions/{id}";
@@ -20,7 +20,7 @@ const TABS = [
 ];
 
 export async function show({ params, query, signal }) {
-  const session = await look(params.id, signal);
+  const [session] = await Promise.all([look(params.id, signal), style("session")]);
   if (session === null) return gone(params.id);
   const state = h("div", { class: "session-state" });
   const part = h("div");

@@ -24,10 +24,8 @@ await style("vendor/xterm");
 export function screenOf({ name, onInput, onSize, onLeave }) {
   const node = h("div", { class: "terminal-screen" });
   const fit = new FitAddon();
-  const documentOfIts = strictDocument();
   const terminal = new Terminal({
     cursorBlink: !matchMedia("(prefers-reduced-motion: reduce)").matches,
-    documentOverride: documentOfIts,
     fontSize: 13,
     linkHandler: { activate: (_event, address) => follow(address), allowNonHttpProtocols: false },
     logLevel: "off",
@@ -55,7 +53,7 @@ export function screenOf({ name, onInput, onSize, onLeave }) {
     const look = getComputedStyle(node);
     terminal.options.fontFamily = look.fontFamily;
     terminal.options.theme = colours(node);
-    documentOfIts.lend(() => terminal.open(node));
+    openStrictly(terminal, node);
     terminal.textarea.setAttribute("aria-label", `Input of ${name}`);
     fit.fit();
     onSize(terminal.rows, terminal.cols);
@@ -112,39 +110,24 @@ async function follow(text) {
 }
 
 /**
- * The document as the component may use it under a strict policy: its stylesheets carry the page's nonce, and what it
- * writes as an attribute `style` is set as properties.
- *
- * Some of it the component makes of the page's own document, while it opens: `lend(work)` is for that moment.
+ * Open the component within the page's strict policy: the stylesheets that it makes while it opens carry the page's
+ * nonce, and what it would write as an attribute `style`, for colours of a program's own, is set as properties.
  */
-function strictDocument() {
+function openStrictly(terminal, node) {
   const { nonce } = document.querySelector("link[nonce]");
   const make = document.createElement.bind(document);
-  const createElement = (tag, options) => {
+  document.createElement = (tag, options) => {
     const element = make(tag, options);
     if (tag === "style") element.nonce = nonce;
-    else element.setAttribute = setAttribute;
     return element;
   };
-  const lend = (work) => {
-    document.createElement = createElement;
-    try {
-      work();
-    } finally {
-      delete document.createElement;
-    }
+  try {
+    terminal.open(node);
+  } finally {
+    delete document.createElement;
+  }
+  // None of its public ways leads here; its version is pinned.
+  terminal._core._renderService._renderer.value._rowFactory._addStyle = (element, style) => {
+    element.style.cssText += style;
   };
-  const own = { createElement, lend };
-  return new Proxy(document, {
-    get(target, name) {
-      if (Object.hasOwn(own, name)) return own[name];
-      const value = Reflect.get(target, name, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
-}
-
-function setAttribute(name, value) {
-  if (name === "style") this.style.cssText = value;
-  else Element.prototype.setAttribute.call(this, name, value);
 }

@@ -3,6 +3,7 @@
 import { call } from "../../api.js";
 import { confirm } from "../../dialog.js";
 import { fill, freshId, h } from "../../dom.js";
+import { tell } from "../../live.js";
 import { lineOf } from "./terminal-line.js";
 
 /** Whether the component that npm has was brought in with this emulator. */
@@ -55,7 +56,7 @@ export async function paneOf({ session, mode, number, onClose }) {
   const close = h("button", { type: "button", class: "small", onclick: leave, "aria-label": `Close ${name}` }, "Close");
   const node = h(
     "div",
-    { role: "tabpanel", id: ids.panel, "aria-labelledby": ids.tab, class: "terminal" },
+    { role: "tabpanel", id: ids.panel, "aria-labelledby": ids.tab, class: "terminal-pane" },
     FULL || mode === "agent" ? null : h("p", { class: "hint" }, WHY_PLAIN),
     screen.node,
     h(
@@ -85,9 +86,12 @@ export async function paneOf({ session, mode, number, onClose }) {
       onReady: () => {
         ready = true;
         say("Connected", "live");
+        // It holds the session now, of which no event tells.
+        tell("sessions");
       },
       onOutput: screen.write,
       onEnd: async ({ exitCode, code, reason }) => {
+        tell("sessions");
         if (line !== mine) return;
         line = null;
         const held = node.contains(document.activeElement);

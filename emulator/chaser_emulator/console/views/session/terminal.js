@@ -7,7 +7,7 @@ import { paneOf } from "./terminal-pane.js";
 
 const MODES = [
   ["human", "Shell"],
-  ["agent", "Bare shell, as programs have it"],
+  ["agent", "Bare shell (for programs)"],
 ];
 
 /** The open terminals, by the id of their session: {node, empty(), close()}. */
