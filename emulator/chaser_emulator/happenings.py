@@ -12,7 +12,8 @@ from typing import Any
 from chaser_emulator.agenda import Agenda, Fired
 from chaser_emulator.clock import Clock, timestamp
 from chaser_emulator.journal import Exchange, Journal
-from chaser_emulator.store import Store, outbox
+from chaser_emulator.store import Row, Store, outbox
+from chaser_emulator.webhooks.sink import Received
 
 KEPT = 1000
 """Happenings that a world remembers for who was away."""
@@ -21,6 +22,9 @@ _QUIET = 15.0
 """Real seconds after which a watcher is told that nothing has happened: a connection that is gone is noticed so."""
 
 _BATCH = 200
+
+_IN_FULL = ("headers", "body", "json")
+_OF_DELIVERY = ("account_id", "webhook_id", "status", "attempts", "last_http_status", "last_error", "next_attempt_at")
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,19 @@ class Happenings:
         """An operation of the control plane was carried out that may have changed something."""
         if self._begun:
             self._add("control", {"operation": operation, "tag": tag, "at": self._clock.timestamp()})
+
+    def received(self, one: Received) -> None:
+        """Something has come to the sink."""
+        if self._begun:
+            told = {name: value for name, value in one.info().items() if name not in _IN_FULL}
+            self._add("received", told)
+
+    def delivery_changed(self, row: Row) -> None:
+        """There was an attempt at a delivery, or it was given up or sent again."""
+        if self._begun:
+            told = {"id": row["id"], "at": row["updated_at"]}
+            told |= {name: row[name] for name in _OF_DELIVERY if row[name] is not None}
+            self._add("delivery", told)
 
     def close(self) -> None:
         """The world ends, and with it what its watchers see."""

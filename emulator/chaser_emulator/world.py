@@ -298,10 +298,18 @@ async def open_world(
             planned,
             faults,
         )
-        world.sink = Sink(clock, lambda: lifecycle.base_url)
+        world.sink = Sink(clock, lambda: lifecycle.base_url, happenings.received)
         dialer = Dialer(own_ports, settings.webhook_localhost)
         delivering = Delivering(
-            store, clock, vault, agenda, dialer, settings.webhook_timeout, world.sink, faults.plan_delivery
+            store,
+            clock,
+            vault,
+            agenda,
+            dialer,
+            settings.webhook_timeout,
+            world.sink,
+            happenings.delivery_changed,
+            faults.plan_delivery,
         )
         await stack.enter_async_context(delivering.at_work())
         agenda.add(delivering, Forgetting(store, clock))

@@ -98,6 +98,7 @@ async def replay_webhook_delivery(call: Call) -> CustomerWebhookDeliveryEnvelope
             raise ApiError("invalid_state", f"the webhook of delivery {row['id']} is deleted: it has nowhere to go")
         again = await deliveries.replay(tx, row, call.clock.timestamp())
         fresh = await _delivery(call, tx, again)
+    call.world.happenings.delivery_changed(fresh)
     return {"delivery": delivery_info(fresh)}
 
 
@@ -113,6 +114,7 @@ async def discard_webhook_delivery(call: Call) -> CustomerWebhookDeliveryEnvelop
             )
         await deliveries.discard(tx, row["id"], call.clock.timestamp())
         fresh = await _delivery(call, tx)
+    call.world.happenings.delivery_changed(fresh)
     return {"delivery": delivery_info(fresh)}
 
 

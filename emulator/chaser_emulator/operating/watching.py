@@ -80,6 +80,12 @@ def line(kind: str, data: dict[str, Any]) -> str:
             text = f"due: {data['what']} {data['id']}"
         case "clock":
             text = f"the clock shows {data['now']} ({data['mode']})"
+        case "delivery":
+            reason = f": {data['last_error']}" if "last_error" in data else ""
+            text = f"delivery {data['id']} is {data['status']}, attempts so far: {data['attempts']}{reason}"
+        case "received":
+            what, answer = data.get("event_type", "something"), data.get("status", "too late")
+            text = f"the sink got {what} at {data['name']}, and answered {answer}"
         case "control":
             text = f"steered: {data['operation']}"
         case _:

@@ -20,7 +20,7 @@ _WHOLE = """SELECT deliveries.*, webhooks.url AS target_url, webhooks.deleted_at
 
 @dataclass(frozen=True)
 class Attempt:
-    """How an attempt ended, as it is written into the delivery's row. Fields are the columns of it."""
+    """How an attempt ended. The first fields are columns of the delivery's row, the others those of its own."""
 
     sequence: int
     status: str
@@ -29,25 +29,28 @@ class Attempt:
     last_error: str | None
     delivered_at: str | None
     updated_at: str
+    at: str
+    duration_ms: float
+    signed_at: int | None
+    signature: str | None
 
 
 async def newest(
     reader: Reader, account_id: str, *, webhook_id: str | None, status: str | None, limit: int
 ) -> list[Row]:
     """Deliveries of an account that fit, newest first (H12, G19)."""
-    fits, values = ["deliveries.account_id = ?"], [account_id]
-    if webhook_id is not None:
-        fits.append("deliveries.webhook_id = ?")
-        values.append(webhook_id.lower())
-    if status is not None:
-        fits.append("deliveries.status = ?")
-        values.append(status)
+    fits, values = _fits(account_id, webhook_id, status)
     return await reader.all(
-        f"""{_WHOLE} WHERE {" AND ".join(fits)}
+        f"""{_WHOLE} WHERE {fits}
             ORDER BY deliveries.created_at DESC, deliveries.id DESC LIMIT ?""",
         *values,
         limit,
     )
+
+
+async def whole(reader: Reader, delivery_id: str) -> Row | None:
+    """One delivery of any account."""
+    return await reader.one(f"{_WHOLE} WHERE deliveries.id = ?", delivery_id.lower())
 
 
 async def get(reader: Reader, account_id: str, delivery_id: str) -> Row | None:
@@ -55,6 +58,72 @@ async def get(reader: Reader, account_id: str, delivery_id: str) -> Row | None:
     return await reader.one(
         f"{_WHOLE} WHERE deliveries.account_id = ? AND deliveries.id = ?", account_id, delivery_id.lower()
     )
+
+
+async def listed(
+    reader: Reader,
+    account_id: str,
+    *,
+    webhook_id: str | None,
+    status: str | None,
+    before: str | None,
+    limit: int,
+) -> list[Row]:
+    """The same without events, and with types of them alone: those that come after `before` in this order."""
+    fits, values = _fits(account_id, webhook_id, status)
+    if before is not None:
+        fits += """ AND (deliveries.created_at, deliveries.id) < (
+            SELECT earlier.created_at, earlier.id FROM deliveries AS earlier WHERE earlier.id = ?)"""
+        values.append(before.lower())
+    return await reader.all(
+        f"""SELECT deliveries.*, outbox.type AS event_type
+            FROM deliveries JOIN outbox ON outbox.id = deliveries.event_id WHERE {fits}
+            ORDER BY deliveries.created_at DESC, deliveries.id DESC LIMIT ?""",  # noqa: S608 - our own words
+        *values,
+        limit,
+    )
+
+
+async def counts(reader: Reader, account_id: str, webhook_id: str | None = None) -> list[Row]:
+    """How many deliveries of an account are in which state, for each webhook that has or had any."""
+    fits, values = _fits(account_id, webhook_id, None)
+    return await reader.all(
+        f"SELECT webhook_id, status, count(*) AS count FROM deliveries WHERE {fits} GROUP BY webhook_id, status",  # noqa: S608
+        *values,
+    )
+
+
+def _fits(account_id: str, webhook_id: str | None, status: str | None) -> tuple[str, list[str]]:
+    """The condition that filters make, and its values."""
+    fits, values = ["deliveries.account_id = ?"], [account_id]
+    if webhook_id is not None:
+        fits.append("deliveries.webhook_id = ?")
+        values.append(webhook_id.lower())
+    if status is not None:
+        fits.append("deliveries.status = ?")
+        values.append(status)
+    return " AND ".join(fits), values
+
+
+async def in_front(reader: Reader, row: Row) -> str | None:
+    """What a delivery waits for that is not the first of its queue: the id of that one."""
+    first = await reader.one(
+        """SELECT id FROM deliveries WHERE webhook_id = ? AND resource_type = ? AND resource_id = ?
+               AND status = 'pending' AND replayed_from_delivery_id IS NULL AND sequence < ?
+           ORDER BY sequence LIMIT 1""",
+        row["webhook_id"], row["resource_type"], row["resource_id"], row["sequence"],
+    )  # fmt: skip
+    return None if first is None else str(first["id"])
+
+
+async def replays_of(reader: Reader, row: Row) -> list[str]:
+    """The deliveries that repeat this one, in the order in which they were asked for."""
+    rows = await reader.all(
+        "SELECT id FROM deliveries WHERE event_id = ? AND replayed_from_delivery_id = ? ORDER BY sequence",
+        row["event_id"],
+        row["id"],
+    )
+    return [again["id"] for again in rows]
 
 
 async def candidates(reader: Reader, webhook_ids: Sequence[str], most: int) -> list[Row]:
@@ -87,9 +156,20 @@ async def follower(reader: Reader, row: Row) -> Row | None:
     )  # fmt: skip
 
 
-async def record(tx: Transaction, attempts: Sequence[Attempt]) -> None:
-    """Write how attempts ended. A delivery that was given up meanwhile stays as it is."""
+async def record(tx: Transaction, attempts: Sequence[Attempt]) -> list[Row]:
+    """Write how attempts ended; answers those deliveries. One that was given up meanwhile stays as it is."""
+    ended = json.dumps([vars(attempt) for attempt in attempts])
     await tx.run(
+        """INSERT INTO delivery_attempts
+           SELECT sequence, attempts + 1, json_extract(ended.value, '$.at'),
+                  json_extract(ended.value, '$.duration_ms'), json_extract(ended.value, '$.last_http_status'),
+                  json_extract(ended.value, '$.last_error'), json_extract(ended.value, '$.signed_at'),
+                  json_extract(ended.value, '$.signature')
+           FROM json_each(?) AS ended JOIN deliveries ON sequence = json_extract(ended.value, '$.sequence')
+           WHERE status = 'pending'""",
+        ended,
+    )
+    return await tx.all(
         """UPDATE deliveries SET
                attempts = attempts + 1,
                status = json_extract(ended.value, '$.status'),
@@ -99,9 +179,15 @@ async def record(tx: Transaction, attempts: Sequence[Attempt]) -> None:
                delivered_at = json_extract(ended.value, '$.delivered_at'),
                updated_at = json_extract(ended.value, '$.updated_at')
            FROM json_each(?) AS ended
-           WHERE sequence = json_extract(ended.value, '$.sequence') AND status = 'pending'""",
-        json.dumps([vars(attempt) for attempt in attempts]),
+           WHERE sequence = json_extract(ended.value, '$.sequence') AND status = 'pending'
+           RETURNING *""",
+        ended,
     )
+
+
+async def attempts_of(reader: Reader, row: Row) -> list[Row]:
+    """The attempts at a delivery that are kept one by one, in their order."""
+    return await reader.all("SELECT * FROM delivery_attempts WHERE delivery = ? ORDER BY number", row["sequence"])
 
 
 async def put_off(tx: Transaction, row: Row, until: str) -> None:

@@ -6,21 +6,20 @@ It starts from rows and writes what became of them, so that a crash loses none; 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from chaser_emulator.agenda import Agenda, Due, Fired, Started
 from chaser_emulator.clock import Clock, moment, new_signing_secret, timestamp
-from chaser_emulator.resources import event_payload
 from chaser_emulator.store import Row, Store, deliveries, webhooks
 from chaser_emulator.store.deliveries import DELIVERED, FAILED, PENDING, Attempt
 from chaser_emulator.vault import Vault, VaultError
 from chaser_emulator.webhooks import signing
+from chaser_emulator.webhooks.composing import body_of, headers_of
 from chaser_emulator.webhooks.connecting import Dialer
 from chaser_emulator.webhooks.misbehaving import DeliveryFault, Plan, no_fault
 from chaser_emulator.webhooks.recording import Recording
@@ -29,8 +28,6 @@ from chaser_emulator.webhooks.sending import Outcome, Receiver
 from chaser_emulator.webhooks.sink import Sink, SinkReceiver
 
 _log = logging.getLogger(__name__)
-
-USER_AGENT = "chaser-webhooks"
 
 _HANDS = 16
 """How many queues of one webhook are seen to at once. Webhooks share no hands, so none waits for another's receiver."""
@@ -61,7 +58,8 @@ class _Hook:
 class Delivering:
     """Sends the deliveries of a world. `patience` is how many seconds a receiver may take.
 
-    What is for the `sink` is handed over to it here. `plan` says which attempts misbehave on purpose.
+    What is for the `sink` is handed over to it here. `tell` hears of each delivery how an attempt has left it. `plan`
+    says which attempts misbehave on purpose.
     """
 
     def __init__(
@@ -73,6 +71,7 @@ class Delivering:
         dialer: Dialer,
         patience: float,
         sink: Sink,
+        tell: Callable[[Row], None],
         plan: Plan = no_fault,
     ) -> None:
         self._store = store
@@ -85,7 +84,7 @@ class Delivering:
         self._plan = plan
         self._put_off: dict[int, DeliveryFault] = {}
         self._overtaken: dict[tuple[str, Queue], Row] = {}
-        self._recording = Recording(store)
+        self._recording = Recording(store, tell)
         self._hooks: dict[str, _Hook] = {}
         self._hooks_changed = True
         self._runs: set[asyncio.Task[list[Fired]]] = set()
@@ -227,15 +226,18 @@ class Delivering:
 
     async def _attempt(self, hook: _Hook, row: Row, fault: DeliveryFault) -> Attempt:
         begun, real = self._clock.now(), asyncio.get_running_loop().time()
+        signed: dict[str, str] = {}
         try:
-            outcome = await self._send(hook, row, begun, fault)
+            body = body_of(row)
+            signed = self._signed(hook, row, begun, fault, body)
+            outcome = await self._send(hook, row, signed, fault, body)
         except Exception:
             # An attempt as any other that failed: the same would happen at once again.
             _log.exception("delivery %s could not be sent", row["id"])
             outcome = Outcome(None, "the emulator failed; its log says why")
         # When it ended on a clock that nobody moved meanwhile: what follows from it is not to be late by that.
-        passed = asyncio.get_running_loop().time() - real if self._clock.mode == "real" else 0
-        ended = min(self._clock.now(), begun + timedelta(seconds=passed))
+        passed = asyncio.get_running_loop().time() - real
+        ended = min(self._clock.now(), begun + timedelta(seconds=passed if self._clock.mode == "real" else 0))
         again = next_attempt(row["attempts"] + 1, ended) if outcome.error is not None else None
         delivered = outcome.error is None
         return Attempt(
@@ -246,21 +248,23 @@ class Delivering:
             last_error=outcome.error,
             delivered_at=timestamp(ended) if delivered else None,
             updated_at=timestamp(ended),
+            at=timestamp(begun),
+            duration_ms=round(passed * 1000, 3),
+            signed_at=int(signed["webhook-timestamp"]) if signed else None,
+            signature=signed.get("webhook-signature"),
         )
 
-    async def _send(self, hook: _Hook, row: Row, at: datetime, fault: DeliveryFault) -> Outcome:
+    def _signed(self, hook: _Hook, row: Row, at: datetime, fault: DeliveryFault, body: bytes) -> dict[str, str]:
+        """The headers that sign an attempt; none where the secret cannot be read."""
         if hook.secret is None:
-            return Outcome(None, "the signing secret cannot be read: the key of the vault is another")
-        body = json.dumps(event_payload(row), separators=(",", ":")).encode()
-        headers = {
-            "User-Agent": USER_AGENT,
-            "Accept": "*/*",
-            "Content-Type": "application/json",
-            signing.EVENT_HEADER: row["event_type"],
-            signing.DELIVERY_HEADER: row["id"],
-        }
+            return {}
         secret = new_signing_secret() if fault.wrong_signature else hook.secret
-        headers |= signing.headers(secret, row["event_id"], int(at.timestamp() + fault.timestamp_skew), body)
+        return signing.headers(secret, row["event_id"], int(at.timestamp() + fault.timestamp_skew), body)
+
+    async def _send(self, hook: _Hook, row: Row, signed: dict[str, str], fault: DeliveryFault, body: bytes) -> Outcome:
+        if not signed:
+            return Outcome(None, "the signing secret cannot be read: the key of the vault is another")
+        headers = headers_of(row, signed)
         outcome = await hook.receiver.send(headers, body)
         for _ in range(fault.duplicate):
             # Whatever becomes of copies: the sender had its answer.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+from collections.abc import Callable
 
-from chaser_emulator.store import Store, deliveries
+from chaser_emulator.store import Row, Store, deliveries
 from chaser_emulator.store.deliveries import Attempt
 
 _log = logging.getLogger(__name__)
@@ -19,10 +20,11 @@ _PAUSE = 1.0
 
 
 class Recording:
-    """The one who writes attempts into the rows of their deliveries."""
+    """The one who writes attempts down, and tells of each delivery what became of it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, tell: Callable[[Row], None]) -> None:
         self._store = store
+        self._tell = tell
         self._waiting: list[tuple[Attempt, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
 
@@ -54,9 +56,11 @@ class Recording:
         while True:
             try:
                 async with self._store.transaction() as tx:
-                    await deliveries.record(tx, attempts)
+                    changed = await deliveries.record(tx, attempts)
             except (sqlite3.Error, OSError):
                 _log.exception("what became of deliveries could not be written; it is tried again")
                 await asyncio.sleep(_PAUSE)
             else:
+                for row in changed:
+                    self._tell(row)
                 return

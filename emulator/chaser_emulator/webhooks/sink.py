@@ -96,11 +96,15 @@ GOOD = Behaviour()
 
 
 class Sink:
-    """What one world has received. `base_url` is the address of the emulator, which is the sink's as well."""
+    """What one world has received. `base_url` is the address of the emulator, which is the sink's as well.
 
-    def __init__(self, clock: Clock, base_url: Callable[[], str]) -> None:
+    `tell` hears of each that has come.
+    """
+
+    def __init__(self, clock: Clock, base_url: Callable[[], str], tell: Callable[[Received], None]) -> None:
         self._clock = clock
         self._base_url = base_url
+        self._tell = tell
         self._kept: deque[Received] = deque()
         self._size = 0
         self._number = 0
@@ -188,6 +192,7 @@ class Sink:
             self.taken.discard(oldest.number)
         for event in self._listeners:
             event.set()
+        self._tell(received)
 
     def _behave(self, name: str) -> Behaviour:
         key = name if name in self._behaviours else EVERY
