@@ -79,11 +79,11 @@ function listOf(values, signal) {
   const list = table({
     label: "Audit events",
     columns: [
-      { title: "Action", width: "minmax(9rem, 13rem)", narrow: "minmax(0, 1.3fr)", render: (one) => one.action },
+      { title: "Action", width: "minmax(8rem, 12.5rem)", narrow: "minmax(0, 1.3fr)", render: (one) => one.action },
       { title: "Status", width: "5.5rem", narrow: "4.75rem", render: (one) => state(one) },
-      { title: "What", width: "minmax(0, 2fr)", minor: true, render: (one) => one.summary },
-      { title: "Resource", width: "minmax(0, 1fr)", minor: true, render: (one) => resource(one) },
-      { title: "By", width: "7.5rem", minor: true, render: (one) => actor(one) },
+      { title: "What", width: "minmax(0, 1fr)", minor: true, render: (one) => one.summary },
+      { title: "Resource", width: "10.5rem", minor: true, render: (one) => resource(one) },
+      { title: "By", width: "5rem", minor: true, render: (one) => actor(one) },
       { title: "When", width: "10.5rem", narrow: "5.5rem", render: (one) => moment(one.created_at) },
     ],
     act: detail,
@@ -180,6 +180,6 @@ function resource(event) {
 }
 
 function actor(event) {
-  if (event.actor_type === "system") return "the emulator";
-  return h("span", { title: event.actor_id }, `${event.actor_type.replaceAll("_", " ")} ${short(event.actor_id)}`);
+  if (event.actor_type === "system") return "emulator";
+  return h("span", { title: `${event.actor_type.replaceAll("_", " ")} ${event.actor_id}` }, short(event.actor_id));
 }

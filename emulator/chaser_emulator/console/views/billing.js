@@ -44,15 +44,7 @@ function draw({ summary, account }) {
           { class: "said" },
           `You are ${account.role} of ${account.name}: its owners and admins change the plan and pay. You may look.`,
         ),
-    h(
-      "div",
-      { class: "cards" },
-      plan(summary, may),
-      wallet(summary, may),
-      limits(summary),
-      usage(summary),
-      storage(summary),
-    ),
+    h("div", { class: "cards" }, plan(summary, may), wallet(summary, may), usage(summary), storage(summary)),
   ];
 }
 
@@ -64,6 +56,7 @@ function plan(summary, may) {
     h("p", { class: "figure" }, planOf(summary)),
     h("p", { class: "soft" }, MODELS[summary.pricing_model]),
     facts([
+      ...limitsOf(summary),
       ["An hour of a session", dollars(summary.usage_price_per_hour_usd)],
       ["Customer", summary.stripe_customer_id && h("code", null, summary.stripe_customer_id)],
       ["Subscription", summary.stripe_subscription_id && h("code", null, summary.stripe_subscription_id)],
@@ -102,18 +95,13 @@ function wallet(summary, may) {
   );
 }
 
-function limits({ limits: all }) {
+function limitsOf({ limits: all }) {
   const word = (value, show = String) => (value === undefined ? "no limit" : show(value));
-  return h(
-    "section",
-    { class: "card", "aria-label": "Limits" },
-    h("h2", null, "Limits"),
-    facts([
-      ["Workspaces", all.allow_workspaces ? word(all.max_workspaces) : "none on this plan"],
-      ["Live sessions at once", word(all.max_concurrency)],
-      ["One session lasts", word(all.max_session_seconds, seconds)],
-    ]),
-  );
+  return [
+    ["Workspaces", all.allow_workspaces ? word(all.max_workspaces) : "none on this plan"],
+    ["Live sessions at once", word(all.max_concurrency)],
+    ["A session lasts at most", word(all.max_session_seconds, seconds)],
+  ];
 }
 
 function usage(summary) {

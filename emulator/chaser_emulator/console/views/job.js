@@ -31,8 +31,8 @@ function draw(job) {
     top(["Job ", h("code", null, short(job.id)), " ", badge(job.status)], act),
     job.error ? h("p", { class: "said bad" }, h("strong", null, "It failed: "), job.error) : null,
     h("section", { class: "card" }, known(job)),
-    h("section", { class: "card" }, h("h2", null, "Input"), copyable(pretty(job.input), "Copy the input")),
     h("section", { class: "card" }, h("h2", null, "Result"), ...outcome(job)),
+    h("section", { class: "card" }, h("h2", null, "Input"), copyable(pretty(job.input), "Copy", "Copy the input")),
   ];
 }
 

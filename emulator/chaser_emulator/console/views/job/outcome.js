@@ -17,7 +17,7 @@ export function outcome(job) {
     if (result.kind === "exec") return [command(result)];
     if (Array.isArray(result.matches)) return [matches(result)];
   }
-  return [copyable(pretty(result), "Copy the result")];
+  return [copyable(pretty(result), "Copy", "Copy the result")];
 }
 
 function command(result) {
@@ -60,7 +60,7 @@ function stepOf(step, at) {
     step.error ? h("p", { class: "problem" }, step.error) : null,
     step.exit_code === undefined ? null : h("p", null, "Exit code ", exit(step.exit_code)),
     step.output === undefined ? null : output(step),
-    step.result === undefined ? null : copyable(pretty(step.result), "Copy"),
+    step.result === undefined ? null : copyable(pretty(step.result), "Copy", "Copy the result"),
   ].filter(Boolean);
   if (!rest.length) return h("div", { class: "step" }, head);
   return h(
@@ -98,7 +98,7 @@ function output(given) {
   return h(
     "div",
     null,
-    copyable(given.output, "Copy the output"),
+    copyable(given.output, "Copy", "Copy the output"),
     given.output_truncated ? h("p", { class: "hint" }, "It wrote more than is kept.") : null,
   );
 }

@@ -63,7 +63,7 @@ function formFor({ kind, input_examples: examples }, schema) {
   for (const name of LATER) properties[name] = schema.properties[name];
   properties.run_at = { examples: ["2026-01-15T10:00:00Z"], ...properties.run_at };
   const shown = new Set(examples.flatMap((given) => Object.keys(given ?? {})));
-  return formOfSchema({ ...input, properties }, { initial, open: [...shown] });
+  return formOfSchema({ ...input, properties }, { initial, open: [...shown], lines: ["command"] });
 }
 
 /** The input that a kind takes: the document tells them apart by a chain of conditions. */

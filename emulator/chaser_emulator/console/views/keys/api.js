@@ -1,6 +1,6 @@
 // One's API keys in the active account.
 
-import { call, key } from "../../api.js";
+import { call } from "../../api.js";
 import { attempt, confirm } from "../../dialog.js";
 import { h } from "../../dom.js";
 import { following } from "../following.js";
@@ -12,30 +12,17 @@ export async function show({ signal }) {
   const node = await following({
     tags: ["keys"],
     load: async () => (await call("list-keys", { signal })).keys,
-    draw: (keys) => {
-      const own = keys.find((one) => !one.revoked && key().startsWith(one.key_prefix));
-      return [
-        h("p", { class: "soft" }, "Your own keys in this account, for programs. Revoked ones stay in the list."),
-        keyTable({
-          label: "API keys",
-          keys,
-          own,
-          empty: "No keys in this account yet. “New key” makes one.",
-          revoke: (one) => revoke(one, own),
-        }),
-      ];
-    },
+    draw: (keys) => [
+      h("p", { class: "soft" }, "Your own keys in this account, for programs. Revoked ones stay in the list."),
+      keyTable({ label: "API keys", keys, empty: "No keys in this account yet. “New key” makes one.", revoke }),
+    ],
     signal,
   });
   return { node, action: h("button", { type: "button", class: "primary", onclick: create }, "New key") };
 }
 
-async function revoke(one, own) {
-  const name = one.name ?? `${one.key_prefix}…`;
-  const text =
-    one === own
-      ? `The console itself uses ${name}: it is closed, and whatever else uses the key is refused from now on.`
-      : `Whatever uses ${name} is refused from now on. It cannot be made valid again.`;
+async function revoke(one) {
+  const text = `Whatever uses ${one.name ?? `${one.key_prefix}…`} is refused from now on. It cannot be made valid again.`;
   if (!(await confirm({ title: "Revoke this key?", text, verb: "Revoke it" }))) return;
   await attempt(() => call("revoke-key", { path: { id: one.id } }), "Revoked.");
 }

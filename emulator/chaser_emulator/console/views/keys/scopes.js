@@ -78,37 +78,23 @@ export function showSecret(made) {
 }
 
 /** A table of keys; `revoke(key)` is what the button of a valid one does. */
-export function keyTable({ label, keys, empty, own, revoke }) {
+export function keyTable({ label, keys, empty, revoke }) {
   const list = table({
     label,
     columns: [
-      {
-        title: "Name",
-        width: "minmax(0, 1fr)",
-        render: (one) => one.name ?? h("span", { class: "soft" }, "without a name"),
-      },
+      { title: "Name", width: "minmax(0, 1.2fr)", render: (one) => one.name ?? h("span", { class: "soft" }, "no name") },
       { title: "Key", width: "8.5rem", narrow: "6.5rem", render: (one) => h("code", null, `${one.key_prefix}…`) },
       { title: "May do", width: "minmax(0, 1.4fr)", minor: true, render: (one) => scopesOf(one) },
-      { title: "Status", width: "8.5rem", minor: true, render: (one) => statusOf(one, own) },
       { title: "Created", width: "10.5rem", minor: true, render: (one) => moment(one.created_at) },
-      {
-        title: "Last used",
-        width: "10.5rem",
-        minor: true,
-        render: (one) => (one.last_used_at ? moment(one.last_used_at) : "never"),
-      },
-      { title: "Action", width: "5.5rem", narrow: "5.5rem", render: (one) => button(one) },
+      { title: "Last used", width: "10.5rem", minor: true, render: (one) => moment(one.last_used_at) || "never" },
+      { title: "State", width: "6rem", narrow: "5.5rem", render: (one) => button(one) },
     ],
     empty,
   });
   const button = (one) => {
-    if (one.revoked) return h("span", { class: "soft" }, "revoked");
-    const name = one.name ?? one.key_prefix;
-    return h(
-      "button",
-      { type: "button", class: "small danger", "aria-label": `Revoke key ${name}`, onclick: () => revoke(one) },
-      "Revoke",
-    );
+    if (one.revoked) return h("span", { title: one.revoked }, badge("revoked"));
+    const said = `Revoke key ${one.name ?? one.key_prefix}`;
+    return h("button", { type: "button", class: "small danger", "aria-label": said, onclick: () => revoke(one) }, "Revoke");
   };
   list.set(keys);
   return list.node;
@@ -117,9 +103,4 @@ export function keyTable({ label, keys, empty, own, revoke }) {
 function scopesOf(one) {
   const text = one.full_access ? "everything" : one.scopes.join(", ");
   return h("span", { title: text }, text);
-}
-
-function statusOf(one, own) {
-  if (one.revoked) return badge("revoked", "bad");
-  return one === own ? badge("of this console", "warn") : badge("active");
 }

@@ -70,7 +70,7 @@ function detail(one) {
           ["Added", moment(one.created_at)],
           ["Last used", one.last_used_at ? moment(one.last_used_at) : "never"],
         ]),
-        copyable(one.public_key, "Copy the public key"),
+        copyable(one.public_key, "Copy", "Copy the public key"),
       ),
   });
 }
