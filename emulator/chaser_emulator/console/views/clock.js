@@ -29,7 +29,7 @@ export async function show({ signal }) {
       {
         title: "In",
         width: "7rem",
-        narrow: "5.5rem",
+        narrow: "4rem",
         render: (one) => h("span", { dataset: { at: one.at } }, until(one.at)),
       },
       { title: "At", width: "10.5rem", minor: true, render: (one) => moment(one.at) },

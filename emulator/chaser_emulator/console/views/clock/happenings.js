@@ -5,10 +5,10 @@ import { short } from "../../format.js";
 import { to } from "../../routes.js";
 
 const KINDS = {
-  "session.expired": { ahead: "A session ends", past: "A session ended", path: "/sessions/{id}" },
-  "webhook.attempted": { ahead: "A webhook is sent", past: "A webhook was sent", path: "/webhooks/deliveries/{id}" },
-  "job.started": { ahead: "A job starts", past: "A job started", path: "/jobs/{id}" },
-  "wallet.empty": { ahead: "A wallet runs dry", past: "A wallet ran dry", path: "/billing" },
+  "session.expired": { ahead: "Session ends", past: "Session ended", path: "/sessions/{id}" },
+  "webhook.attempted": { ahead: "Webhook is sent", past: "Webhook was sent", path: "/webhooks/deliveries/{id}" },
+  "job.started": { ahead: "Job starts", past: "Job started", path: "/jobs/{id}" },
+  "wallet.empty": { ahead: "Wallet runs dry", past: "Wallet ran dry", path: "/billing" },
 };
 
 /** What will happen, or what happened, in words; the word of the API is its title. */

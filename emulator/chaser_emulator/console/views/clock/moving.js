@@ -21,6 +21,8 @@ export function setting(work) {
   const node = h("div", { class: "actions" }, freeze, release, set);
   const show = ({ mode }) => {
     freeze.disabled = mode === "frozen";
+    freeze.classList.toggle("primary", mode === "real");
+    release.classList.toggle("primary", mode === "frozen");
     release.title = "It shows the time of the machine again";
   };
   return { node, show };

@@ -72,6 +72,9 @@ const MISBEHAVING = {
   wrong_signature: { wrong_signature: true },
 };
 
+/** Fields that few want. */
+const SELDOM = { error: ["message", "details", "headers"], engine: ["message", "delay", "after"] };
+
 function howOf(value) {
   return typeof value === "string" ? { how: value } : value;
 }
@@ -86,15 +89,28 @@ export const effectOf = (rule) => EFFECTS.find((one) => rule[one.name] !== undef
 export function effectFields(name, schema, value, codes) {
   if (name === "latency") return latencyFields(value);
   const properties = { ...schema.properties };
-  if (name === "error") properties.code = { type: "string", description: properties.code.description, enum: codes };
   const long = (LONG[name] ?? ((one) => one))(value);
   const initial = long && typeof long === "object" ? long : {};
+  if (name === "error") properties.code = { description: properties.code.description, enum: withOwn(codes, initial.code) };
+  if (name === "engine") {
+    properties.on = { ...properties.on, type: "array" };
+    if (initial.on) initial.on = [initial.on].flat();
+  }
   const made = fieldsOf({ properties, required: schema.required }, { initial });
   const read = () => {
     const body = made.read();
     return Object.keys(body).length || ["error", "answer", "slow", "engine", "webhook"].includes(name) ? body : true;
   };
-  return { node: h("div", { class: "inner" }, made.fields.map((field) => field.node)), ...made, read };
+  const seldom = made.fields.filter((field) => SELDOM[name]?.includes(field.name) && !field.first);
+  const usual = made.fields.filter((field) => !seldom.includes(field));
+  const nodes = [usual.map((field) => field.node)];
+  if (seldom.length) nodes.push(h("details", null, h("summary", null, "More to say"), seldom.map((field) => field.node)));
+  return { node: h("div", { class: "fields" }, nodes), ...made, read };
+}
+
+/** What was asked for is offered, whatever the document says of it. */
+function withOwn(codes, own) {
+  return own === undefined || codes.includes(own) ? codes : [own, ...codes];
 }
 
 function latencyFields(value) {
@@ -114,7 +130,7 @@ function latencyFields(value) {
     const { seconds, at_most: end } = made.read();
     return end === undefined ? seconds : [seconds, end];
   };
-  return { node: h("div", { class: "inner" }, made.fields.map((field) => field.node)), ...made, read };
+  return { node: h("div", { class: "fields" }, made.fields.map((field) => field.node)), ...made, read };
 }
 
 /** What a rule does, in a few words. */

@@ -39,7 +39,7 @@ export async function faultForm(initial = {}) {
     { initial: { ...initial, events: initial.events && [initial.events].flat() } },
   );
   const whose = fieldsOf(part(WHOSE), { initial });
-  const ofWebhooks = h("div", { class: "inner-free" }, events.fields.map((field) => field.node));
+  const ofWebhooks = h("div", { class: "fields" }, events.fields.map((field) => field.node));
   const whoseIsSet = WHOSE.some((name) => initial[name] !== undefined);
   const node = h(
     "form",
