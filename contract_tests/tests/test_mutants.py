@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from chaser_contract.mutants.declaring import Defect
 from chaser_contract.mutants.planting import Reach, Stale, answers, dropped, edit, found
 from chaser_emulator import handlers
 from chaser_emulator.pipeline import Pipeline
+from chaser_emulator.server import THREAD
 from click.testing import CliRunner
 
 KNOWN = declaring.load()
@@ -68,6 +70,15 @@ def test_a_defect_that_nothing_executes_is_not_reached(monkeypatch: pytest.Monke
     )
     assert running.try_defect(unseen)[0].status == "not reached"
     assert running.try_defect(seen)[0].status == "survived"
+
+
+def test_a_loop_without_a_pause_is_found_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "PATIENCE", 3)
+    monkeypatch.setattr(contract, "parts_of", lambda *_, **__: ["sessions.one-is-listed-as-it-is-read"])
+    endless = edit("store.sessions:live", "if rows or offset == 0:", "while rows:\n        pass\n    if offset == 0:")
+    fate, unclean = running.try_defect(Defect("x.endless", "It never answers.", endless, ()))
+    assert (fate.status, unclean) == ("killed", {}), fate
+    assert [one for one in threading.enumerate() if one.name == THREAD] == []
 
 
 def test_a_place_that_is_not_there_any_more_is_told() -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import TypeVar
 
+from chaser_emulator import server
 from chaser_emulator.settings import SandboxChoice
 
 from chaser_contract import promises, running
@@ -32,6 +35,8 @@ T = TypeVar("T")
 
 ENOUGH = 0.97
 """The share of defects that has to be found."""
+
+_COMES_AND_GOES = "the emulator starts and stops"
 
 PATIENCE = 120
 """Seconds after which a part that has not come to its end counts as having found something: the target hangs."""
@@ -168,22 +173,32 @@ def _first_finding(defect: Defect, where: Where, parts: Sequence[str], reach: Re
 
 def _found(where: Where, parts: Sequence[str], tried: dict[str, float]) -> Finding | None:
     """What the first part that finds something finds on an emulator as it is now."""
-    part = parts[0]
-    try:
-        with opened(where) as target:
-            for part in parts:
-                begun = time.perf_counter()
-                outcome = _outcome(target, part)
-                tried[part] = time.perf_counter() - begun
-                if outcome.findings:
-                    return outcome.findings[0]
-                if outcome.status == "error":
-                    last = outcome.reason.strip().rpartition("\n")[2]
-                    return Finding(part, "the part comes to its end", last, kind="error")
-    except Exception as error:
-        # With a defect the emulator may not even start, or not come to its end.
-        came = f"{type(error).__name__}: {error}"
-        return Finding(part, "the emulator starts and stops", came, kind="start")
+    found: Finding | None = None
+    with ExitStack() as stack:
+        try:
+            target = stack.enter_context(opened(where))
+            found = _first_of(target, parts, tried)
+            with _at_most(PATIENCE):
+                stack.close()
+        except _TooLong:
+            found = found or Finding(parts[0], _COMES_AND_GOES, f"it did not end within {PATIENCE} s", kind="hangs")
+        except Exception as error:
+            # With a defect the emulator may not even start, or not come to its end.
+            came = f"{type(error).__name__}: {error}"
+            found = found or Finding(parts[0], _COMES_AND_GOES, came, kind="start")
+    return found
+
+
+def _first_of(target: Target, parts: Sequence[str], tried: dict[str, float]) -> Finding | None:
+    for part in parts:
+        begun = time.perf_counter()
+        outcome = _outcome(target, part)
+        tried[part] = time.perf_counter() - begun
+        if outcome.findings:
+            return outcome.findings[0]
+        if outcome.status == "error":
+            last = outcome.reason.strip().rpartition("\n")[2]
+            return Finding(part, "the part comes to its end", last, kind="error")
     return None
 
 
@@ -263,12 +278,35 @@ class _TooLong(BaseException):
     """The time of a part is over. No promise takes it for an answer that it did not expect."""
 
 
+class _Endless(Exception):
+    """What an emulator is told in the middle of a loop that does not end by itself."""
+
+
+def _break_loops() -> None:
+    """End what emulators of this process are at right now: a loop without a pause would hold up all that follows."""
+    frames = sys._current_frames()
+    for thread in threading.enumerate():
+        if thread.name == server.THREAD and thread.ident is not None and _is_at_work(frames.get(thread.ident)):
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_Endless))
+
+
+def _is_at_work(frame: FrameType | None) -> bool:
+    """Whether a thread is in the middle of something, and does not wait for what comes next."""
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", ""))
+        if module.startswith("chaser_emulator.") and module != server.__name__:
+            return True
+        frame = frame.f_back
+    return False
+
+
 @contextmanager
 def _at_most(seconds: int) -> Iterator[None]:
     def over(_number: int, frame: FrameType | None) -> None:
         if is_swallowed(frame):
             signal.alarm(1)
             return
+        _break_loops()
         raise _TooLong
 
     before = signal.signal(signal.SIGALRM, over)

@@ -136,11 +136,7 @@ defect(
 defect(
     "stream-loses-last",
     "The last output before the end is not in the stream.",
-    edit(
-        "commands:Commands.stream",
-        'data = self._read(row, position, most) if size > position else b""',
-        "data = self._read(row, position, most) if size > position and running is not None else b''",
-    ),
+    edit("commands:Commands.stream", "if ended and position >= size:", "if ended:"),
     "streams",
 )
 defect(
