@@ -20,6 +20,8 @@ def of_sandbox(error: sandbox.SandboxError) -> ApiError:
             return ApiError("not_found", text)
         case sandbox.BadPath() | sandbox.NotAFile() | sandbox.NotAFolder() | sandbox.NotWritable():
             return ApiError("invalid_request", text)
+        case sandbox.TooMuch():
+            return ApiError("payload_too_large", text)
         case sandbox.DiskFull():
             return ApiError("storage_limit_exceeded", text)
         case _:

@@ -82,6 +82,16 @@ class Storage:
         """Bytes on disk of one workspace, as far as the engine can say."""
         return sum(await self._used([row]))
 
+    async def of_each(self, rows: list[Row]) -> dict[str, int | None]:
+        """Bytes on disk of workspaces by their ids; None of one whose size the engine could not say."""
+        await self._refresh(rows)
+        known = {row["id"]: self._measures.get(row["id"]) for row in rows}
+        untouched = {row["id"] for row in rows if _is_untouched(row)}
+        return {
+            one: measure.used if measure is not None else 0 if one in untouched else None
+            for one, measure in known.items()
+        }
+
     async def _used(self, rows: list[Row]) -> list[int]:
         await self._refresh(rows)
         return self._known(rows)

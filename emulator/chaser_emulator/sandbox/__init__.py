@@ -129,13 +129,33 @@ class FileDownload:
     chunks: AsyncIterator[bytes]
 
 
+EntryKind = Literal["file", "directory", "symlink", "other"]
+
+
 @dataclass(frozen=True)
 class FileEntry:
     """Something in a folder: its path below that folder, and the bytes of a file (None: it is no regular file)."""
 
     path: str
-    kind: Literal["file", "directory", "symlink", "other"]
+    kind: EntryKind
     size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DiskEntry:
+    """Something on a disk: its path there (names need not be UTF-8), the bytes of a file, permissions, and a target.
+
+    `modified` is in seconds since 1970, None where nobody knows. Files of one size and one `digest` hold the same; it
+    is None where none was asked for, and of a file that may not be read.
+    """
+
+    path: str
+    kind: EntryKind
+    size: int | None
+    mode: int
+    modified: int | None
+    target: str | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -270,6 +290,18 @@ class Engine(Protocol):
         """
         ...
 
+    async def disk_entries(self, disk_id: str, *, digests: bool = False) -> Sequence[DiskEntry]:
+        """All that is on a disk, parents before what is in them; with `digests`, what tells files' contents apart.
+
+        A disk that is not there has nothing on it. A sandbox may use it: what it does meanwhile is seen or not. Raises
+        TooMuch.
+        """
+        ...
+
+    async def read_disk_file(self, disk_id: str, path: str) -> FileDownload:
+        """Open a file by its path on a disk, of plain names alone; no link is followed. PathNotFound, NotAFile."""
+        ...
+
     async def disk_bytes(self, disk_id: str) -> int | None:
         """Bytes really used by a disk, a file with several names counted once; None when it cannot be known."""
         ...
@@ -321,3 +353,7 @@ class NotWritable(SandboxError):
 
 class DiskFull(SandboxError):
     """No space left."""
+
+
+class TooMuch(SandboxError):
+    """There is more than can be looked at."""

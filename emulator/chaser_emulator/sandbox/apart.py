@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from chaser_emulator.sandbox import (
     CommandSpec,
+    DiskEntry,
     Engine,
     EngineInfo,
+    FileDownload,
     SandboxError,
     SandboxSpec,
     SandboxUnavailable,
@@ -81,6 +83,12 @@ class BrowsersApart(Layer):
 
     async def export_disk(self, disk_id: str, to: BinaryIO) -> None:
         await (await self._holder(disk_id)).export_disk(disk_id, to)
+
+    async def disk_entries(self, disk_id: str, *, digests: bool = False) -> Sequence[DiskEntry]:
+        return await (await self._holder(disk_id)).disk_entries(disk_id, digests=digests)
+
+    async def read_disk_file(self, disk_id: str, path: str) -> FileDownload:
+        return await (await self._holder(disk_id)).read_disk_file(disk_id, path)
 
     async def disk_bytes(self, disk_id: str) -> int | None:
         return await (await self._holder(disk_id)).disk_bytes(disk_id)

@@ -84,11 +84,11 @@ def _write_file(path: str, info: tarfile.TarInfo, state: os.stat_result, to: Bin
     if state.st_mode & 0o400 == 0:
         os.chmod(path, 0o600)
     with open(path, "rb") as file:
-        parts = _parts(file.fileno(), state)
-        if parts is not None:
+        found = parts(file.fileno(), state)
+        if found is not None:
             # As GNU tar writes them since 1.14: a map of what is there, then that.
-            places = "".join(f"{start}\n{length}\n" for start, length in parts)
-            plan = f"{len(parts)}\n{places}".encode()
+            places = "".join(f"{start}\n{length}\n" for start, length in found)
+            plan = f"{len(found)}\n{places}".encode()
             plan += bytes(-len(plan) % _BLOCK)
             info.pax_headers = {
                 f"{_SPARSE}major": "1",
@@ -96,35 +96,35 @@ def _write_file(path: str, info: tarfile.TarInfo, state: os.stat_result, to: Bin
                 f"{_SPARSE}name": info.name,
                 f"{_SPARSE}realsize": str(info.size),
             }
-            info.name, info.size = "sparse", len(plan) + sum(length for _, length in parts)
+            info.name, info.size = "sparse", len(plan) + sum(length for _, length in found)
             to.write(info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
             to.write(plan)
         else:
             to.write(_head(info))
-        for start, length in [(0, info.size)] if parts is None else parts:
+        for start, length in [(0, info.size)] if found is None else found:
             file.seek(start)
             for chunk in _read(file, length):
                 to.write(chunk)
     to.write(bytes(-info.size % _BLOCK))
 
 
-def _parts(fd: int, state: os.stat_result) -> list[tuple[int, int]] | None:
+def parts(fd: int, state: os.stat_result) -> list[tuple[int, int]] | None:
     """Where a file has data, as (start, length); None for one without holes, or where they cannot be told."""
     if state.st_blocks * 512 >= state.st_size or not hasattr(os, "SEEK_DATA"):
         return None
-    parts, at = [], 0
+    found, at = [], 0
     try:
         while at < state.st_size:
             start = os.lseek(fd, at, os.SEEK_DATA)
             at = os.lseek(fd, start, os.SEEK_HOLE)
-            parts.append((start, at - start))
+            found.append((start, at - start))
     except OSError as error:
         if error.errno != errno.ENXIO:  # no data after this
             return None
     finally:
         os.lseek(fd, 0, os.SEEK_SET)
     # The end is a part of its own, so that whoever reads it knows how long the file is.
-    return [*parts, (state.st_size, 0)]
+    return [*found, (state.st_size, 0)]
 
 
 def _head(info: tarfile.TarInfo) -> bytes:

@@ -11,7 +11,7 @@ import json
 import re
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
@@ -23,6 +23,7 @@ from requests.exceptions import RequestException
 from . import (
     WORKSPACE_ROOT,
     CommandSpec,
+    DiskEntry,
     EngineInfo,
     EngineName,
     FileDownload,
@@ -372,11 +373,19 @@ class DockerEngine:
         return await self._volumes.all()
 
     async def export_disk(self, disk_id: str, to: BinaryIO) -> None:
-        using = await self._list(f"{DISK}={disk_id}")
-        await self._volumes.export(disk_id, to, in_use=any(found["State"] == "running" for found in using))
+        await self._volumes.export(disk_id, to, in_use=await self._in_use(disk_id))
+
+    async def _in_use(self, disk_id: str) -> bool:
+        return any(found["State"] == "running" for found in await self._list(f"{DISK}={disk_id}"))
 
     async def import_disk(self, disk_id: str, archive: BinaryIO, *, owners: bool) -> None:
         await self._volumes.import_(disk_id, archive, owners=owners)
+
+    async def disk_entries(self, disk_id: str, *, digests: bool = False) -> Sequence[DiskEntry]:
+        return await self._volumes.entries(disk_id, digests=digests, in_use=await self._in_use(disk_id))
+
+    async def read_disk_file(self, disk_id: str, path: str) -> FileDownload:
+        return await self._volumes.read(disk_id, path)
 
     async def disk_bytes(self, disk_id: str) -> int | None:
         for found in await self._list(f"{DISK}={disk_id}"):

@@ -7,21 +7,25 @@ import contextlib
 import io
 import os
 import secrets
+import shutil
 import stat
 import tarfile
+import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
 from docker.errors import APIError, NotFound
 from docker.types import LogConfig, Mount
 
 from ..pieces import Pieces
-from . import DiskFull, SandboxUnavailable, archives, files
+from . import DiskEntry, DiskFull, FileDownload, NotAFile, PathNotFound, SandboxUnavailable, archives, files, looking
 from .docker_image import Image
 from .docker_labelled import DISK, INSTANCE
 from .docker_line import SLOW, Line
+
+T = TypeVar("T")
 
 _COPYING: Final = 600
 """Seconds for the copy of a whole disk."""
@@ -58,6 +62,17 @@ for file; do
     mv -f "$part" "$file"
     touch -r "/from/${file%/*}" "${file%/*}"
 done' sh {} +
+"""
+
+
+# Tells what is at a path, unless a link is on the way to it.
+_KIND: Final = """
+[ -L "$1" ] && { echo symlink; exit; }
+[ -e "$1" ] || { echo missing; exit; }
+[ "$(readlink -f "$1"; echo .)" = "$1
+." ] || { echo through; exit; }
+[ -f "$1" ] && { echo file; exit; }
+[ -d "$1" ] && echo directory || echo other
 """
 
 
@@ -148,6 +163,30 @@ class Volumes:
         if await self._line.ask(lambda: self.is_new(disk_id)):
             to.write(archives.empty())
             return
+
+        def write(archive: BinaryIO) -> None:
+            for piece in archives.rewritten(archive, stream=True):
+                to.write(piece)
+
+        await self._streamed(disk_id, write, in_use=in_use)
+
+    async def entries(self, disk_id: str, *, digests: bool, in_use: bool) -> list[DiskEntry]:
+        """What is in a volume; all of it comes here for that, as no image need have a program that tells so much."""
+        if await self._line.ask(lambda: self.is_new(disk_id)):
+            return []
+        found: list[DiskEntry] = []
+
+        def look(archive: BinaryIO) -> None:
+            try:
+                found.extend(looking.of_archive(archive, digests=digests))
+            except archives.ArchiveError as error:
+                raise SandboxUnavailable(f"The container engine's archive of the disk is damaged: {error}.") from None
+
+        await self._streamed(disk_id, look, in_use=in_use)
+        return found
+
+    async def _streamed(self, disk_id: str, take: Callable[[BinaryIO], None], *, in_use: bool) -> None:
+        """Let something read a volume as the archive that the engine makes of it, in a thread."""
         await self._image()
         source_id = f"exported-{secrets.token_hex(8)}" if in_use else disk_id
         if in_use:
@@ -158,14 +197,44 @@ class Volumes:
             place = f"/{archives.ROOT}"
             self._create(ref, {place: source_id}, ["true"], read_only=(place,))
             stream, _ = self._line.slow_api.get_archive(ref, place, chunk_size=_CHUNK)
-            for piece in archives.rewritten(io.BufferedReader(Pieces(stream), _CHUNK), stream=True):
-                to.write(piece)
+            take(io.BufferedReader(Pieces(stream), _CHUNK))
 
         try:
             await self._shielded(ref, self._line.ask(work, _COPYING))
         finally:
             if in_use:
                 await asyncio.shield(self._spawn(self.delete(source_id)))
+
+    async def read(self, disk_id: str, path: str) -> FileDownload:
+        """Open a file of a volume, of which a copy is made here. Raises PathNotFound and NotAFile."""
+        if await self._line.ask(lambda: self.is_new(disk_id)):
+            raise PathNotFound(f"There is no file {path} on the disk.")
+        await self._image()
+        ref, place = self._moment(), f"/{archives.ROOT}"
+        copy = tempfile.TemporaryFile()  # noqa: SIM115 - it is the caller's to the end
+
+        def work() -> int:
+            self._create(ref, {place: disk_id}, ["sh", "-c", _KIND, "sh", f"{place}/{path}"], read_only=(place,))
+            kind = self._run(ref, whatever=True).strip()
+            if kind in ("", "missing"):
+                raise PathNotFound(f"There is no file {path} on the disk.")
+            if kind == "through":
+                raise NotAFile(f"{path} goes through a link; links are not followed here.")
+            if kind != "file":
+                raise looking.no_file(path, kind)
+            stream, _ = self._line.slow_api.get_archive(ref, f"{place}/{path}", chunk_size=_CHUNK)
+            with archives.reading(io.BufferedReader(Pieces(stream), _CHUNK), stream=True) as tar:
+                info = tar.next()
+                content = tar.extractfile(info) if info is not None and info.isreg() else None
+                if info is None or content is None:
+                    raise NotAFile(f"{path} is no regular file any more.")
+                shutil.copyfileobj(content, copy, _CHUNK)
+            copy.seek(0)
+            return info.size
+
+        with copy:
+            size = await self._shielded(ref, self._line.ask(work, _COPYING))
+            return FileDownload(size, files.Chunks(os.dup(copy.fileno()), size, path))
 
     async def import_(self, target_id: str, archive: BinaryIO, *, owners: bool) -> None:
         """Make a volume of an archive, its files the image's user's unless the `owners` in it are to stay."""
@@ -276,22 +345,23 @@ class Volumes:
     async def _shielded(
         self,
         ref: str,
-        asking: Coroutine[object, object, None],
+        asking: Coroutine[object, object, T],
         disk_id: str | None = None,
         given_up: threading.Event | None = None,
-    ) -> None:
+    ) -> T:
         """Wait for work by a container. It is gone after that, and without success the new disk is too."""
         working = asyncio.ensure_future(asking)
         try:
-            await asyncio.shield(working)
+            done = await asyncio.shield(working)
         except BaseException:
             if given_up is not None:
                 given_up.set()
             await asyncio.shield(self._spawn(self._end(ref, working, disk_id)))
             raise
         await asyncio.shield(self._spawn(self._end(ref, working, None)))
+        return done
 
-    async def _end(self, ref: str, working: asyncio.Future[None], disk_id: str | None) -> None:
+    async def _end(self, ref: str, working: asyncio.Future[T], disk_id: str | None) -> None:
         """Remove a container and a half disk, also of work that was given up: its thread ends when that does."""
         with contextlib.suppress(SandboxUnavailable):
             await self._line.ask(lambda: self._remove(ref))

@@ -36,7 +36,7 @@ _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW"
 async def read(view: View, path: str) -> FileDownload:
     """Open a regular file; the size is that of the moment, and no more than it is sent."""
     fd, size = await in_thread(_open, locate(view, path))
-    return FileDownload(size=size, chunks=_Chunks(fd, size, path))
+    return FileDownload(size=size, chunks=Chunks(fd, size, path))
 
 
 async def write(view: View, path: str, content: AsyncIterator[bytes], *, keep_mode: bool) -> int:
@@ -168,7 +168,7 @@ def _refuse(path: str, error: OSError) -> NoReturn:
             raise NotWritable(f"{path} cannot be written to: {error.strerror}.") from None
 
 
-class _Chunks:
+class Chunks:
     """The content of an open file. An object and not a generator: one that is never read must close its file too."""
 
     def __init__(self, fd: int, size: int, path: str) -> None:
@@ -176,7 +176,7 @@ class _Chunks:
         self._left = size
         self._path = path
 
-    def __aiter__(self) -> _Chunks:
+    def __aiter__(self) -> Chunks:
         return self
 
     async def __anext__(self) -> bytes:

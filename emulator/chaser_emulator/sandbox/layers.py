@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from chaser_emulator.sandbox import (
     CommandSpec,
+    DiskEntry,
     Engine,
     EngineInfo,
     EngineName,
@@ -91,6 +92,12 @@ class Layer:
 
     async def import_disk(self, disk_id: str, archive: BinaryIO, *, owners: bool) -> None:
         await self.inner.import_disk(disk_id, archive, owners=owners)
+
+    async def disk_entries(self, disk_id: str, *, digests: bool = False) -> Sequence[DiskEntry]:
+        return await self.inner.disk_entries(disk_id, digests=digests)
+
+    async def read_disk_file(self, disk_id: str, path: str) -> FileDownload:
+        return await self.inner.read_disk_file(disk_id, path)
 
     async def disk_bytes(self, disk_id: str) -> int | None:
         return await self.inner.disk_bytes(disk_id)

@@ -22,6 +22,7 @@ from chaser_emulator.sandbox import (
     WORKSPACE_ROOT,
     BadPath,
     CommandSpec,
+    DiskEntry,
     EngineInfo,
     EngineName,
     FileDownload,
@@ -41,6 +42,7 @@ from chaser_emulator.sandbox import (
     environment,
     files,
     listing,
+    looking,
     plain,
 )
 from chaser_emulator.sandbox.children import dialogue_argv, inheritable_fds, shell_argv
@@ -267,6 +269,12 @@ class LocalEngine:
     async def disks(self) -> set[str]:
         names = await files.in_thread(os.listdir, self._disks)
         return {name for name in names if _DISK_ID.fullmatch(name)}
+
+    async def disk_entries(self, disk_id: str, *, digests: bool = False) -> Sequence[DiskEntry]:
+        return await files.in_thread(looking.of_folder, self._disk(disk_id), digests=digests)
+
+    async def read_disk_file(self, disk_id: str, path: str) -> FileDownload:
+        return await files.in_thread(looking.open_file, self._disk(disk_id), path)
 
     async def disk_bytes(self, disk_id: str) -> int | None:
         folder = self._disk(disk_id)

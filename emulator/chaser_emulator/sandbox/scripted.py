@@ -20,6 +20,7 @@ from chaser_emulator.sandbox import (
     WORKSPACE_ROOT,
     BadPath,
     CommandSpec,
+    DiskEntry,
     EngineInfo,
     EngineName,
     FileDownload,
@@ -36,6 +37,7 @@ from chaser_emulator.sandbox import (
     TerminalSpec,
     UnknownDirectory,
     UnknownUser,
+    looking,
     scripted_disks,
 )
 from chaser_emulator.sandbox.scripted_process import CHUNK, ScriptedProcess
@@ -250,6 +252,19 @@ class ScriptedEngine:
 
     async def disks(self) -> set[str]:
         return set(self._disks)
+
+    async def disk_entries(self, disk_id: str, *, digests: bool = False) -> Sequence[DiskEntry]:
+        held = {posixpath.relpath(path, WORKSPACE_ROOT): one for path, one in self._disks.get(disk_id, {}).items()}
+        return await asyncio.to_thread(looking.of_files, held.items(), digests=digests)
+
+    async def read_disk_file(self, disk_id: str, path: str) -> FileDownload:
+        held = self._disks.get(disk_id, {})
+        content = held.get(place := posixpath.join(WORKSPACE_ROOT, path))
+        if content is None:
+            if any(name.startswith(f"{place}/") for name in held):
+                raise looking.no_file(path, "directory")
+            raise PathNotFound(f"There is no file {path} on the disk.")
+        return FileDownload(size=len(content), chunks=_pieces(content))
 
     async def disk_bytes(self, disk_id: str) -> int | None:
         return sum(len(content) for content in self._disks.get(disk_id, {}).values())

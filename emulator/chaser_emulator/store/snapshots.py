@@ -16,6 +16,11 @@ async def of_workspace(reader: Reader, workspace_id: str) -> list[Row]:
     )
 
 
+async def all_of_them(reader: Reader) -> list[Row]:
+    """Every snapshot of every workspace, newest first."""
+    return await reader.all("SELECT * FROM snapshots ORDER BY created_at DESC, name DESC")
+
+
 async def count(reader: Reader, workspace_id: str) -> int:
     row = await reader.one("SELECT count(*) AS n FROM snapshots WHERE workspace_id = ?", workspace_id)
     return int(row["n"]) if row else 0

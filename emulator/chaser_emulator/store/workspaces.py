@@ -29,6 +29,16 @@ async def named(reader: Reader, account_id: str, name: str) -> Row | None:
     return await reader.one(f"{_SELECT} WHERE workspaces.name = ? AND workspaces.account_id = ?", name, account_id)
 
 
+async def called(reader: Reader, name: str) -> list[Row]:
+    """The workspaces of all accounts with this name, without regard to case."""
+    return await reader.all(f"{_SELECT} WHERE workspaces.name = ? ORDER BY workspaces.created_at", name)
+
+
+async def all_of_them(reader: Reader) -> list[Row]:
+    """Every workspace of every account, newest first."""
+    return await reader.all(f"{_SELECT} ORDER BY workspaces.created_at DESC, workspaces.id DESC")
+
+
 async def get(reader: Reader, workspace_id: str) -> Row | None:
     return await reader.one(f"{_SELECT} WHERE workspaces.id = ?", workspace_id)
 

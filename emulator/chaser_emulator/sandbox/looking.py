@@ -1,0 +1,269 @@
+"""What is on a disk, looked at while no sandbox need run: its entries, a digest of each file, and single files."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+import tarfile
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from chaser_emulator.sandbox import (
+    DiskEntry,
+    EntryKind,
+    FileDownload,
+    NotAFile,
+    PathNotFound,
+    SandboxUnavailable,
+    TooMuch,
+    archives,
+    files,
+)
+
+MOST_ENTRIES = 200_000
+"""Files and folders of one disk."""
+MOST_BYTES = 8 * 2**30
+"""Bytes of one disk's files that are read for their digests, holes left out."""
+
+_CHUNK = 256 * 1024
+_ZEROS = bytes(_CHUNK)
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_FILE = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+
+Names = tuple[str, ...]
+
+
+class Look:
+    """The entries that were found so far. Raises TooMuch as soon as there are more than anybody is told of."""
+
+    def __init__(self) -> None:
+        self._found: list[DiskEntry] = []
+        self._read = 0
+
+    def add(self, entry: DiskEntry) -> None:
+        self._found.append(entry)
+        if len(self._found) > MOST_ENTRIES:
+            raise TooMuch(f"There are more than {MOST_ENTRIES} files and folders on the disk.")
+
+    def read(self, count: int) -> None:
+        """Note that so many bytes of files are about to be read."""
+        self._read += count
+        if self._read > MOST_BYTES:
+            raise TooMuch(f"The files on the disk hold more than {MOST_BYTES >> 30} GiB, and are not compared.")
+
+    def all(self) -> list[DiskEntry]:
+        """Parents before what is in them, names in order."""
+        return sorted(self._found, key=lambda entry: entry.path.split("/"))
+
+
+class Digest:
+    """Tells contents apart by all but their zeros, so that a hole is what it reads as, and costs nothing."""
+
+    def __init__(self, size: int) -> None:
+        self._sum = hashlib.blake2b(b"%d" % size, digest_size=16)
+
+    def add(self, at: int, chunk: bytes) -> None:
+        """What is at a multiple of the length of a chunk."""
+        if chunk != (_ZEROS if len(chunk) == _CHUNK else _ZEROS[: len(chunk)]):
+            self._sum.update(b"%d:" % at)
+            self._sum.update(chunk)
+
+    def done(self) -> str:
+        return self._sum.hexdigest()
+
+
+def digest_of(content: bytes) -> str:
+    """The digest of what is in memory."""
+    digest = Digest(len(content))
+    for at in range(0, len(content), _CHUNK):
+        digest.add(at, content[at : at + _CHUNK])
+    return digest.done()
+
+
+# A folder of this machine
+
+
+def of_folder(folder: Path, *, digests: bool) -> list[DiskEntry]:
+    """All that is in a folder, links not followed; what vanishes or may not be read is left out. It blocks."""
+    try:
+        top = os.open(folder, _FOLDER)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise SandboxUnavailable(f"The disk cannot be read: {error.strerror}.") from None
+    look = Look()
+    waiting: list[Names] = [()]
+    try:
+        while waiting:
+            names = waiting.pop()
+            for entry in _within(top, names, look, digests=digests):
+                look.add(entry)
+                if entry.kind == "directory":
+                    waiting.append(tuple(entry.path.split("/")))
+    finally:
+        os.close(top)
+    return look.all()
+
+
+def _within(top: int, names: Names, look: Look, *, digests: bool) -> Iterator[DiskEntry]:
+    """The entries of a folder below an open one."""
+    with contextlib.suppress(OSError), _opened(top, names) as here:
+        with os.scandir(here) as entries:
+            found = list(entries)
+        for one in found:
+            with contextlib.suppress(OSError):
+                state = one.stat(follow_symlinks=False)
+                path = "/".join((*names, one.name))
+                yield _entry_of(path, one.name, here, state, look, digests=digests)
+
+
+def _entry_of(path: str, name: str, here: int, state: os.stat_result, look: Look, *, digests: bool) -> DiskEntry:
+    mode, modified = stat.S_IMODE(state.st_mode), int(state.st_mtime)
+    if stat.S_ISLNK(state.st_mode):
+        return DiskEntry(path, "symlink", None, mode, modified, target=os.readlink(name, dir_fd=here))
+    if stat.S_ISREG(state.st_mode):
+        digest = _digest_at(name, here, look) if digests else None
+        return DiskEntry(path, "file", state.st_size, mode, modified, digest=digest)
+    return DiskEntry(path, "directory" if stat.S_ISDIR(state.st_mode) else "other", None, mode, modified)
+
+
+def _digest_at(name: str, here: int, look: Look) -> str | None:
+    """The digest of a file in an open folder; None when it may not be read."""
+    try:
+        fd = os.open(name, _FILE, dir_fd=here)
+    except PermissionError:
+        return None
+    try:
+        state = os.fstat(fd)
+        size = state.st_size
+        digest = Digest(size)
+        at = 0
+        for start, length in archives.parts(fd, state) or [(0, size)]:
+            look.read(length)
+            at = max(at, start - start % _CHUNK)
+            while at < start + length:
+                digest.add(at, os.pread(fd, min(_CHUNK, size - at), at))
+                at += _CHUNK
+        return digest.done()
+    finally:
+        os.close(fd)
+
+
+def open_file(folder: Path, path: str) -> FileDownload:
+    """A file below a folder; no link on the way is followed. It blocks; PathNotFound and NotAFile as of `read_file`."""
+    *above, name = path.split("/")
+    try:
+        with contextlib.ExitStack() as stack:
+            top = os.open(folder, _FOLDER)
+            stack.callback(os.close, top)
+            here = stack.enter_context(_opened(top, tuple(above)))
+            # Looked at before it is opened: opening a device or a pipe is an act of its own.
+            mode = os.stat(name, dir_fd=here, follow_symlinks=False).st_mode
+            if not stat.S_ISREG(mode):
+                raise no_file(path, _kind(mode))
+            fd = os.open(name, _FILE, dir_fd=here)
+    except FileNotFoundError:
+        raise PathNotFound(f"There is no file {path} on the disk.") from None
+    except NotADirectoryError:
+        raise NotAFile(f"{path} goes through what is no folder; links are not followed here.") from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise NotAFile(f"{path} goes through a link; links are not followed here.") from None
+        raise NotAFile(f"{path} cannot be read: {error.strerror}.") from None
+    size = os.fstat(fd).st_size
+    return FileDownload(size, files.Chunks(fd, size, path))
+
+
+def no_file(path: str, kind: str) -> NotAFile:
+    """The refusal to read what is no file."""
+    what = {"directory": "a folder", "symlink": "a link, which is not followed here"}.get(kind, "no regular file")
+    return NotAFile(f"{path} is {what}.")
+
+
+@contextlib.contextmanager
+def _opened(top: int, names: Names) -> Iterator[int]:
+    """A folder below an open one, opened step by step: no link leads out, and no path gets too long."""
+    here = os.dup(top)
+    try:
+        for name in names:
+            inner = os.open(name, _FOLDER, dir_fd=here)
+            os.close(here)
+            here = inner
+        # A copy of a descriptor shares its place in the folder with it.
+        os.lseek(here, 0, os.SEEK_SET)
+        yield here
+    finally:
+        os.close(here)
+
+
+def _kind(mode: int) -> EntryKind:
+    if stat.S_ISREG(mode):
+        return "file"
+    return "directory" if stat.S_ISDIR(mode) else "symlink" if stat.S_ISLNK(mode) else "other"
+
+
+# An archive
+
+
+def of_archive(archive: BinaryIO, *, digests: bool) -> list[DiskEntry]:
+    """All that is below the one folder of an archive, which is read once, in order. Raises ArchiveError."""
+    look = Look()
+    known: dict[str, DiskEntry] = {}
+    with archives.reading(archive, stream=True) as tar:
+        for info in tar:
+            # It keeps all that it has read, for who wants to go back.
+            tar.members.clear()  # type: ignore[attr-defined] # stubs leave it out
+            path = info.name.rstrip("/").partition("/")[2]
+            if not path:
+                continue
+            entry = _entry_in(tar, info, path, known, look, digests=digests)
+            if entry.kind == "file":
+                known[info.name] = entry
+            look.add(entry)
+    return look.all()
+
+
+def _entry_in(
+    tar: tarfile.TarFile, info: tarfile.TarInfo, path: str, known: dict[str, DiskEntry], look: Look, *, digests: bool
+) -> DiskEntry:
+    mode, modified = stat.S_IMODE(info.mode), int(info.mtime)
+    if info.isdir():
+        return DiskEntry(path, "directory", None, mode, modified)
+    if info.issym():
+        return DiskEntry(path, "symlink", None, 0o777, modified, target=info.linkname)
+    if info.islnk() and (first := known.get(info.linkname)) is not None:
+        return replace(first, path=path)
+    if not (info.isreg() or info.issparse()):
+        return DiskEntry(path, "other", None, mode, modified)
+    digest = None
+    if digests:
+        look.read(info.size)
+        content = tar.extractfile(info)
+        if content is not None:
+            summed = Digest(info.size)
+            for at in range(0, info.size, _CHUNK):
+                summed.add(at, content.read(_CHUNK))
+            digest = summed.done()
+    return DiskEntry(path, "file", info.size, mode, modified, digest=digest)
+
+
+# Files in memory
+
+
+def of_files(contents: Iterable[tuple[str, bytes]], *, digests: bool) -> list[DiskEntry]:
+    """Files by their paths on a disk, and the folders that they are in."""
+    look = Look()
+    folders: set[str] = set()
+    for path, content in contents:
+        above = path.split("/")[:-1]
+        folders |= {"/".join(above[:depth]) for depth in range(1, len(above) + 1)}
+        digest = digest_of(content) if digests else None
+        look.add(DiskEntry(path, "file", len(content), 0o644, None, digest=digest))
+    for path in folders:
+        look.add(DiskEntry(path, "directory", None, 0o755, None))
+    return look.all()
