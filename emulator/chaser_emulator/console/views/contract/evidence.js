@@ -98,13 +98,10 @@ export async function show({ query, signal }) {
     h("p", { class: "soft lead" }, AXES.map((axis) => `${axis.title}: ${axis.about}`).join("; "), "."),
     h(
       "div",
-      { class: "filter" },
-      h("label", { for: id }, "Find"),
-      search,
-      h("label", { for: `${id}-marks` }, "Marks"),
-      marks,
-      h("label", { for: `${id}-of` }, "Of"),
-      source,
+      { class: "seek" },
+      h("div", { class: "sought" }, h("label", { for: id }, "Find"), search),
+      h("div", { class: "sought" }, h("label", { for: `${id}-marks` }, "Marks"), marks),
+      h("div", { class: "sought" }, h("label", { for: `${id}-of` }, "Of"), source),
     ),
     list.node,
   );

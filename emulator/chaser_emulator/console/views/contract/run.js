@@ -137,11 +137,9 @@ function parts(all) {
     h("h2", null, "Parts"),
     h(
       "div",
-      { class: "filter" },
-      h("label", { for: id }, "Find"),
-      search,
-      h("label", { for: `${id}-outcome` }, "Outcome"),
-      outcome,
+      { class: "seek" },
+      h("div", { class: "sought" }, h("label", { for: id }, "Find"), search),
+      h("div", { class: "sought" }, h("label", { for: `${id}-outcome` }, "Outcome"), outcome),
     ),
     list.node,
   );

@@ -25,7 +25,7 @@ export async function show({ query, signal }) {
       { title: "Code", render: (one) => h("code", { title: one.code }, one.code) },
       { title: "Status", width: "4rem", minor: true, render: (one) => one.status },
       { title: "What is refused", width: "13rem", minor: true, render: why },
-      { title: "", width: "9rem", narrow: "5.5rem", render: (one) => buttons(one) },
+      { title: "", width: "9rem", narrow: "4.75rem", render: (one) => buttons(one) },
     ],
     identify: (one) => `${one.operation} ${one.code}`,
     empty: "None fits what is searched for.",
@@ -65,7 +65,7 @@ export async function show({ query, signal }) {
         "account made for it; what is arranged meets your own client until it is undone.",
     ),
     standing,
-    h("div", { class: "filter" }, h("label", { for: id }, "Find"), search),
+    h("div", { class: "seek" }, h("div", { class: "sought" }, h("label", { for: id }, "Find"), search)),
     list.node,
   );
   return {

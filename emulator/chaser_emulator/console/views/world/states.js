@@ -61,7 +61,7 @@ export async function show({ signal }) {
     null,
     h(
       "div",
-      { class: "actions filter" },
+      { class: "actions seek" },
       h("button", { type: "button", class: "primary", onclick: keep }, "Keep the state"),
       h("button", { type: "button", onclick: save }, "Save it to a file"),
       loadButton(),
