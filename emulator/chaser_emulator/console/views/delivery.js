@@ -1,0 +1,110 @@
+// One delivery: what it carries, every attempt on a time line, and what can be done with it.
+
+import { call } from "../api.js";
+import { attempt, confirm } from "../dialog.js";
+import { fill, h } from "../dom.js";
+import { pretty, short } from "../format.js";
+import * as live from "../live.js";
+import { badge, copyable, facts, moment, style, top } from "../parts.js";
+import { to } from "../routes.js";
+import { gently } from "./webhooks/gently.js";
+import { timeline } from "./webhooks/timeline.js";
+
+const HERE = "/webhooks/deliveries/{id}";
+const PAGES = {
+  session: "/sessions/{id}",
+  workspace: "/workspaces/{id}",
+  job: "/jobs/{id}",
+  assistant: "/assistants/{id}",
+};
+
+export async function show({ params, signal }) {
+  await style("webhooks");
+  const ask = () =>
+    Promise.all([
+      call("get-webhook-delivery", { path: { did: params.id }, signal }),
+      call("list-delivery-attempts", { path: { id: params.id }, signal }),
+      call("get-clock", { signal }),
+    ]);
+  const head = h("div", { class: "card" });
+  const actions = actionsOf(params.id);
+  const state = h("span");
+  const line = timeline();
+  const draw = ([{ delivery }, tried, clock]) => {
+    fill(state, badge(delivery.status));
+    actions.draw(delivery);
+    fill(head, factsOf(delivery, tried));
+    line.draw(delivery, tried, clock);
+  };
+  const found = await ask();
+  draw(found);
+  const again = gently(async () => draw(await ask()), signal);
+  live.changed(["webhooks", "deliveries"], again, signal);
+  const [{ delivery }, { body }] = found;
+  return h(
+    "div",
+    { class: "delivery" },
+    top([delivery.event_type, " ", h("code", null, short(delivery.id)), " ", state], actions.nodes),
+    head,
+    h("section", { class: "card", "aria-labelledby": "attempts" }, h("h2", { id: "attempts" }, "Attempts"), line.node),
+    h(
+      "section",
+      { class: "card", "aria-labelledby": "payload" },
+      h("h2", { id: "payload" }, "Payload"),
+      copyable(pretty(delivery.payload)),
+      h("details", null, h("summary", null, "The body as it is sent"), copyable(body)),
+    ),
+  );
+}
+
+function factsOf(delivery, tried) {
+  const page = PAGES[delivery.resource_type];
+  const resource = `${delivery.resource_type.replaceAll("_", " ")} ${delivery.resource_id}`;
+  const link = (id) => h("a", { href: to(HERE, { id }) }, h("code", null, short(id)));
+  const hook = to("/webhooks", {}, { webhook_id: delivery.webhook_id });
+  return facts([
+    ["Delivery", h("code", null, delivery.id)],
+    ["Event", h("code", null, delivery.event_id)],
+    ["About", page ? h("a", { href: to(page, { id: delivery.resource_id }) }, resource) : resource],
+    ["To", h("a", { href: hook, class: "address" }, delivery.target_url)],
+    ["Made", moment(delivery.created_at)],
+    ["Delivered", moment(delivery.delivered_at)],
+    ["Given up", moment(delivery.discarded_at)],
+    ["Repeats", delivery.replayed_from_delivery_id && link(delivery.replayed_from_delivery_id)],
+    ["Repeated by", tried.replays.length ? tried.replays.map((id, at) => [at ? ", " : "", link(id)]) : null],
+    ["Sent again", moment(delivery.replayed_at)],
+  ]);
+}
+
+/** The two buttons, which stay where they are: what cannot be done now is said. */
+function actionsOf(id) {
+  const replay = h("button", { type: "button", onclick: replayIt }, "Replay");
+  const discard = h("button", { type: "button", class: "danger", onclick: discardIt }, "Discard");
+
+  async function replayIt() {
+    let made;
+    const send = async () => {
+      ({ delivery: made } = await call("replay-webhook-delivery", { path: { did: id } }));
+    };
+    if (await attempt(send, "Sent again, as this new delivery.")) location.hash = to(HERE, { id: made.id });
+  }
+
+  async function discardIt() {
+    const text = "No further attempt is made, and the deliveries behind it go on.";
+    if (!(await confirm({ title: "Give this delivery up?", text, verb: "Give it up" }))) return;
+    await attempt(() => call("discard-webhook-delivery", { path: { did: id } }), "Given up.");
+  }
+
+  function draw({ status }) {
+    offer(replay, status === "pending" ? "It is pending: it will be sent anyway." : "");
+    offer(discard, ["pending", "failed"].includes(status) ? "" : `It is ${status}.`);
+  }
+
+  return { nodes: [replay, discard], draw };
+}
+
+function offer(button, reason) {
+  button.disabled = reason !== "";
+  if (reason) button.title = reason;
+  else button.removeAttribute("title");
+}
