@@ -36,7 +36,8 @@ export function tree({ label, root, children, choose, moved = () => {}, dropped 
   function flatten() {
     rows = [];
     add({ path: "", name: root, kind: "directory", size: null }, 1, 0, 1);
-    if (!rows.some((row) => row.path === here)) here = "";
+    // What has gone, a note too, leaves one at the folder that it was in.
+    while (here && !rows.some((row) => row.path === here)) here = parentOf(here.replace("\0", "/"));
   }
 
   function add(entry, level, at, of) {
@@ -162,6 +163,7 @@ export function tree({ label, root, children, choose, moved = () => {}, dropped 
     } else if (event.key === "Enter" || event.key === " ") act(row);
     else if (event.key.length === 1) type(event.key, at);
     else return;
+    if (event.key.length > 1) typed.at = -Infinity;
     event.preventDefault();
   }
 
@@ -171,7 +173,8 @@ export function tree({ label, root, children, choose, moved = () => {}, dropped 
     typed = { text: (now - typed.at < TYPED_TOGETHER ? typed.text : "") + letter.toLowerCase(), at: now };
     const start = typed.text.length === 1 ? at + 1 : at;
     const order = [...rows.keys()].map((index) => (index + start) % rows.length);
-    const found = order.find((index) => rows[index].kind !== "note" && rows[index].name.toLowerCase().startsWith(typed.text));
+    const fits = (row) => row.kind !== "note" && row.name.toLowerCase().startsWith(typed.text);
+    const found = order.find((index) => fits(rows[index]));
     if (found !== undefined) go(found);
   }
 
@@ -200,7 +203,8 @@ export function tree({ label, root, children, choose, moved = () => {}, dropped 
       if (over === folder) return;
       over = folder;
       node.classList.toggle("dropping", folder !== null);
-      for (const one of inner.children) one.toggleAttribute("data-drop", folder !== null && one.dataset.folder === folder);
+      const isOver = (one) => folder !== null && one.dataset.folder === folder;
+      for (const one of inner.children) one.toggleAttribute("data-drop", isOver(one));
     };
     node.addEventListener("dragover", (event) => {
       if (!event.dataTransfer.types.includes("Files")) return;

@@ -13,7 +13,7 @@ import { runForm } from "./running.js";
 import { selfTestButton } from "./self-test.js";
 
 export async function show({ session, query, signal }) {
-  await style("session");
+  await style("inside");
   if (query.command) return showCommand({ session, id: query.command, signal });
   const alive = ["starting", "running"].includes(session.status);
   const parts = [];

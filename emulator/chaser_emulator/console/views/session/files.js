@@ -12,7 +12,7 @@ const LISTED = 10_000;
 const MOST = 16 * 2 ** 20;
 
 export async function show({ session, query, signal }) {
-  await style("session");
+  await style("inside");
   if (!["starting", "running"].includes(session.status)) {
     return h(
       "div",

@@ -4,7 +4,6 @@ import { fill, h } from "../../dom.js";
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 5_000;
-const NOTHING = "data:,";
 
 /**
  * The pictures that come from an address, {node, start(), stop(text)}. They are not asked for while the page is hidden,
@@ -76,7 +75,7 @@ export function picture({ address, signal }) {
   function drop() {
     clearTimeout(timer);
     // A picture that only leaves the page is loaded on.
-    if (image) image.src = NOTHING;
+    image?.removeAttribute("src");
     image = null;
   }
 

@@ -6,7 +6,7 @@ import { copy, style } from "../../parts.js";
 import { isScripted } from "./engine.js";
 
 export async function show({ session, signal }) {
-  await style("session");
+  await style("inside");
   const status = h("p", { class: "soft", role: "status" }, "Looking …");
   const list = h("ul", { class: "ports" });
   const hint = h("div", { class: "card empty", hidden: true });

@@ -8,7 +8,7 @@ import { badge, copyable, style } from "../../parts.js";
 import { picture } from "./picture.js";
 
 export async function show({ session, signal }) {
-  await style("session");
+  await style("inside");
   const seen = picture({ address: session.endpoints.video, signal });
   const pages = h("ul", { class: "pages" });
   const status = h("p", { class: "soft", role: "status" });
