@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from chaser_emulator.repeating import shell
+
 KEY, PEER_KEY, OTHER_KEY = "$CHASER_API_KEY", "$CHASER_PEER_KEY", "$CHASER_OTHER_KEY"
 """What stands in findings for the credentials of a run: its own, another user's, and any made on the way."""
+
+NAMES = (KEY, PEER_KEY, OTHER_KEY)
 
 LONGEST = 4096
 """Bytes of a body that a line holds."""
@@ -85,39 +88,17 @@ class Exchange:
 
     def curl(self, base_url: str) -> str:
         """A line for a shell in which CHASER_API_KEY is set."""
-        words = ["curl", "-i"]
-        if self.method != "GET":
-            words += ["-X", self.method]
-        words.append(_word(base_url + self.target))
-        for name, value in self.request_headers.items():
-            if name.lower() in _SHOWN and (name.lower(), value) != ("accept", "*/*"):
-                words += ["-H", _word(f"{name.title()}: {value}")]
-        if not self.request_body:
-            return " ".join(words)
-        if len(self.request_body) > LONGEST:
-            # No line is so long that one would paste it: the report for programs has the body.
-            return " ".join([*words, "--data-binary", f"@body-of-{len(self.request_body)}-bytes"])
-        try:
-            text = self.request_body.decode()
-            plain = text.isprintable() or set(filter(lambda one: not one.isprintable(), text)) <= {"\n", "\t"}
-        except UnicodeDecodeError:
-            plain = False
-        if plain:
-            return " ".join([*words, "--data-binary", _word(text)])
-        escaped = "".join(f"\\{byte:03o}" for byte in self.request_body)
-        return " ".join(["printf", f"'{escaped}'", "|", *words, "--data-binary", "@-"])
+        headers = [
+            (name.title(), value)
+            for name, value in self.request_headers.items()
+            if name.lower() in _SHOWN and (name.lower(), value) != ("accept", "*/*")
+        ]
+        size = len(self.request_body)
+        # No line is so long that one would paste it: the report for programs has the body.
+        body = shell.File(f"body-of-{size}-bytes") if size > LONGEST else self.request_body or None
+        return shell.curl(self.method, base_url + self.target, headers, body, names=NAMES, options=("-i",))
 
 
 def header(headers: Mapping[str, str], name: str) -> str:
     """The value of a header, in whatever case its name is sent; empty where there is none."""
     return next((value for key, value in headers.items() if key.lower() == name), "")
-
-
-def _word(text: str) -> str:
-    """A word of a shell in which the names of ours are read, and nothing else."""
-    if not any(name in text for name in (KEY, PEER_KEY, OTHER_KEY)):
-        return shlex.quote(text)
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("`", "\\`").replace("$", "\\$")
-    for name in (KEY, PEER_KEY, OTHER_KEY):
-        escaped = escaped.replace(f"\\{name}", name)
-    return f'"{escaped}"'

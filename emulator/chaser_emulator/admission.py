@@ -9,7 +9,7 @@ from typing import Literal
 from chaser_emulator.clock import Clock, timestamp
 from chaser_emulator.errors import ApiError
 from chaser_emulator.spec import Operation
-from chaser_emulator.store import Reader, Store, identity, logins
+from chaser_emulator.store import Reader, Row, Store, identity, logins
 from chaser_emulator.tokens import AccessToken, Tokens
 
 _PERSONAL = "personal"
@@ -31,6 +31,18 @@ class Principal:
     def may(self, scope: str) -> bool:
         """Whether the credential carries this scope; `full` needs one without scopes."""
         return self.scopes is None or scope in self.scopes
+
+    @classmethod
+    def of_key(cls, key: Row) -> Principal:
+        """The caller behind a valid API key."""
+        scopes = json.loads(key["scopes"])
+        return cls(
+            kind="service_account" if key["service_account_id"] else "user",
+            id=key["service_account_id"] or key["user_id"],
+            key_id=key["id"],
+            scopes=frozenset(scopes) if scopes else None,
+            account_id=key["account_id"],
+        )
 
 
 @dataclass(frozen=True)
@@ -118,15 +130,7 @@ async def authenticate(store: Reader, tokens: Tokens, authorization: str) -> tup
     key = await identity.credential(store, text)
     if key is None:
         raise unauthorized()
-    scopes = json.loads(key["scopes"])
-    principal = Principal(
-        kind="service_account" if key["service_account_id"] else "user",
-        id=key["service_account_id"] or key["user_id"],
-        key_id=key["id"],
-        scopes=frozenset(scopes) if scopes else None,
-        account_id=key["account_id"],
-    )
-    return principal, None
+    return Principal.of_key(key), None
 
 
 def unauthorized() -> ApiError:

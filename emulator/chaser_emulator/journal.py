@@ -30,6 +30,9 @@ KEPT_BYTES = 16 * 2**20
 BODY_LIMIT = 64 * 2**10
 """Bytes of one body that are kept; of a longer one none is, as half of it could not be read."""
 
+_ESCAPED = set('"\\/\n\t :,')
+"""What JSON writes in several ways, or between its values."""
+
 _JSON = "application/json"
 _TEXTS = ("text/", "application/x-ndjson", "application/x-www-form-urlencoded")
 
@@ -56,6 +59,11 @@ class _Bytes:
     def has(self, word: str) -> bool:
         """Whether a word of ASCII stands in it."""
         return word.encode() in b"".join(self.chunks)
+
+    def may_say(self, text: str) -> bool:
+        """Whether a text in small letters may stand in it, in whatever letters; what JSON may write in two ways may."""
+        plain = text.isascii() and not set(text) & _ESCAPED
+        return not plain or text.encode() in b"".join(self.chunks).lower()
 
     def read(self) -> Any:
         """A JSON value, a text, None for nothing, or a note in brackets of what is not shown."""
@@ -129,6 +137,11 @@ class Exchange:
         """The body as it came, secrets and all, for who looks for a better one; None: it was too long to keep."""
         return b"".join(self._sent.chunks) if self._sent.size <= BODY_LIMIT else None
 
+    @property
+    def sent_bytes(self) -> int:
+        """How long the body was, as far as it was read."""
+        return self._sent.size
+
     def hidden(self, body: Any, operation: Operation | None = None) -> Any:
         """Another body for this operation, or for another one, without what is secret in it."""
         return body if self._redaction is None else self._redaction.request(operation or self._operation, body)
@@ -151,6 +164,23 @@ class Exchange:
         bodies = (self.request_body, self.response_body)
         return any(isinstance(body, Mapping) and resource_id in map(str, body.values()) for body in bodies)
 
+    def says(self, text: str) -> bool:
+        """Whether a text stands in it, in whatever letters: its address, its names and ids, its bodies as shown."""
+        wanted = text.casefold()
+        ids = (self.request_id, self.operation, self.account_id, self.principal_id, self.key_id, self.fault)
+        code = self.error.code if self.error is not None else ""
+        words = (f"{self.method} {self.path}?{self.query}", code, *(one or "" for one in ids))
+        if any(wanted in word.casefold() for word in words):
+            return True
+        return (self._sent.may_say(wanted) and wanted in _as_text(self.request_body)) or (
+            self._answered.may_say(wanted) and wanted in _as_text(self.response_body)
+        )
+
+    @property
+    def status_class(self) -> str:
+        """`2xx` and so on; `none` where nothing was answered, and while nothing is."""
+        return f"{self.status // 100}xx" if self.status is not None else "none"
+
     def brief(self) -> dict[str, Any]:
         """What it takes to recognize it."""
         shown = {
@@ -163,6 +193,7 @@ class Exchange:
             "status": self.status,
             "code": self.error.code if self.error is not None else None,
             "fault": self.fault,
+            "account_id": self.account_id,
             "duration_ms": round(self.duration * 1000, 3),
             "done": self.done,
         }
@@ -174,7 +205,6 @@ class Exchange:
             **self.brief(),
             "path": self.path,
             "query": self.query or None,
-            "account_id": self.account_id,
             "principal_id": self.principal_id,
             "key_id": self.key_id,
             "request_headers": self.request_headers,
@@ -285,15 +315,20 @@ class Journal:
         method: str | None = None,
         path: str | None = None,
         status: int | None = None,
+        status_class: str | None = None,
+        code: str | None = None,
+        fault: str | None = None,
         refused: bool | None = None,
         account_id: str | None = None,
         resource_id: str | None = None,
+        search: str | None = None,
         after: int = 0,
         limit: int | None = None,
     ) -> list[Exchange]:
-        """Those that fit all that is given, oldest first; of more than `limit` the newest. `path` may have wildcards.
+        """Those that fit all that is given, oldest first; of more than `limit` the newest.
 
-        `after` leaves out those up to a number; `resource_id` is that of a session or of anything else.
+        `operation`, `path` and `fault` may have wildcards. `after` leaves out those up to a number; `resource_id` is
+        that of a session or of anything else.
         """
         found = [
             exchange
@@ -305,9 +340,13 @@ class Journal:
             and (method is None or exchange.method == method.upper())
             and (path is None or fnmatch.fnmatchcase(exchange.path, path))
             and status in (None, exchange.status)
+            and status_class in (None, exchange.status_class)
+            and (code is None or (exchange.error is not None and exchange.error.code == code))
+            and (fault is None or (exchange.fault and fnmatch.fnmatchcase(exchange.fault, fault)))
             and refused in (None, exchange.refused)
             and account_id in (None, exchange.account_id)
             and (resource_id is None or exchange.mentions(resource_id))
+            and (not search or exchange.says(search))
         ]
         return found if limit is None else found[-limit:] if limit else []
 
@@ -321,6 +360,10 @@ class Journal:
         self._ring.clear()
         self._bytes = 0
         return count
+
+
+def _as_text(body: Any) -> str:
+    return (body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)).casefold()
 
 
 def exchange_of(scope: Scope) -> Exchange | None:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Mapping
-from urllib.parse import parse_qsl
 
-from chaser_emulator.explaining import sdk
-from chaser_emulator.explaining.asking import FORM, Ask
+from chaser_emulator.repeating import python, shell
 
-from chaser_contract.document import JSON, Document, bundled
-from chaser_contract.exchanges import KEY, LONGEST, Exchange
+from chaser_contract.document import Document, bundled
+from chaser_contract.exchanges import LONGEST, NAMES, Exchange
 from chaser_contract.findings import Finding
 from chaser_contract.targets import Where
 
-_AUTHORIZATION, _SELECTOR, _TYPE = "authorization", "x-chaser-account", "content-type"
-_WITHOUT = (_AUTHORIZATION, _SELECTOR, "x-chaser-world", "accept", "accept-encoding", "connection", "content-length")
-"""Headers that the SDK sends by itself, or nobody has to."""
+_WITHOUT = ("x-chaser-world", "x-request-id")
+"""Headers by which a run knows its requests."""
 
 
 def again_line(where: Where, part: str) -> str:
@@ -48,49 +43,12 @@ def sdk_line(document: Document, exchange: Exchange | None) -> str | None:
     """A call of `client`, a `ChaserClient` with the key of the run; None where there is no request."""
     if exchange is None:
         return None
-    headers = {name.lower(): value for name, value in exchange.request_headers.items()}
-    named = _by_method(document, exchange, headers) or _by_path(exchange, headers)
-    credential = headers.get(_AUTHORIZATION)
-    if credential == f"Bearer {KEY}":
-        return named
-    # Another caller than `client` is.
-    token = None if credential is None else credential.removeprefix("Bearer ")
-    said = f'os.environ["{token[1:]}"]' if token is not None and token.startswith("$CHASER_") else repr(token)
-    return named.replace("client.", f"client.with_token({said}).", 1)
-
-
-def _by_method(document: Document, exchange: Exchange, headers: Mapping[str, str]) -> str | None:
+    named = {name.lower(): value for name, value in exchange.request_headers.items()}
+    headers = {name: value for name, value in named.items() if name not in _WITHOUT}
+    size = len(exchange.request_body)
+    # As in the line of curl.
+    content = shell.File(f"body-of-{size}-bytes") if size > LONGEST else exchange.request_body or None
     operation = document.operations.get(exchange.operation or "")
-    if operation is None:
-        return None
-    path, _, query = exchange.target.partition("?")
-    media_type = headers.get(_TYPE, "").partition(";")[0] or None
-    body = None
-    if exchange.request_body:
-        if media_type not in (JSON, FORM):
-            return None
-        try:
-            body = {"file": "@file"} if media_type == FORM else json.loads(exchange.request_body)
-        except ValueError:
-            return None
-    ask = Ask(
-        exchange.method, path, tuple(parse_qsl(query, keep_blank_values=True)),
-        {_SELECTOR: headers[_SELECTOR]} if _SELECTOR in headers else {}, body,
-        media_type if exchange.request_body else None,
-    )  # fmt: skip
-    return sdk.line(operation.id, ask, document.parameters_of(operation, path))
-
-
-def _by_path(exchange: Exchange, headers: Mapping[str, str]) -> str:
-    """For what no method of the SDK sends: it can be asked for any path."""
-    words = [repr(exchange.method), repr(exchange.target)]
-    if exchange.request_body:
-        size = len(exchange.request_body)
-        # As in the line of curl.
-        file = f"open('body-of-{size}-bytes', 'rb').read()"
-        words.append(f"body={file if size > LONGEST else repr(exchange.request_body)}")
-    others = {name: value for name, value in headers.items() if name not in _WITHOUT}
-    if others:
-        words.append(f"headers={others!r}")
-    account = f".with_account({headers[_SELECTOR]!r})" if _SELECTOR in headers else ""
-    return f"client{account}._request_json({', '.join(words)})"
+    parameters = {} if operation is None else document.parameters_of(operation, exchange.path)
+    sent = python.Sent(exchange.method, exchange.target, headers, content)
+    return python.line(operation, sent, parameters, named={name: f'os.environ["{name[1:]}"]' for name in NAMES})

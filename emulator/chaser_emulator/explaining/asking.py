@@ -6,7 +6,6 @@ import email.parser
 import email.policy
 import json
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,6 +16,7 @@ from chaser_emulator.explaining.jsontext import lenient
 from chaser_emulator.explaining.places import Change, changes
 from chaser_emulator.journal import Exchange
 from chaser_emulator.paths import decode_segment
+from chaser_emulator.repeating import shell
 from chaser_emulator.spec import Operation, Spec
 from chaser_emulator.validation import parse_json
 
@@ -96,20 +96,25 @@ class Ask:
 
     def curl(self, base_url: str) -> str:
         """A line for a shell in which CHASER_API_KEY is set."""
-        words = ["curl"]
-        if self.method != "GET":
-            words += ["-X", self.method]
-        words.append(_quoted(base_url + self.target))
-        for name, value in self.headers.items():
-            if not (self.media_type == FORM and name == "content-type"):
-                words += ["-H", _quoted(f"{_TITLES.get(name, name)}: {value}")]
+        body: shell.Body = None
         if self.media_type == FORM:
-            for name, value in (self.body or {}).items():
-                words += ["-F", _quoted(f"{name}={value}")]
+            parts = self.body if isinstance(self.body, Mapping) else {}
+            body = {name: shell.File(one[1:]) if one.startswith("@") else one for name, one in parts.items()}
         elif self.media_type is not None:
-            words += ["-d", _quoted(json.dumps(self.body, ensure_ascii=False))]
-        line = " ".join(words)
-        taken = [f"{name}=$({line} | jq -r {_quoted(_jq(pointer))})" for name, pointer in self.takes.items()]
+            body = json.dumps(self.body, ensure_ascii=False)
+        headers = [
+            (_TITLES.get(name, name), value)
+            for name, value in self.headers.items()
+            if not (self.media_type == FORM and name == "content-type")
+        ]
+        said = [
+            self.target,
+            *self.headers.values(),
+            *(map(str, body.values()) if isinstance(body, Mapping) else [body]),
+        ]
+        names = {name for one in said if isinstance(one, str) for name in _LATER.findall(one)}
+        line = shell.curl(self.method, base_url + self.target, headers, body, names=names)
+        taken = [f"{name}=$({line} | jq -r {shell.word(_jq(pointer))})" for name, pointer in self.takes.items()]
         return taken[0] if taken else line
 
 
@@ -117,19 +122,6 @@ _TITLES = {_CREDENTIAL: "Authorization", SELECTOR: "X-Chaser-Account", "content-
 
 
 _LATER = re.compile(r"\$CHASER_[A-Z_]+")
-
-
-def _quoted(text: str) -> str:
-    """A word of a shell, in which only the names of ours are read."""
-    if not _LATER.search(text):
-        return shlex.quote(text)
-    plain = _LATER.sub("", text)
-    if not set(plain) & set('$`\\"!'):
-        return f'"{text}"'
-    parts = _LATER.split(text)
-    names = _LATER.findall(text)
-    quoted = [shlex.quote(part) if part else "" for part in parts]
-    return "".join(part + (f'"{name}"' if name else "") for part, name in zip(quoted, [*names, ""], strict=True))
 
 
 def _jq(pointer: str) -> str:
@@ -192,18 +184,39 @@ def _as_fields(raw: bytes) -> Any:
     return dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def _form(declared: str, raw: bytes) -> dict[str, str]:
-    """The parts of a multipart form: texts, and files by `@name`."""
+@dataclass(frozen=True)
+class Part:
+    """A part of a multipart form; `filename` is that of a file, None for a text."""
+
+    content: bytes
+    filename: str | None = None
+
+    @property
+    def is_file(self) -> bool:
+        return bool(self.filename)
+
+    @property
+    def text(self) -> str:
+        return self.content.decode("utf-8", "replace")
+
+
+def parts_of(declared: str, raw: bytes) -> dict[str, Part]:
+    """The parts of a multipart form by their names; of several with one name the first."""
     head = f"Content-Type: {declared}\r\n\r\n".encode("latin-1", "replace")
     message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + raw)
-    parts: dict[str, str] = {}
+    parts: dict[str, Part] = {}
     for part in message.iter_parts() if message.is_multipart() else ():
         name = part.get_param("name", header="content-disposition")
         if isinstance(name, str):
             content = part.get_payload(decode=True)
-            text = content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
-            parts.setdefault(name, f"@{part.get_filename()}" if part.get_filename() else text)
+            parts.setdefault(name, Part(content if isinstance(content, bytes) else b"", part.get_filename()))
     return parts
+
+
+def _form(declared: str, raw: bytes) -> dict[str, str]:
+    """Texts, and files by `@name`."""
+    parts = parts_of(declared, raw)
+    return {name: f"@{part.filename}" if part.is_file else part.text for name, part in parts.items()}
 
 
 def differences(before: Ask, after: Ask, *, rewritten: bool = False) -> list[Change]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import keyword
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chaser_emulator.explaining.asking import FORM, Ask
@@ -80,56 +81,85 @@ _METHODS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def line(operation_id: str, ask: Ask, path: Mapping[str, str]) -> str | None:
-    """A call of `client`, or None where the SDK cannot make this request."""
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "create-job": ("kind", "input"),
+    "create-webhook": ("url",),
+    "upload-session-file": ("path", "file"),
+}
+"""Fields by name without which the method cannot be called."""
+
+
+def line(operation_id: str, ask: Ask, path: Mapping[str, str], value: Callable[[Any], str] | None = None) -> str | None:
+    """A call of `client`, or None where the SDK cannot make this request.
+
+    `value` says a value as an expression of Python; by itself, what an earlier request answered goes by its name in
+    small letters.
+    """
     known = _METHODS.get(operation_id)
     if known is None:
         return None
+    said_as = value or _value
     body = ask.body if isinstance(ask.body, Mapping) else {}
     query = dict(ask.query)
+    if any(name not in body for name in _NEEDED.get(operation_id, ())):
+        return None
     words: list[str] = []
     said: set[str] = set()
     for wanted in known[1:]:
         name = wanted.removeprefix("body.").removeprefix("query.").removesuffix("=")
         if wanted == "**":
-            words += _by_name(body)
+            words += _by_name(body, said_as)
             said |= set(body)
         elif wanted == "*":
-            words.append(repr(dict(body)))
+            words.append(said_as(dict(body)))
             said |= set(body)
         elif wanted == "data=":
             words.append(f"data=open({str(body.get('file', '@file')).removeprefix('@')!r}, 'rb').read()")
             said.add("file")
         elif wanted.endswith("="):
-            if name in body or name in query:
-                words.append(f"{name}={_value(body[name] if name in body else _typed(query[name]))}")
+            found = body[name] if name in body else _typed(name, query[name]) if name in query else None
+            # The SDK leaves out what is nothing, so it cannot send that.
+            if found is not None:
+                words.append(f"{name}={said_as(found)}")
                 said.add(name)
         elif wanted.startswith("query."):
-            words.append(_value(query.get(name, "")))
+            if not query.get(name):
+                return None
+            words.append(said_as(query[name]))
             said.add(name)
         elif wanted.startswith("body."):
-            words.append(_value(body.get(name)))
+            if name not in body:
+                return None
+            words.append(said_as(body[name]))
             said.add(name)
         else:
-            words.append(_value(path.get(name, "")))
+            words.append(said_as(path.get(name, "")))
     unsaid = (set(body) | set(query)) - said
     if unsaid or (ask.media_type is not None and ask.media_type != FORM and not isinstance(ask.body, Mapping)):
         return None
     account = ask.headers.get("x-chaser-account")
-    client = "client" if account is None else f"client.with_account({_value(account)})"
+    client = "client" if account is None else f"client.with_account({said_as(account)})"
     return f"{client}.{known[0]}({', '.join(words)})"
 
 
-def _by_name(body: Mapping[str, Any]) -> list[str]:
-    if all(name.isidentifier() for name in body) and None not in body.values():
-        return [f"{name}={_value(value)}" for name, value in body.items()]
-    return [repr(dict(body))] if body else []
+_OF_METHODS = ("self", "payload", "session_id")
+"""Names that a field cannot be given by, as methods call something of their own so."""
 
 
-def _typed(text: str) -> Any:
-    if text in ("true", "false"):
-        return text == "true"
-    return int(text) if text.isdecimal() else text
+def _by_name(body: Mapping[str, Any], value: Callable[[Any], str]) -> list[str]:
+    fits = all(name.isidentifier() and not keyword.iskeyword(name) and name not in _OF_METHODS for name in body)
+    if fits and None not in body.values():
+        return [f"{name}={value(one)}" for name, one in body.items()]
+    return [value(dict(body))] if body else []
+
+
+def _typed(name: str, text: str) -> Any:
+    """A value of a query as the SDK takes it, None where it would send another text."""
+    if name == "force":
+        return {"true": True, "false": False}.get(text)
+    if text.isascii() and text.isdecimal():
+        return int(text) if str(int(text)) == text else None
+    return text or None
 
 
 def _value(value: Any) -> str:

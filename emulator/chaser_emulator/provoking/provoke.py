@@ -11,10 +11,11 @@ from starlette.types import ASGIApp
 
 from chaser_emulator.clock import new_hex
 from chaser_emulator.errors import ApiError, Problem, invalid, invalid_field
+from chaser_emulator.inward import Answer
 from chaser_emulator.provoking import absent, callers, engines, limits, malformed, states
 from chaser_emulator.provoking.arrangements import By, arrangement_of
 from chaser_emulator.provoking.reasons import REASONS
-from chaser_emulator.provoking.requests import Answer, ApiRequest, send
+from chaser_emulator.provoking.requests import ApiRequest, send
 from chaser_emulator.provoking.stage import Stage, open_stage
 from chaser_emulator.spec import Operation, Spec
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import quote, unquote_to_bytes, urlencode
+from urllib.parse import quote, urlencode
 
-from starlette.types import ASGIApp, Message, Scope
+from starlette.types import ASGIApp
 
-from chaser_emulator.cutting import EXTENSION
+from chaser_emulator import inward
+from chaser_emulator.inward import Answer
 from chaser_emulator.spec import Operation
 
 _JSON = "application/json"
@@ -108,101 +108,15 @@ class ApiRequest:
         return shown
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What came back. The status is 101 where a WebSocket was accepted, and 0 where the connection was cut."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        """The body as JSON; as text where it is none, and None where there is none."""
-        if not self.body:
-            return None
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return self.body.decode(errors="replace")
-
-
 async def send(app: ASGIApp, request: ApiRequest, *, base_url: str, request_id: str) -> Answer:
     """Send a request through the application without a socket, so that all that any request leaves is left of it."""
-    scheme, _, host = base_url.partition("://")
-    path, _, query = request.target.partition("?")
-    content = request.sent
-    headers = {"Host": host, "X-Request-Id": request_id, **request.headers}
+    headers = {"X-Request-Id": request_id, **request.headers}
     if request.sent_type is not None:
         headers["Content-Type"] = request.sent_type
-    if content is not None:
-        headers["Content-Length"] = str(len(content))
-    name, _, port = host.rpartition(":")
-    scope: Scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.4"},
-        "http_version": "1.1",
-        "method": request.operation.method,
-        "scheme": scheme,
-        "path": unquote_to_bytes(path).decode("utf-8", "replace"),
-        "raw_path": path.encode("ascii"),
-        "query_string": query.encode("ascii"),
-        "root_path": "",
-        "headers": [(key.lower().encode("latin-1"), value.encode("latin-1")) for key, value in headers.items()],
-        "client": (request.client, 0),
-        "server": (name, int(port)) if name and port.isdigit() else (host, 443 if scheme == "https" else 80),
-        "state": {},
-    }
-    exchange = _Exchange(content or b"", upgrade=request.upgrade)
-    scope["extensions"] = {EXTENSION: exchange.cut}
-    if request.upgrade:
-        del scope["method"]
-        scope.update(type="websocket", scheme=scheme.replace("http", "ws"), subprotocols=[])
-        scope["extensions"]["websocket.http.response"] = {}
-
-    async def answer() -> None:
-        await app(scope, exchange.receive, exchange.send)
-
-    # In a context of its own, as every request has one: what is undone afterwards is not done for it.
-    await asyncio.create_task(answer())
-    return Answer(exchange.status, exchange.headers, bytes(exchange.body))
-
-
-class _Exchange:
-    """The two ends of one request: its body goes in once, and what comes out is kept."""
-
-    def __init__(self, content: bytes, *, upgrade: bool) -> None:
-        self.status = 0
-        self.headers: dict[str, str] = {}
-        self.body = bytearray()
-        first = {"type": "websocket.connect"} if upgrade else {"type": "http.request", "body": content}
-        self._incoming: list[Message] = [first]
-        self._over = asyncio.Event()
-        self._gone: Message = {"type": "websocket.disconnect" if upgrade else "http.disconnect", "code": 1000}
-
-    async def receive(self) -> Message:
-        if self._incoming:
-            return self._incoming.pop()
-        await self._over.wait()
-        return self._gone
-
-    def cut(self, _reset: bool) -> None:
-        self._over.set()
-
-    async def send(self, message: Message) -> None:
-        match message["type"]:
-            case "http.response.start" | "websocket.http.response.start":
-                self.status = message["status"]
-                self.headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in message["headers"]}
-            case "http.response.body" | "websocket.http.response.body":
-                self.body += message.get("body", b"")
-                if not message.get("more_body", False):
-                    self._over.set()
-            case "websocket.accept":
-                self.status = 101
-                self._over.set()
-            case "websocket.close":
-                self.status = self.status or 403
-                self._over.set()
+    return await inward.send(
+        app, request.operation.method, request.target, headers.items(), request.sent,
+        base_url=base_url, client=(request.client, 0), upgrade=request.upgrade,
+    )  # fmt: skip
 
 
 def _multipart(form: Mapping[str, str | bytes]) -> bytes:

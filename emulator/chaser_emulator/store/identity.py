@@ -26,6 +26,15 @@ async def credential(reader: Reader, secret: str) -> Row | None:
     )
 
 
+async def valid_key(reader: Reader, key_id: str) -> Row | None:
+    """The key with this id, as long as `credential` finds it by its secret."""
+    return await reader.one(
+        """SELECT keys.* FROM keys LEFT JOIN service_accounts ON service_accounts.id = keys.service_account_id
+           WHERE keys.id = ? AND revoked_at IS NULL AND coalesce(disabled, 0) = 0""",
+        key_id,
+    )
+
+
 async def touch_key(tx: Transaction, key_id: str, at: str) -> None:
     await tx.run("UPDATE keys SET last_used_at = ? WHERE id = ?", at, key_id)
 

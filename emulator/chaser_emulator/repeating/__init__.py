@@ -1,0 +1,1 @@
+"""Requests that were made, once more: as lines to be typed, and sent again."""
