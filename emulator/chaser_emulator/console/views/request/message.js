@@ -1,0 +1,59 @@
+// One half of an exchange: its headers, and its body as far as the journal shows it.
+
+import { fill, h } from "../../dom.js";
+import { pretty } from "../../format.js";
+import { copy } from "../../parts.js";
+import { valueNode } from "./value.js";
+
+const NOTE = /^\[([^\]]+), (\d+) bytes\]$/;
+
+/**
+ * A section with a heading. `differences` are those of a replay, as {in, place}: what stands there is marked.
+ */
+export function message(title, { headers, body, none, differences = [], level = "h2" }) {
+  const names = new Set(differences.filter((one) => one.in === "header").map((one) => one.place));
+  const places = new Set(differences.filter((one) => one.in === "body").map((one) => one.place));
+  return h(
+    "section",
+    { class: "card message", "aria-label": title },
+    h(level, null, title),
+    headersOf(headers, names),
+    bodyOf(title, body, none, places),
+  );
+}
+
+function headersOf(headers, marked) {
+  const entries = Object.entries(headers);
+  if (!entries.length) return h("p", { class: "soft" }, "No headers.");
+  const rows = entries.map(([name, value]) => [
+    h("dt", null, name),
+    h("dd", marked.has(name) ? { class: "differs" } : null, value, marked.has(name) && h("span", { class: "mark" }, "differs")),
+  ]);
+  return h(
+    "details",
+    { class: "headers", open: marked.size > 0 },
+    h("summary", null, `${entries.length} header${entries.length === 1 ? "" : "s"}`),
+    h("dl", { class: "facts" }, rows),
+  );
+}
+
+function bodyOf(title, body, none, marks) {
+  if (body === undefined || body === null) return h("p", { class: "soft" }, none);
+  const note = typeof body === "string" && NOTE.exec(body);
+  if (note) return h("p", { class: "soft" }, notShown(note[1], Number(note[2])));
+  const folded = h("div", { class: "body" }, valueNode(body, marks));
+  const label = `${title}: body`;
+  if (typeof body === "string") {
+    fill(folded, h("pre", { tabindex: 0, "aria-label": label, class: marks.size ? "differs" : null }, body));
+  }
+  const button = h("button", { type: "button", class: "small", "aria-label": `Copy the body of the ${title.toLowerCase()}`, onclick: () => copy(pretty(body)) }, "Copy");
+  return h("div", { class: "body-of" }, folded, button);
+}
+
+/** Why there is nothing to see, in the words of the journal. */
+function notShown(kind, size) {
+  const many = `${size.toLocaleString("en")} bytes`;
+  if (kind === "no JSON") return `A body of ${many} that is no JSON; it is not shown, as it may hold a secret.`;
+  if (kind === "broken JSON") return `A body of ${many} that breaks off.`;
+  return `A body of ${many} (${kind}), which the journal does not show.`;
+}

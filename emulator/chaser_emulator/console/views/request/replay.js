@@ -1,0 +1,153 @@
+// A request sent again: edited before, and its answer beside the old one, with what differs marked.
+
+import { call, wasGivenUp } from "../../api.js";
+import { fill, freshId, h } from "../../dom.js";
+import { milliseconds, pretty } from "../../format.js";
+import { to } from "../../routes.js";
+import { answer } from "../requests/words.js";
+import { message } from "./message.js";
+
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+const CALLERS = [
+  ["same", "who made it, with the same rights"],
+  ["world", "the key of this world"],
+  ["nobody", "nobody, without a key"],
+];
+/** Headers that belong to a connection or to its caller, and are not for a person to write here. */
+const NOT_WRITTEN = new Set([
+  "host", "connection", "content-length", "transfer-encoding", "keep-alive", "te", "trailer", "expect", "upgrade",
+  "authorization", "x-request-id", "x-chaser-observer",
+]);
+const NOTE = /^\[[^\]]+, \d+ bytes\]$/;
+
+/** The section that does it for an exchange; `close()` takes it away. */
+export function replayOf(exchange, close) {
+  const before = written(exchange);
+  const method = choice("Method", METHODS.map((one) => [one, one]), exchange.method);
+  const path = field("Path and query", h("input", { value: before.path, autocomplete: "off", spellcheck: "false", class: "code" }));
+  const caller = choice("Made by", CALLERS, "same");
+  const headers = field("Headers", h("textarea", { rows: Math.min(8, before.headers.split("\n").length + 1), spellcheck: "false", class: "code", value: before.headers }), "name: value, one a line");
+  const body = field("Body", h("textarea", { rows: Math.min(16, before.body.split("\n").length + 1), spellcheck: "false", class: "code", value: before.body }), before.about);
+  const problem = h("p", { class: "problem", role: "alert", hidden: true });
+  const result = h("div", { class: "result" });
+  const send = h("button", { class: "primary" }, "Send it again");
+  const form = h(
+    "form",
+    { class: "form", novalidate: true, onsubmit: submit },
+    h("div", { class: "first-line" }, method.node, path.node, caller.node),
+    headers.node,
+    body.node,
+    problem,
+    h("div", { class: "actions" }, send, h("button", { type: "button", onclick: close }, "Close")),
+  );
+
+  async function submit(event) {
+    event.preventDefault();
+    problem.hidden = true;
+    send.disabled = true;
+    try {
+      const wish = wishOf(exchange, before, {
+        method: method.input.value, path: path.input.value, caller: caller.input.value,
+        headers: headers.input.value, body: body.input.value,
+      });
+      const done = await call("replay-request", { path: { number: exchange.number }, body: wish });
+      fill(result, outcome(exchange, done));
+      result.querySelector("h3").focus();
+    } catch (error) {
+      if (wasGivenUp(error)) return;
+      problem.hidden = false;
+      fill(problem, error.message);
+    } finally {
+      send.disabled = false;
+    }
+  }
+
+  return h("section", { class: "card replay", "aria-labelledby": "again" }, h("h2", { id: "again", tabindex: -1 }, "Send it again"), form, result);
+}
+
+/** What is written in the fields at first. */
+function written(exchange) {
+  const headers = Object.entries(exchange.request_headers).filter(([name]) => !NOT_WRITTEN.has(name));
+  const body = exchange.request_body;
+  const note = typeof body === "string" && NOTE.test(body);
+  return {
+    path: exchange.path + (exchange.query ? `?${exchange.query}` : ""),
+    headers: headers.map(([name, value]) => `${name}: ${value}`).join("\n"),
+    body: body === undefined || note ? "" : pretty(body),
+    about: about(body, note),
+  };
+}
+
+function about(body, note) {
+  if (note) return `As long as nothing is written here, the bytes that were sent are sent again: ${body.slice(1, -1)}.`;
+  if (body === undefined) return "It had none.";
+  const hidden = JSON.stringify(body).includes("[hidden]");
+  return hidden ? "Where [hidden] stands, what was sent there is sent again, as long as it goes to the same operation." : "";
+}
+
+/** What is to be different, as replay-request takes it. */
+export function wishOf(exchange, before, now) {
+  const wish = {};
+  if (now.method !== exchange.method) wish.method = now.method;
+  if (now.path !== before.path) wish.path = now.path;
+  if (now.caller !== "same") wish.caller = now.caller;
+  const changed = changedHeaders(headersIn(before.headers), headersIn(now.headers));
+  if (Object.keys(changed).length) wish.headers = changed;
+  if (now.body === before.body) return wish;
+  const type = headersIn(now.headers).get("content-type") ?? "application/json";
+  if (now.body.trim() && type.startsWith("application/json")) {
+    try {
+      wish.value = JSON.parse(now.body);
+      return wish;
+    } catch {
+      // Who writes what is no JSON wants to see what comes of it.
+    }
+  }
+  wish.text = now.body;
+  return wish;
+}
+
+function headersIn(text) {
+  const found = new Map();
+  for (const line of text.split("\n").filter((one) => one.trim())) {
+    const at = line.indexOf(":");
+    if (at < 1) throw new Error(`"${line}" is not "name: value"`);
+    found.set(line.slice(0, at).trim().toLowerCase(), line.slice(at + 1).trim());
+  }
+  return found;
+}
+
+function changedHeaders(before, now) {
+  const changed = {};
+  for (const [name, value] of now) if (before.get(name) !== value) changed[name] = value;
+  for (const name of before.keys()) if (!now.has(name)) changed[name] = null;
+  return changed;
+}
+
+function outcome(exchange, { request, differences, untrue }) {
+  const many = differences.length;
+  const said = many ? `${many} difference${many === 1 ? "" : "s"}` : "The same answer";
+  const half = (title, one) => h(
+    "div",
+    null,
+    h("h4", null, title, " ", answer(one), " ", h("span", { class: "soft" }, milliseconds(one.duration_ms))),
+    message(title, { headers: one.response_headers, body: one.response_body, none: "No body.", differences, level: "h5" }),
+  );
+  return [
+    h("h3", { tabindex: -1 }, said),
+    h("p", null, "It is ", h("a", { href: to("/requests/{number}", { number: request.number }) }, `request ${request.number}`), "."),
+    untrue.length > 0 && h("ul", { class: "untrue" }, untrue.map((one) => h("li", null, `Not as it was: ${one}.`))),
+    h("div", { class: "halves" }, half("Then", exchange), half("Now", request)),
+  ];
+}
+
+function choice(label, options, value) {
+  return field(label, h("select", null, options.map(([said, title]) => h("option", { value: said, selected: said === value }, title))));
+}
+
+function field(label, input, hint) {
+  const id = freshId("replay");
+  input.id = id;
+  if (hint) input.setAttribute("aria-describedby", `${id}-hint`);
+  return { input, node: h("div", { class: "field" }, h("label", { for: id }, label), input, hint && h("p", { class: "hint", id: `${id}-hint` }, hint)) };
+}
