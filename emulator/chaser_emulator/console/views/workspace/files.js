@@ -1,0 +1,52 @@
+// The files of a workspace, as they are now or as a snapshot keeps them; no session is needed for that.
+
+import { call } from "../../api.js";
+import { freshId, h } from "../../dom.js";
+import { filesOf } from "../../files.js";
+import { time } from "../../format.js";
+import * as live from "../../live.js";
+import { to } from "../../routes.js";
+
+const LISTED = 10_000;
+const TAGS = ["exec", "files", "commands", "sessions", "snapshots"];
+
+export async function show({ workspace, query, signal }) {
+  const path = { ws: workspace.id };
+  const kept = await call("list-workspace-snapshots", { path, signal });
+  const snapshot = kept.find((one) => one.id === query.snapshot)?.id;
+  const missing = query.snapshot && !snapshot;
+  const files = filesOf({
+    label: snapshot ? `Files in ${workspace.name}, snapshot ${snapshot}` : `Files in ${workspace.name}`,
+    root: "/workspace",
+    list: (folder) => call("list-workspace-files", { path, query: { path: folder, snapshot, limit: LISTED }, signal }),
+    read: (file, stopping) =>
+      call("read-workspace-file", { path, query: { path: file, snapshot }, signal: stopping, as: "response" }),
+    // What a snapshot keeps never changes.
+    follow: snapshot ? undefined : (refresh) => live.changed(TAGS, refresh, signal),
+    signal,
+  });
+  return h(
+    "div",
+    null,
+    missing ? h("p", { class: "problem", role: "alert" }, `There is no snapshot ${query.snapshot} any more; these are the files of now.`) : null,
+    choice(workspace, kept, snapshot),
+    files,
+  );
+}
+
+/** Which state the files are of. */
+function choice(workspace, kept, snapshot) {
+  if (!kept.length) return null;
+  const id = freshId("state");
+  const options = [
+    h("option", { value: "", selected: !snapshot }, "now"),
+    kept.map((one) => h("option", { value: one.id, selected: one.id === snapshot }, `snapshot ${one.id}, ${time(one.created_at)}`)),
+  ];
+  const select = h("select", {
+    id,
+    onchange: () => {
+      location.hash = to("/workspaces/{id}", { id: workspace.id }, { tab: "files", snapshot: select.value || undefined });
+    },
+  }, options);
+  return h("div", { class: "choices" }, h("label", { for: id }, "Files of"), select);
+}

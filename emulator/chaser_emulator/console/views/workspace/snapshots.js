@@ -1,0 +1,100 @@
+// The snapshots of a workspace: kept, gone back to, looked into and deleted.
+
+import { call } from "../../api.js";
+import { ask, attempt, confirm } from "../../dialog.js";
+import { h } from "../../dom.js";
+import { formOf } from "../../form.js";
+import { bytes } from "../../format.js";
+import * as live from "../../live.js";
+import { moment } from "../../parts.js";
+import { to } from "../../routes.js";
+import { table } from "../../table.js";
+
+const HERE = "/workspaces/{id}";
+
+export async function show({ workspace, signal }) {
+  const path = { ws: workspace.id };
+  const { id } = workspace;
+  const list = table({
+    label: "Snapshots",
+    columns: [
+      { title: "Name", width: "minmax(0, 1fr)", render: (one) => one.id },
+      { title: "Kept", width: "10.5rem", minor: true, render: (one) => moment(one.created_at) },
+      { title: "Gone back to", width: "10.5rem", minor: true, render: (one) => moment(one.restored_at) },
+      { title: "Size", width: "5rem", minor: true, numeric: true, render: (one) => bytes(one.used_bytes) },
+      { title: "", width: "22rem", narrow: "minmax(0, 1.6fr)", render: acts },
+    ],
+    link: (one) => to(HERE, { id }, { tab: "files", snapshot: one.id }),
+    empty: "No snapshots yet. A snapshot keeps all files of the workspace as they are now, to compare with and to go back to.",
+  });
+  list.node.classList.add("fits");
+
+  function acts(one) {
+    const button = (text, label, act, kind = "") =>
+      h("button", { type: "button", class: `small ${kind}`.trim(), "aria-label": `${label} ${one.id}`, onclick: () => act(one) }, text);
+    return h(
+      "div",
+      { class: "row-acts" },
+      h("a", { class: "button small", href: to(HERE, { id }, { tab: "changes", from: one.id }), "aria-label": `Changes since ${one.id}` }, "Changes"),
+      button("Go back", "Go back to", restore),
+      button("Delete", "Delete", remove, "danger"),
+    );
+  }
+
+  /** The session that uses the workspace at this moment, or null. */
+  async function user() {
+    const workspaces = await call("list-workspaces", { signal });
+    return workspaces.find((one) => one.id === id)?.active_session_id ?? null;
+  }
+
+  async function keep() {
+    const used = await user();
+    const form = await formOf("create-workspace-snapshot", { only: ["name"], hints: { name: "Made up where none is given." } });
+    await ask({
+      title: "Keep the files of now",
+      text: used
+        ? "A session uses the workspace. What is on its disk at this moment is kept; what a program is just writing may be half there."
+        : "All files are kept under a name. Snapshots count as storage.",
+      verb: "Keep them",
+      form,
+      submit: (body) => call("create-workspace-snapshot", { path, body: used ? { ...body, force: true } : body }),
+    });
+  }
+
+  async function restore(one) {
+    const used = await user();
+    const text = used
+      ? `A session uses the workspace: it ends first, with all that runs in it. Then the files are those of ${one.id} again; what was changed since is lost, unless a snapshot keeps it.`
+      : `The files are those of ${one.id} again; what was changed since is lost, unless another snapshot keeps it.`;
+    const verb = used ? "End the session and go back" : "Go back";
+    if (!(await confirm({ title: `Go back to ${one.id}?`, text, verb }))) return;
+    const asked = { path: { ...path, name: one.id }, body: { force: used !== null } };
+    await attempt(() => call("restore-workspace-snapshot", asked), `The files are those of ${one.id} again.`);
+  }
+
+  async function remove(one) {
+    const text = `What ${one.id} keeps is gone then. The workspace itself stays as it is.`;
+    if (!(await confirm({ title: `Delete ${one.id}?`, text, verb: "Delete it" }))) return;
+    const force = (await user()) !== null;
+    const asked = { path: { ...path, name: one.id }, query: { force } };
+    await attempt(() => call("delete-workspace-snapshot", asked), `${one.id} is deleted.`);
+  }
+
+  async function draw() {
+    list.set(await call("list-workspace-snapshots", { path, signal }));
+  }
+
+  await draw();
+  live.changed(["snapshots", "workspace-snapshots"], () => attempt(draw), signal);
+  return h(
+    "div",
+    null,
+    h(
+      "div",
+      { class: "bar-top" },
+      h("h2", null, "Snapshots"),
+      h("div", { class: "actions" }, h("button", { type: "button", class: "primary", onclick: () => attempt(keep) }, "New snapshot")),
+    ),
+    list.node,
+  );
+}

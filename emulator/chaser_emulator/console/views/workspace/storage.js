@@ -1,0 +1,137 @@
+// What workspaces and their snapshots take, as a picture: how much of the cap is used, and by what.
+
+import { call, wasGivenUp } from "../../api.js";
+import { fill, h, refill } from "../../dom.js";
+import { bytes } from "../../format.js";
+import { to } from "../../routes.js";
+import { table } from "../../table.js";
+import { places } from "../../treemap.js";
+
+const WIDTH = 100;
+const HEIGHT = 30;
+const MOST = 60;
+const SHORT = 12;
+const LABELLED = { width: 7, height: 5 };
+
+/**
+ * The card with the picture: {node, draw(workspaces, signal)}, where `draw` answers what each takes, by its id, or null
+ * where that cannot be known.
+ */
+export function storageCard() {
+  const content = h("div", null, h("p", { class: "soft" }, "Measuring …"));
+  const node = h("section", { class: "card storage", "aria-label": "Storage", hidden: true }, h("h2", null, "Storage"), content);
+  let last = null;
+
+  async function draw(workspaces, signal) {
+    node.hidden = !workspaces.length;
+    if (!workspaces.length) return new Map();
+    try {
+      const [found, billing] = await Promise.all([
+        call("get-workspace-storage", { signal }),
+        // A key that may not see the billing sees the workspaces all the same.
+        call("get-billing-summary", { signal }).catch((error) => (wasGivenUp(error) ? Promise.reject(error) : null)),
+      ]);
+      const mine = new Set(workspaces.map((one) => one.id));
+      const shown = found.workspaces.filter((one) => mine.has(one.id));
+      const cap = billing?.workspace_storage_cap_bytes ?? null;
+      const written = JSON.stringify([shown, cap]);
+      if (written !== last) {
+        const open = content.querySelector("details")?.open ?? false;
+        refill(content, picture(shown, cap));
+        content.querySelector("details").open = open;
+      }
+      last = written;
+      return new Map(shown.map((one) => [one.id, one]));
+    } catch (error) {
+      if (!wasGivenUp(error)) fill(content, h("p", { class: "problem" }, error.message));
+      return null;
+    }
+  }
+
+  return { node, draw };
+}
+
+function picture(workspaces, cap) {
+  const used = workspaces.reduce((sum, one) => sum + one.total_bytes, 0);
+  const unknown = workspaces.filter((one) => one.used_bytes === null).length;
+  const share = cap ? used / cap : null;
+  const percent = share === null ? "" : ` (${share < 0.001 ? "less than 0.1" : (share * 100).toFixed(share < 0.1 ? 1 : 0)} %)`;
+  const text = cap === null ? `${bytes(used)} are used.` : `${bytes(used)} of ${bytes(cap)} are used${percent}.`;
+  return [
+    h("p", null, text, unknown ? ` Of ${unknown} ${unknown === 1 ? "workspace" : "workspaces"} the size is not known.` : ""),
+    cap === null ? null : meter(share, text),
+    used ? map(workspaces) : null,
+    asTable(workspaces),
+  ];
+}
+
+function meter(share, text) {
+  const kind = share > 0.95 ? "bad" : share > 0.8 ? "warn" : "";
+  const part = h("div", { class: `meter-part ${kind}`, style: { width: `${Math.min(100, Math.max(share > 0 ? 0.4 : 0, share * 100))}%` } });
+  return h("div", { class: "meter", role: "img", "aria-label": text }, part);
+}
+
+/** Rectangles for what each workspace holds now and for its snapshots; one is told of below while it is pointed at. */
+function map(workspaces) {
+  const told = h("p", { class: "soft map-told" }, TOLD);
+  const tell = (text) => fill(told, text ?? TOLD);
+  const outer = places(workspaces.map((one) => ({ one, size: one.total_bytes })), { width: WIDTH, height: HEIGHT });
+  const links = outer.flatMap(({ item, ...box }) => places(leaves(item.one), box)).slice(0, MOST);
+  const node = h(
+    "div",
+    { class: "map", role: "group", "aria-label": "Storage by workspace and snapshot" },
+    links.map(({ item, ...box }) => leaf(item, box, tell)),
+  );
+  return [node, told];
+}
+
+const TOLD = "Each area is as large as what it stands for: dark for what a workspace holds now, light for a snapshot.";
+
+function leaves(workspace) {
+  return [
+    { workspace, snapshot: null, size: workspace.used_bytes ?? 0 },
+    ...workspace.snapshots.map((one) => ({ workspace, snapshot: one.name, size: one.used_bytes ?? 0 })),
+  ];
+}
+
+function leaf({ workspace, snapshot, size }, box, tell) {
+  const text = snapshot === null
+    ? `${workspace.name}, now: ${bytes(size)}`
+    : `${workspace.name}, snapshot ${snapshot}: ${bytes(size)}`;
+  const roomy = box.width >= LABELLED.width && box.height >= LABELLED.height;
+  return h(
+    "a",
+    {
+      href: to("/workspaces/{id}", { id: workspace.id }, snapshot === null ? {} : { tab: "snapshots" }),
+      class: snapshot === null ? "leaf now" : "leaf", "aria-label": text, title: text,
+      style: {
+        left: `${(box.left / WIDTH) * 100}%`, top: `${(box.top / HEIGHT) * 100}%`,
+        width: `${(box.width / WIDTH) * 100}%`, height: `${(box.height / HEIGHT) * 100}%`,
+      },
+      onmouseenter: () => tell(text), onmouseleave: () => tell(), onfocus: () => tell(text), onblur: () => tell(),
+    },
+    roomy ? h("span", { "aria-hidden": "true" }, snapshot ?? workspace.name) : null,
+  );
+}
+
+function asTable(workspaces) {
+  const rows = workspaces.flatMap((one) => [
+    { id: one.id, workspace: one.name, state: "now", size: one.used_bytes },
+    ...one.snapshots.map((kept) => ({
+      id: `${one.id} ${kept.name}`, workspace: one.name, state: `snapshot ${kept.name}`, size: kept.used_bytes,
+    })),
+  ]);
+  const list = table({
+    label: "Storage",
+    columns: [
+      { title: "Workspace", render: (row) => row.workspace },
+      { title: "State", render: (row) => row.state },
+      { title: "Bytes on disk", width: "9rem", narrow: "7rem", numeric: true, render: sizeOf },
+    ],
+  });
+  if (rows.length < SHORT) list.node.classList.add("fits");
+  list.set(rows);
+  return h("details", null, h("summary", null, "As a table"), list.node);
+}
+
+const sizeOf = (row) => (row.size === null ? "unknown" : row.size.toLocaleString("en"));
