@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from chaser_emulator.server import Running
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from requirements import chromium, require
 
 Scheme = Literal["light", "dark"]
 
+_PATIENCE = 30_000
 _SERIOUS = ("serious", "critical")
 
 
@@ -44,7 +45,9 @@ def console_of(
     fail the test; `expected` are parts of messages that are meant to come (a browser tells of each refusal).
     `prepare` is given the page before anything is loaded."""
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-    context.set_default_timeout(15_000)
+    # A machine that does much else is slow, and nothing is found out by giving up early.
+    context.set_default_timeout(_PATIENCE)
+    expect.set_options(timeout=_PATIENCE)
     page = context.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)

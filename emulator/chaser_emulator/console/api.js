@@ -65,10 +65,10 @@ export function guardKey() {
   };
   take();
   addEventListener("pageshow", take);
-  addEventListener("pagehide", () => {
+  addEventListener("beforeunload", () => {
     if (key()) history.replaceState({ ...history.state, [KEY]: key() }, "");
-    sessionStorage.removeItem(KEY);
   });
+  addEventListener("pagehide", () => sessionStorage.removeItem(KEY));
 }
 
 /** Keep a key for as long as this tab is open; null forgets it. */

@@ -36,9 +36,11 @@ export function fieldsOf(schema, { names, except = [], initial = {}, of = () => 
         readable = false;
       }
     }
-    // What is left out altogether needs nothing in it.
-    if (missing.length && (needed || Object.keys(body).length)) {
-      for (const field of missing) field.complain("is required");
+    // What is left out altogether needs nothing in it; what can be but one thing does not say that it is there.
+    const isThere = needed || fields.some((field) => !field.fixed && field.name in body);
+    if (readable && !isThere) return {};
+    for (const field of isThere ? missing : []) {
+      field.complain("is required");
       readable = false;
     }
     if (!readable) throw new Said("cannot be read");
@@ -60,6 +62,9 @@ export function fieldsOf(schema, { names, except = [], initial = {}, of = () => 
 
 /** That something is wrong, which a field has said already. */
 class Said extends Error {}
+
+/** Whether a schema is that of an object with fields of its own. */
+export const hasFields = (schema) => Object.keys(objectOf(schema).properties).length > 0;
 
 /** All that an object may have: its own properties and those of what it is made of. */
 function objectOf(schema) {
@@ -115,12 +120,13 @@ function fieldOf(name, given, { required, value, label, hint, lines }) {
     name,
     node,
     input,
+    fixed: required && what.schema.const !== undefined,
     inner: control.inner,
     read() {
       const now = control.read();
       if (now !== undefined) return now;
-      // What was emptied is to be nothing from now on; what was never there is left out.
-      if (what.nullable && (had || (required && value === null))) return null;
+      // What was emptied is to be nothing from now on, as is what is nothing now; what was never there is left out.
+      if (what.nullable && (had || value === null)) return null;
       return had && control.nothing !== undefined ? control.nothing : undefined;
     },
     complain(message) {

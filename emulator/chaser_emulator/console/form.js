@@ -2,7 +2,7 @@
 
 import { call, Refusal, wasGivenUp } from "./api.js";
 import { append, fill, h } from "./dom.js";
-import { fieldsOf } from "./fields.js";
+import { fieldsOf, hasFields } from "./fields.js";
 
 /**
  * The form of an operation's JSON body. Options: `only` and `except` (names of fields), `initial` (a body), `labels` and
@@ -22,6 +22,7 @@ export async function formOf(operationId, options = {}) {
 /** The same of a schema of an object. */
 export function formOfSchema(schema, options = {}) {
   const { only, except = [], initial = {}, labels = {}, hints = {}, open = only ?? [], lines = [] } = options;
+  if (!only && !hasFields(schema)) return formOfOne(schema, options);
   const every = fieldsOf(schema, {
     initial,
     of: (name) => ({ label: labels[name], hint: hints[name], open: open.includes(name), lines: lines.includes(name) }),
@@ -79,6 +80,17 @@ export function formOfSchema(schema, options = {}) {
   }
 
   return { node, read, refuse, busy, field: (name) => fields.find((one) => one.name === name) };
+}
+
+/** The form of a body that has no fields of its own: it is asked for as a whole. */
+function formOfOne(schema, { initial, labels = {}, hints = {} }) {
+  const given = initial === undefined ? {} : { body: initial };
+  const form = formOfSchema({ properties: { body: schema }, required: ["body"] }, { initial: given, labels, hints });
+  const refuse = (error) => {
+    const problems = (error.problems ?? []).map((one) => ({ ...one, pointer: `/body${one.pointer ?? ""}` }));
+    form.refuse(Object.assign(error, { problems }));
+  };
+  return { ...form, read: () => form.read()?.body, refuse };
 }
 
 /** In a text of several lines Enter makes another one; with Ctrl or ⌘ it sends the form. */
