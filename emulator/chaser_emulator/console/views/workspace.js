@@ -1,12 +1,11 @@
 // One workspace: what it is, what can be done with it, and its parts, each loaded when it is opened.
 
 import { call } from "../api.js";
-import { h } from "../dom.js";
+import { h, refill } from "../dom.js";
 import { bytes, short } from "../format.js";
 import * as live from "../live.js";
 import { badge, facts, moment, style, tabs, top } from "../parts.js";
 import { to } from "../routes.js";
-import { refill } from "../dom.js";
 import { copyWorkspace, deleteWorkspace, openSession, renameWorkspace, turnTemplate } from "./workspace/acts.js";
 
 const HERE = "/workspaces/{id}";
@@ -39,7 +38,7 @@ export async function show({ params, query, signal }) {
         [workspace.name, " ", badge(workspace.status ?? ""), workspace.template ? [" ", badge("template")] : null],
         actions(workspace),
       ),
-      facts([
+      h("div", { class: "about" }, facts([
         ["Id", h("code", null, workspace.id)],
         ["Type", workspace.session_type],
         ["Image", workspace.image],
@@ -50,7 +49,7 @@ export async function show({ params, query, signal }) {
         ["Last session", workspace.active_session_id ? null : workspace.last_session_id && sessionLink(workspace.last_session_id)],
         ["Copy of", workspace.source_workspace_id && sourceLink(workspace.source_workspace_id, source)],
         ["Home of", workspace.assistant_home ? "an assistant" : null],
-      ]),
+      ])),
     );
   }
 
@@ -94,7 +93,7 @@ function actions(workspace) {
       : button("Open a session", () => openSession(workspace), "primary"),
     button("Copy", () => copyWorkspace(workspace)),
     button("Rename", () => renameWorkspace(workspace)),
-    button(workspace.template ? "No template" : "Make it a template", () => turnTemplate(workspace)),
+    button(workspace.template ? "No longer a template" : "Make it a template", () => turnTemplate(workspace)),
     button("Delete", remove, "danger"),
   ];
 }

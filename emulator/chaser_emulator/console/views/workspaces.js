@@ -27,7 +27,7 @@ export async function show({ signal }) {
       { title: "Status", width: "5rem", narrow: "4.25rem", render: (one) => badge(one.status ?? "") },
       { title: "Made of", width: "minmax(0, 1fr)", minor: true, render: (one) => one.github_repo ?? one.image ?? "" },
       { title: "Size", width: "5rem", minor: true, numeric: true, render: (one) => sizes.get(one.id) ?? "…" },
-      { title: "Session", width: "8.5rem", narrow: "6.5rem", render: session },
+      { title: "Session", width: "6rem", narrow: "4.5rem", render: session },
     ],
     filter: (one) => [one.name, one.session_type, one.status, one.image, one.github_repo, one.template && "template"].join(" "),
     empty: "No workspaces yet. A workspace keeps files from one session to the next: make one, or import a repository.",
@@ -63,7 +63,7 @@ export async function show({ signal }) {
       return h("a", { href: to("/sessions/{id}", { id: one.active_session_id }) }, h("code", null, short(one.active_session_id)));
     }
     const start = () => openSession(one);
-    return h("button", { type: "button", class: "small", "aria-label": `Open a session in ${one.name}`, onclick: start }, "Open session");
+    return h("button", { type: "button", class: "small", "aria-label": `Open a session in ${one.name}`, onclick: start }, "Open");
   }
 
   function drawPicked() {
@@ -131,7 +131,7 @@ export async function show({ signal }) {
       "Workspaces",
       h("button", { type: "button", class: "primary", onclick: createWorkspace }, "New workspace"),
       h("button", { type: "button", onclick: importRepository }, "Import a repository"),
-      h("button", { type: "button", onclick: () => startFromTemplate(list.rows()) }, "Copy one"),
+      h("button", { type: "button", onclick: () => startFromTemplate(list.rows()) }, "Copy a workspace"),
     ),
     problem,
     body,

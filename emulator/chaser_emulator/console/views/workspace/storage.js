@@ -9,7 +9,7 @@ import { places } from "../../treemap.js";
 
 const WIDTH = 100;
 const HEIGHT = 30;
-const MOST = 60;
+const MOST = 30;
 const SHORT = 12;
 const LABELLED = { width: 7, height: 5 };
 
@@ -76,13 +76,26 @@ function map(workspaces) {
   const told = h("p", { class: "soft map-told" }, TOLD);
   const tell = (text) => fill(told, text ?? TOLD);
   const outer = places(workspaces.map((one) => ({ one, size: one.total_bytes })), { width: WIDTH, height: HEIGHT });
-  const links = outer.flatMap(({ item, ...box }) => places(leaves(item.one), box)).slice(0, MOST);
   const node = h(
     "div",
     { class: "map", role: "group", "aria-label": "Storage by workspace and snapshot" },
-    links.map(({ item, ...box }) => leaf(item, box, tell)),
+    outer.slice(0, MOST).map(({ item, ...box }) =>
+      h(
+        "div",
+        { class: "plot", style: styleOf(box, { left: 0, top: 0, width: WIDTH, height: HEIGHT }) },
+        places(leaves(item.one), box).slice(0, MOST).map(({ item: one, ...inner }) => leaf(one, inner, box, tell)),
+      ),
+    ),
   );
   return [node, told];
+}
+
+/** Where a box is in another one. */
+function styleOf(box, within) {
+  return {
+    left: `${((box.left - within.left) / within.width) * 100}%`, top: `${((box.top - within.top) / within.height) * 100}%`,
+    width: `${(box.width / within.width) * 100}%`, height: `${(box.height / within.height) * 100}%`,
+  };
 }
 
 const TOLD = "Each area is as large as what it stands for: dark for what a workspace holds now, light for a snapshot.";
@@ -94,7 +107,7 @@ function leaves(workspace) {
   ];
 }
 
-function leaf({ workspace, snapshot, size }, box, tell) {
+function leaf({ workspace, snapshot, size }, box, within, tell) {
   const text = snapshot === null
     ? `${workspace.name}, now: ${bytes(size)}`
     : `${workspace.name}, snapshot ${snapshot}: ${bytes(size)}`;
@@ -104,10 +117,7 @@ function leaf({ workspace, snapshot, size }, box, tell) {
     {
       href: to("/workspaces/{id}", { id: workspace.id }, snapshot === null ? {} : { tab: "snapshots" }),
       class: snapshot === null ? "leaf now" : "leaf", "aria-label": text, title: text,
-      style: {
-        left: `${(box.left / WIDTH) * 100}%`, top: `${(box.top / HEIGHT) * 100}%`,
-        width: `${(box.width / WIDTH) * 100}%`, height: `${(box.height / HEIGHT) * 100}%`,
-      },
+      style: styleOf(box, within),
       onmouseenter: () => tell(text), onmouseleave: () => tell(), onfocus: () => tell(text), onblur: () => tell(),
     },
     roomy ? h("span", { "aria-hidden": "true" }, snapshot ?? workspace.name) : null,
