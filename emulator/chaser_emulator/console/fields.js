@@ -197,7 +197,8 @@ function number(id, schema, type, value, required) {
 }
 
 function text(id, schema, value, required, lines) {
-  const roomy = (schema.maxLength ?? 0) > LONG && !schema.format && !schema.pattern;
+  const formed = schema.format || schema.pattern || schema.anyOf?.some((one) => one.pattern);
+  const roomy = (schema.maxLength ?? 0) > LONG && !formed;
   const long = lines || roomy || /[\r\n]/.test(value ?? "");
   const secret = schema.format === "password" || schema.writeOnly;
   const shared = { id, ...MODELESS, value: value ?? "", placeholder: exampleOf(schema), "aria-required": required ? "true" : null };
