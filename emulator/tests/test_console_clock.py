@@ -113,7 +113,7 @@ def test_moving_it_on_tells_what_fell_due_with_its_page(
         page.get_by_role("button", name="Move on by 1 hour").click()
         expect(page.get_by_text("nothing fell due on the way")).to_be_visible()
         expect(due.get_by_role("row").filter(has_text=session[:8])).to_contain_text("in 23 h")
-        page.get_by_label("How far, or to when").fill("2 days")
+        page.get_by_label("How far, or to when").fill("30 h")
         page.keyboard.press("Enter")
         fired = page.get_by_role("table", name="What fell due")
         expect(fired.get_by_role("row").filter(has_text=session[:8])).to_have_count(1)

@@ -25,11 +25,11 @@ export async function show({ query, signal }) {
     label: "Evidence by operation and status",
     columns: [
       { title: "Operation", narrow: "1.6fr", render: (one) => one.operation },
-      { title: "Status", width: "4.5rem", narrow: "3.25rem", render: (one) => one.status },
+      { title: "Status", width: "4.5rem", narrow: "2.75rem", render: (one) => one.status },
       ...AXES.map((axis) => ({
         title: axis.title,
         width: axis.name === "live" ? "7rem" : "5.5rem",
-        narrow: "4.25rem",
+        narrow: "3.5rem",
         minor: !SEEN.includes(axis.name),
         render: (one) => mark(one, axis),
       })),
@@ -101,7 +101,7 @@ export async function show({ query, signal }) {
       { class: "seek" },
       h("div", { class: "sought" }, h("label", { for: id }, "Find"), search),
       h("div", { class: "sought" }, h("label", { for: `${id}-marks` }, "Marks"), marks),
-      h("div", { class: "sought" }, h("label", { for: `${id}-of` }, "Of"), source),
+      h("div", { class: "sought" }, h("label", { for: `${id}-of` }, "From"), source),
     ),
     list.node,
   );
