@@ -7,7 +7,7 @@ const TYPED = 300;
 
 /**
  * `fields` are of {name, label, options} for a choice of values or of [value, title], {name, label, known} for a text, of
- * which some are `known`, or {name, label, check: true} for what is true or not said.
+ * which some are `known`, or {name, label, check: true} for what is true or not said; what is `more` is folded away.
  * `values` are those of the address of `page`, and `changed(values)` is called when one has become another.
  */
 export function filters({ label, page, fields, values, changed }) {
@@ -58,17 +58,21 @@ export function filters({ label, page, fields, values, changed }) {
   return h(
     "form",
     { class: "filters", role: "search", "aria-label": label, onsubmit: submit },
-    inputs.map(([field, input]) =>
-      h(
-        "div",
-        { class: field.check ? "field check" : "field" },
-        h("label", { for: input.id }, field.label),
-        input,
-        offered(field, input),
-      ),
-    ),
+    inputs.filter(([field]) => !field.more).map(shown),
+    folded(inputs.filter(([field]) => field.more)),
     clear,
   );
+}
+
+function shown([field, input]) {
+  const label = h("label", { for: input.id }, field.label);
+  return h("div", { class: field.check ? "field check" : "field" }, label, input, offered(field, input));
+}
+
+function folded(inputs) {
+  if (!inputs.length) return null;
+  const used = inputs.some(([field, input]) => (field.check ? input.checked : input.value));
+  return h("details", { open: used }, h("summary", null, "More filters"), h("div", { class: "more" }, inputs.map(shown)));
 }
 
 function inputOf(field, value) {

@@ -2,7 +2,6 @@
 
 import { call, operation } from "../api.js";
 import { fill, h } from "../dom.js";
-import { milliseconds } from "../format.js";
 import * as live from "../live.js";
 import { badge, facts, moment, style, top } from "../parts.js";
 import { to } from "../routes.js";
@@ -13,10 +12,11 @@ import { message } from "./request/message.js";
 import { neighbours } from "./request/neighbours.js";
 import { replayOf } from "./request/replay.js";
 import { asked, isRefused } from "./requests/matching.js";
-import { statusKind, statusWord } from "./requests/words.js";
+import { statusKind, statusWord, took } from "./requests/words.js";
 import { gently } from "./webhooks/gently.js";
 
 const HERE = "/requests/{number}";
+const LOOK = 500;
 
 export async function show({ params, query, signal }) {
   await style("requests");
@@ -49,10 +49,11 @@ export async function show({ params, query, signal }) {
 
   function drawHead() {
     const button = (text, onclick, kind) => h("button", { type: "button", class: kind, onclick }, text);
+    const title = h("span", { class: "line" }, exchange.method, " ", h("code", null, exchange.path));
     fill(
       head,
       top(
-        [h("span", { class: "line" }, exchange.method, " ", h("code", null, exchange.path)), " ", badge(statusWord(exchange), statusKind(exchange))],
+        [title, " ", badge(statusWord(exchange), statusKind(exchange))],
         button("Copy as curl", () => copyLine(exchange.number, "curl")),
         button("Copy as SDK call", () => copyLine(exchange.number, "sdk")),
         exchange.operation && button("Make this a fault", makeFault),
@@ -99,10 +100,11 @@ export async function show({ params, query, signal }) {
       drawHead();
       await draw();
     }
-    if (around.lastChild?.tagName !== "A") waiting ??= setTimeout(() => {
+    if (around.lastChild?.tagName === "A") return;
+    waiting ??= setTimeout(() => {
       waiting = null;
       if (!signal.aborted) drawAround();
-    }, 500);
+    }, LOOK);
   }, signal);
 
   drawHead();
@@ -119,9 +121,9 @@ function factsOf(exchange) {
     ["Operation", id && h("span", null, `${id}: ${operation(id).summary} (`, swagger(id), ")")],
     ["Query", exchange.query && h("code", null, exchange.query)],
     ["At", moment(exchange.at)],
-    ["Took", exchange.done ? milliseconds(exchange.duration_ms) : "It is under way."],
+    ["Took", took(exchange) || "It is under way."],
     ["Refused with", exchange.code && h("code", null, exchange.code)],
-    ["Account", exchange.account_id && h("a", { href: to("/requests", {}, { account_id: exchange.account_id }) }, exchange.account_id)],
+    ["Account", exchange.account_id && sameAccount(exchange.account_id)],
     ["Caller", exchange.principal_id && h("code", null, exchange.principal_id)],
     ["Key", exchange.key_id && h("code", null, exchange.key_id)],
     ["Fault", exchange.fault && h("a", { href: to("/faults") }, exchange.fault)],
@@ -129,6 +131,8 @@ function factsOf(exchange) {
     ["WebSocket", exchange.upgraded && "It became one; what is said on it is not kept."],
   ]);
 }
+
+const sameAccount = (id) => h("a", { href: to("/requests", {}, { account_id: id }), title: "All requests in it" }, id);
 
 function emptyAnswer(exchange) {
   if (!exchange.done) return "It is still being answered.";
@@ -144,7 +148,7 @@ function notKept(number, wanted) {
     h(
       "div",
       { class: "card" },
-      h("p", null, "The journal has no such request. It keeps the last 1,000 of a world in full, and may have been cleared."),
+      h("p", null, "The journal has no such request: it keeps the last 1,000 in full, and may have been cleared."),
       h("a", { href: to("/requests", {}, wanted) }, "All requests"),
     ),
   );

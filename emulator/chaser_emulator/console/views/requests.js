@@ -3,14 +3,13 @@
 import { allOperations, call } from "../api.js";
 import { attempt, confirm } from "../dialog.js";
 import { fill, h } from "../dom.js";
-import { milliseconds } from "../format.js";
 import { style, top } from "../parts.js";
 import { to } from "../routes.js";
 import { table } from "../table.js";
 import { filters } from "./filters.js";
 import { keeping } from "./requests/keeping.js";
 import { asked, inBodies, matching } from "./requests/matching.js";
-import { answer, instant, line } from "./requests/words.js";
+import { answer, instant, line, took } from "./requests/words.js";
 import { gently } from "./webhooks/gently.js";
 
 const PAGE = "/requests";
@@ -18,8 +17,8 @@ const SAID = 1000;
 const LOOK = 250;
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 const CLASSES = [
-  ["2xx", "2xx, done"], ["3xx", "3xx, elsewhere"], ["4xx", "4xx, refused"], ["5xx", "5xx, failed"], ["1xx", "101, WebSocket"],
-  ["none", "no answer"],
+  ["2xx", "2xx, done"], ["3xx", "3xx, elsewhere"], ["4xx", "4xx, refused"], ["5xx", "5xx, failed"],
+  ["1xx", "101, WebSocket"], ["none", "no answer"],
 ];
 
 export async function show({ query, signal }) {
@@ -34,9 +33,9 @@ export async function show({ query, signal }) {
     label: "Requests",
     columns: [
       { title: "Request", width: "minmax(14rem, 2fr)", narrow: "minmax(0, 1.6fr)", render: line },
-      { title: "Answer", width: "minmax(11rem, 1fr)", narrow: "minmax(0, 1fr)", render: (one) => h("span", { class: "answer" }, answer(one)) },
+      { title: "Answer", width: "minmax(11rem, 1fr)", narrow: "minmax(0, 1fr)", render: answer },
       { title: "Operation", width: "minmax(10rem, 1fr)", minor: true, render: (one) => one.operation ?? "" },
-      { title: "Took", width: "5.5rem", numeric: true, minor: true, render: (one) => (one.done ? milliseconds(one.duration_ms) : "") },
+      { title: "Took", width: "5.5rem", numeric: true, minor: true, render: took },
       { title: "At", width: "7.5rem", minor: true, render: (one) => instant(one.at) },
     ],
     identify: (one) => one.number,
@@ -45,7 +44,8 @@ export async function show({ query, signal }) {
     counted: false,
   });
   const count = h("p", { class: "counted soft", role: "status" });
-  const pause = h("button", { type: "button", "aria-pressed": "false", onclick: () => (paused ? resume() : hold()) }, "Pause");
+  const turn = () => (paused ? resume() : hold());
+  const pause = h("button", { type: "button", onclick: turn }, "Pause");
   const journal = keeping({ signal, changed: (numbers) => (paused ? paused.come(numbers) : drawWith(numbers)) });
 
   function draw() {
@@ -110,7 +110,6 @@ export async function show({ query, signal }) {
       many: () => come.size,
       everything: () => all,
     };
-    pause.setAttribute("aria-pressed", "true");
     fill(pause, "Go on");
     sayCount();
   }
@@ -118,7 +117,6 @@ export async function show({ query, signal }) {
   function resume() {
     const all = paused.everything();
     paused = null;
-    pause.setAttribute("aria-pressed", "false");
     fill(pause, "Pause");
     if (all) lookAll();
     draw();
@@ -166,7 +164,7 @@ export async function show({ query, signal }) {
     },
   });
   await journal.load();
-  const remove = h("button", { type: "button", class: "danger", onclick: clear }, "Clear");
+  const remove = h("button", { type: "button", class: "danger", onclick: clear }, "Clear the journal");
   return h("div", { class: "requests" }, top("Requests", pause, remove), bar, count, list.node);
 }
 
@@ -184,10 +182,11 @@ async function fields(signal) {
     { name: "method", label: "Method", options: METHODS },
     { name: "operation", label: "Operation", known: operations.sort() },
     { name: "status_class", label: "Answer", options: CLASSES },
-    { name: "account_id", label: "Account", known: accounts },
-    { name: "session_id", label: "Session or other id", known: sessions },
-    { name: "fault", label: "Fault (* is any)", known: ["*", ...faults] },
     { name: "refused", label: "Refused only", check: true },
+    { name: "session_id", label: "Session or other id", known: sessions, more: true },
+    { name: "account_id", label: "Account", known: accounts, more: true },
+    { name: "fault", label: "Fault (* is any)", known: ["*", ...faults], more: true },
+    { name: "code", label: "Code of the refusal", more: true },
   ];
 }
 

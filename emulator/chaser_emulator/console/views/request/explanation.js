@@ -17,9 +17,9 @@ export function explanationOf(exchange, said) {
     h("p", { class: "summary" }, said.summary),
     said.step && h("p", { class: "soft" }, `Step: ${said.step}`),
     (said.rules ?? []).map((rule) => ruleOf(rule, said)),
-    said.state && [h("h3", null, "How things stood"), facts(Object.entries(said.state).map(([name, one]) => [name.replaceAll("_", " "), shown(one)]))],
+    said.state && [h("h3", null, "How things stood"), facts(Object.entries(said.state).map(named))],
     said.fault && faultOf(said.fault),
-    said.ignored && [h("h3", null, "Sent, and read by nobody"), h("ul", null, said.ignored.map((one) => h("li", null, h("code", null, one))))],
+    said.ignored && [h("h3", null, "Sent, and read by nobody"), listOf(said.ignored)],
     (said.hints ?? []).map((one) => h("p", null, "Perhaps: ", h("code", null, one))),
     wayOn(exchange, said),
   );
@@ -36,7 +36,7 @@ function ruleOf(rule, said) {
       ["It was", rule.value === undefined ? null : h("code", null, shown(rule.value))],
       ["Accepted", rule.accepted === undefined ? null : h("code", null, shown(rule.accepted))],
       ["The document says", rule.description],
-      ["There", h("span", null, h("code", null, rule.document), rule.file ? ` (${rule.file})` : "", " ", swagger(said.operation))],
+      ["Written at", h("span", null, h("code", null, rule.document), rule.file ? ` (${rule.file})` : "", " ", swagger(said.operation))],
     ]),
     (rule.rulings ?? []).map((one) => h("p", { class: "soft" }, `Assumption ${one.number} of the emulator: ${one.text}`)),
   );
@@ -51,12 +51,14 @@ export function swagger(id) {
 }
 
 function faultOf(fault) {
-  const gone = fault.removed ? "; it was removed since" : "";
-  return h("p", null, "A planned fault had a hand in it: ", h("a", { href: to("/faults") }, fault.id), gone, ".");
+  const link = h("a", { href: to("/faults") }, fault.id);
+  return h("p", null, "A planned fault had a hand in it: ", link, fault.removed ? "; it was removed since." : ".");
 }
 
 function wayOn(exchange, said) {
-  if (said.why_not) return [h("h3", null, "What would pass"), h("p", null, `Nothing near it: ${said.why_not}.`), note(said)];
+  if (said.why_not) {
+    return [h("h3", null, "What would pass"), h("p", null, `Nothing near it: ${said.why_not}.`), note(said)];
+  }
   if (!said.passes) return note(said);
   const steps = [...(said.first ?? []), said.passes];
   const state = h("div", { role: "status" });
@@ -76,8 +78,8 @@ function wayOn(exchange, said) {
   return [
     h("h3", null, steps.length > 1 ? "What would pass, in this order" : "What would pass"),
     said.wait_seconds && h("p", null, `Wait ${seconds(said.wait_seconds)} before.`),
-    said.acts_as && h("p", null, `It takes the key of somebody else: ${said.acts_as.email}, ${said.acts_as.role}.`),
-    said.changes && h("ul", { class: "changes" }, said.changes.map((one) => h("li", null, h("code", null, one)))),
+    said.acts_as && h("p", null, `It takes the key of ${said.acts_as.email}, ${said.acts_as.role}.`),
+    said.changes && listOf(said.changes),
     steps.map((one) => copyable(one.curl, "Copy", "Copy as curl what would pass")),
     said.passes.sdk && copyable(said.passes.sdk, "Copy", "Copy as SDK call what would pass"),
     note(said),
@@ -85,6 +87,10 @@ function wayOn(exchange, said) {
     state,
   ];
 }
+
+const listOf = (texts) => h("ul", null, texts.map((one) => h("li", null, h("code", null, one))));
+
+const named = ([name, value]) => [name.replaceAll("_", " "), shown(value)];
 
 const note = (said) => said.note && h("p", { class: "soft" }, `${said.note[0].toUpperCase()}${said.note.slice(1)}.`);
 

@@ -1,6 +1,6 @@
 // A rule for a fault, begun with a request: the same operation is to go so again.
 
-const LONGEST = 3600;
+const NOT_SHOWN = /^\[.*bytes\]$/s;
 
 /** The rule as add-fault takes it: what came is what will come, else the usual refusal, once. */
 export function faultOf(exchange, codes) {
@@ -9,9 +9,9 @@ export function faultOf(exchange, codes) {
   if (exchange.upgraded) return { ...rule, drop: true };
   if (exchange.status === undefined) return { ...rule, lost: true };
   if (exchange.status >= 400) return { ...rule, answer: answer(exchange) };
-  const taken = exchange.duration_ms / 1000;
   // What went well is what one wants to see fail.
-  return codes.length ? { ...rule, error: codes.includes("internal_error") ? "internal_error" : codes[0] } : { ...rule, latency: Math.min(LONGEST, Math.max(1, Math.round(taken))) };
+  if (codes.includes("internal_error")) return { ...rule, error: "internal_error" };
+  return codes.length ? { ...rule, error: codes[0] } : { ...rule, lost: true };
 }
 
 function refusal(exchange) {
@@ -27,6 +27,7 @@ function answer(exchange) {
   const type = exchange.response_headers["content-type"];
   const told = { status: exchange.status };
   if (type) told.headers = { "Content-Type": type };
-  if (exchange.response_body !== undefined && !/^\[.*bytes\]$/s.test(String(exchange.response_body))) told.body = exchange.response_body;
+  const body = exchange.response_body;
+  if (body !== undefined && !NOT_SHOWN.test(String(body))) told.body = body;
   return told;
 }

@@ -22,14 +22,23 @@ export function linesOf(lines) {
     h("h2", { id: "lines" }, "Make it again yourself"),
     lines.needs.length > 0 && [
       h("p", null, "What belongs there before:"),
-      h("ul", null, lines.needs.map((one) => h("li", null, h("code", null, one.kind === "file" ? one.name : `$${one.name}`), `: ${one.what}`))),
+      h("ul", null, lines.needs.map(needOf)),
     ],
     h("h3", null, "In a shell"),
     copyable(lines.curl, "Copy", "Copy the line of curl"),
     h("h3", null, "With the SDK for Python"),
     lines.sdk
-      ? [copyable(lines.sdk, "Copy", "Copy the call of the SDK"), h("details", null, h("summary", null, "Where client comes from"), copyable(lines.sdk_setup, "Copy", "Copy the lines before"))]
+      ? [copyable(lines.sdk, "Copy", "Copy the call of the SDK"), setupOf(lines)]
       : h("p", { class: "soft" }, "The SDK has no call for it."),
     lines.note && h("p", { class: "soft" }, lines.note),
   );
+}
+
+function needOf(one) {
+  return h("li", null, h("code", null, one.kind === "file" ? one.name : `$${one.name}`), `: ${one.what}`);
+}
+
+function setupOf(lines) {
+  const setup = copyable(lines.sdk_setup, "Copy", "Copy the lines before");
+  return h("details", null, h("summary", null, "Where client comes from"), setup);
 }

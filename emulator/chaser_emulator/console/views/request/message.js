@@ -25,10 +25,10 @@ export function message(title, { headers, body, none, differences = [], level = 
 function headersOf(headers, marked) {
   const entries = Object.entries(headers);
   if (!entries.length) return h("p", { class: "soft" }, "No headers.");
-  const rows = entries.map(([name, value]) => [
-    h("dt", null, name),
-    h("dd", marked.has(name) ? { class: "differs" } : null, value, marked.has(name) && h("span", { class: "mark" }, "differs")),
-  ]);
+  const rows = entries.map(([name, value]) => {
+    const mark = marked.has(name) ? h("span", { class: "mark" }, "differs") : null;
+    return [h("dt", null, name), h("dd", { class: mark ? "differs" : null }, value, mark)];
+  });
   return h(
     "details",
     { class: "headers", open: marked.size > 0 },
@@ -46,7 +46,9 @@ function bodyOf(title, body, none, marks) {
   if (typeof body === "string") {
     fill(folded, h("pre", { tabindex: 0, "aria-label": label, class: marks.size ? "differs" : null }, body));
   }
-  const button = h("button", { type: "button", class: "small", "aria-label": `Copy the body of the ${title.toLowerCase()}`, onclick: () => copy(pretty(body)) }, "Copy");
+  const said = `Copy the body: ${title}`;
+  const onclick = () => copy(pretty(body));
+  const button = h("button", { type: "button", class: "small", "aria-label": said, onclick }, "Copy");
   return h("div", { class: "body-of" }, folded, button);
 }
 

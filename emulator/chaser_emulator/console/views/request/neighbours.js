@@ -2,7 +2,7 @@
 
 import { call } from "../../api.js";
 
-/** The numbers on both sides of a request: {older, newer}, undefined where there is none. `wanted` is as in matching.js. */
+/** The numbers on both sides: {older, newer}, undefined where there is none; `wanted` is as in matching.js. */
 export async function neighbours(number, wanted, signal) {
   const query = { ...wanted, brief: true, limit: 1000 };
   const { requests } = await call("list-requests", { query, signal });

@@ -12,11 +12,11 @@ const CHOSEN = ["x-chaser-account", "content-type", "origin"];
 /** Why it cannot be sent from here, or null. */
 export function canSend(said) {
   const steps = [...(said.first ?? []), said.passes];
-  if (steps.some((one) => one.headers["content-type"] === FORM)) return "It sends a file, so it is for you to send: copy the line.";
+  if (steps.some((one) => one.headers["content-type"] === FORM)) return "It sends a file of yours: copy the line.";
   if (steps.some((one) => one.path.startsWith("/_emulator"))) return "It begins with the control plane: copy the lines.";
   const keys = steps.map((one) => one.headers.authorization).filter(Boolean);
-  if (keys.some((one) => one !== OWN && one !== CALLERS)) return "It takes a key that this page does not have: copy the line.";
-  return null;
+  const others = keys.some((one) => one !== OWN && one !== CALLERS);
+  return others ? "It takes a key that this page does not have: copy the line." : null;
 }
 
 /** Send it, and answer the number of its exchange. Raises Refusal, or an Error for one that was refused. */
@@ -25,19 +25,23 @@ export async function sendPassing(exchange, said) {
   for (const one of said.first ?? []) {
     const { request } = await again(exchange, one, names);
     if (request.status >= 300) throw new Error(`${one.method} ${one.path} was answered with ${request.status}`);
-    for (const [name, pointer] of Object.entries(one.takes ?? {})) names.set(`$${name}`, at(request.response_body, pointer));
+    const takes = Object.entries(one.takes ?? {});
+    for (const [name, pointer] of takes) names.set(`$${name}`, at(request.response_body, pointer));
   }
   const { request } = await again(exchange, said.passes, names);
-  if (!(request.status < 400)) throw new Error(`it was answered with ${request.status ?? "nothing"}; see request ${request.number}`);
+  if (!(request.status < 400)) {
+    throw new Error(`it was answered with ${request.status ?? "nothing"}; see request ${request.number}`);
+  }
   return request.number;
 }
 
 function again(exchange, one, names) {
   const filled = (text) => text.replace(LATER, (name) => (names.has(name) ? names.get(name) : name));
-  const headers = Object.fromEntries(CHOSEN.filter((name) => name in exchange.request_headers).map((name) => [name, null]));
+  const headers = {};
+  for (const name of CHOSEN) if (name in exchange.request_headers) headers[name] = null;
   for (const [name, value] of Object.entries(one.headers)) if (name !== "authorization") headers[name] = filled(value);
-  const callers = { [OWN]: "world", [CALLERS]: "same" };
-  const body = { method: one.method, path: filled(one.path), headers, caller: callers[one.headers.authorization] ?? "nobody" };
+  const caller = { [OWN]: "world", [CALLERS]: "same" }[one.headers.authorization] ?? "nobody";
+  const body = { method: one.method, path: filled(one.path), headers, caller };
   if ("body" in one) body.value = JSON.parse(filled(JSON.stringify(one.body)));
   else body.text = "";
   return call("replay-request", { path: { number: exchange.number }, body });

@@ -2,9 +2,9 @@
 
 import { call, wasGivenUp } from "../../api.js";
 import { fill, freshId, h } from "../../dom.js";
-import { milliseconds, pretty } from "../../format.js";
+import { pretty } from "../../format.js";
 import { to } from "../../routes.js";
-import { answer } from "../requests/words.js";
+import { answer, took } from "../requests/words.js";
 import { message } from "./message.js";
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
@@ -24,10 +24,10 @@ const NOTE = /^\[[^\]]+, \d+ bytes\]$/;
 export function replayOf(exchange, close) {
   const before = written(exchange);
   const method = choice("Method", METHODS.map((one) => [one, one]), exchange.method);
-  const path = field("Path and query", h("input", { value: before.path, autocomplete: "off", spellcheck: "false", class: "code" }));
+  const path = field("Path and query", line(before.path));
   const caller = choice("Made by", CALLERS, "same");
-  const headers = field("Headers", h("textarea", { rows: Math.min(8, before.headers.split("\n").length + 1), spellcheck: "false", class: "code", value: before.headers }), "name: value, one a line");
-  const body = field("Body", h("textarea", { rows: Math.min(16, before.body.split("\n").length + 1), spellcheck: "false", class: "code", value: before.body }), before.about);
+  const headers = field("Headers", lines(before.headers, 8), "name: value, one a line");
+  const body = field("Body", lines(before.body, 16), before.about);
   const problem = h("p", { class: "problem", role: "alert", hidden: true });
   const result = h("div", { class: "result" });
   const send = h("button", { class: "primary" }, "Send it again");
@@ -62,7 +62,8 @@ export function replayOf(exchange, close) {
     }
   }
 
-  return h("section", { class: "card replay", "aria-labelledby": "again" }, h("h2", { id: "again", tabindex: -1 }, "Send it again"), form, result);
+  const title = h("h2", { id: "again", tabindex: -1 }, "Send it again");
+  return h("section", { class: "card replay", "aria-labelledby": "again" }, title, form, result);
 }
 
 /** What is written in the fields at first. */
@@ -79,10 +80,10 @@ function written(exchange) {
 }
 
 function about(body, note) {
-  if (note) return `As long as nothing is written here, the bytes that were sent are sent again: ${body.slice(1, -1)}.`;
+  if (note) return `With nothing written here, the very bytes that were sent are sent again: ${body.slice(1, -1)}.`;
   if (body === undefined) return "It had none.";
-  const hidden = JSON.stringify(body).includes("[hidden]");
-  return hidden ? "Where [hidden] stands, what was sent there is sent again, as long as it goes to the same operation." : "";
+  if (!JSON.stringify(body).includes("[hidden]")) return "";
+  return "Where [hidden] stands, what was sent there is sent again, as long as it goes to the same operation.";
 }
 
 /** What is to be different, as replay-request takes it. */
@@ -127,12 +128,15 @@ function changedHeaders(before, now) {
 function outcome(exchange, { request, differences, untrue }) {
   const many = differences.length;
   const said = many ? `${many} difference${many === 1 ? "" : "s"}` : "The same answer";
-  const half = (title, one) => h(
-    "div",
-    null,
-    h("h4", null, title, " ", answer(one), " ", h("span", { class: "soft" }, milliseconds(one.duration_ms))),
-    message(title, { headers: one.response_headers, body: one.response_body, none: "No body.", differences, level: "h5" }),
-  );
+  const half = (title, one) => {
+    const { response_headers: headers, response_body: body } = one;
+    return h(
+      "div",
+      null,
+      h("h4", null, title, " ", answer(one), " ", h("span", { class: "soft" }, took(one))),
+      message(title, { headers, body, none: "No body.", differences, level: "h5" }),
+    );
+  };
   return [
     h("h3", { tabindex: -1 }, said),
     h("p", null, "It is ", h("a", { href: to("/requests/{number}", { number: request.number }) }, `request ${request.number}`), "."),
@@ -142,12 +146,21 @@ function outcome(exchange, { request, differences, untrue }) {
 }
 
 function choice(label, options, value) {
-  return field(label, h("select", null, options.map(([said, title]) => h("option", { value: said, selected: said === value }, title))));
+  const shown = options.map(([said, title]) => h("option", { value: said, selected: said === value }, title));
+  return field(label, h("select", null, shown));
+}
+
+const line = (value) => h("input", { value, autocomplete: "off", spellcheck: "false", class: "code" });
+
+function lines(value, most) {
+  const rows = Math.min(most, value.split("\n").length + 1);
+  return h("textarea", { rows, spellcheck: "false", class: "code", value });
 }
 
 function field(label, input, hint) {
   const id = freshId("replay");
   input.id = id;
-  if (hint) input.setAttribute("aria-describedby", `${id}-hint`);
-  return { input, node: h("div", { class: "field" }, h("label", { for: id }, label), input, hint && h("p", { class: "hint", id: `${id}-hint` }, hint)) };
+  const note = hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null;
+  if (note) input.setAttribute("aria-describedby", note.id);
+  return { input, node: h("div", { class: "field" }, h("label", { for: id }, label), input, note) };
 }

@@ -23,13 +23,14 @@ function part(name, value, pointer, marks, depth) {
   if (!entries.length) return h("div", { class: kind }, label, open, close, marked && different());
   const inside = [...marks].some((one) => one.startsWith(`${pointer}/`));
   const many = `${entries.length} ${list ? "item" : "field"}${entries.length === 1 ? "" : "s"}`;
-  const details = h(
-    "details",
-    { open: inside || depth === 0 || entries.length <= FOLDED_FROM },
-    h("summary", null, label, open, h("span", { class: "soft" }, ` ${many} `), h("span", { class: "closing" }, close), marked && different()),
-  );
+  const closing = h("span", { class: "closing" }, close);
+  const size = h("span", { class: "soft" }, ` ${many} `);
+  const summary = h("summary", null, label, open, size, closing, marked && different());
+  const details = h("details", { open: inside || depth === 0 || entries.length <= FOLDED_FROM }, summary);
   const inner = h("div", { class: "inside" });
-  for (const [key, one] of entries) append(inner, part(list ? null : JSON.stringify(key), one, `${pointer}/${step(key)}`, marks, depth + 1));
+  for (const [key, one] of entries) {
+    append(inner, part(list ? null : JSON.stringify(key), one, `${pointer}/${step(key)}`, marks, depth + 1));
+  }
   append(details, inner, h("div", null, close));
   return h("div", { class: kind }, details);
 }

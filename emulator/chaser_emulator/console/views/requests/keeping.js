@@ -11,8 +11,8 @@ const LOOK = 400;
 
 /**
  * Begin to keep them; `changed(numbers)` is called at most once a frame, with the numbers of those that have come or are
- * others than before, null for all. It is {load(), rows(), missed(), oldestKept()}: `missed` is how many passed too quickly,
- * and the journal keeps what is at or above `oldestKept`.
+ * others than before, null for all. It is {load(), rows(), missed(), oldestKept()}: `missed` is how many passed too
+ * quickly, and the journal keeps what is at or above `oldestKept`.
  */
 export function keeping({ signal, changed }) {
   let rows = [];

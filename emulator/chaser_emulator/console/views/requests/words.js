@@ -10,7 +10,8 @@ export function line(one) {
 
 /** What was answered, in a colour, with the code of a refusal and the fault that had a hand in it. */
 export function answer(one) {
-  return [badge(statusWord(one), statusKind(one)), one.code && h("span", { class: "why" }, one.code), faultMark(one)];
+  const code = one.code && h("span", { class: "why" }, one.code);
+  return h("span", { class: "answer" }, badge(statusWord(one), statusKind(one)), code, faultMark(one));
 }
 
 /** The status, or what there is instead of one. */
@@ -25,7 +26,15 @@ export function statusKind(one) {
   return one.status >= 400 ? "warn" : one.status >= 200 && one.status < 300 ? "good" : "";
 }
 
-const faultMark = (one) => one.fault && h("span", { class: "why", title: `The fault ${one.fault} had a hand in it` }, "fault");
+function faultMark(one) {
+  return one.fault && h("span", { class: "why", title: `The fault ${one.fault} had a hand in it` }, "fault");
+}
+
+/** How long it took, which the emulator counts in milliseconds. */
+export function took(one) {
+  if (!one.done) return "";
+  return one.duration_ms < 1 ? "< 1 ms" : `${Math.round(one.duration_ms).toLocaleString("en")} ms`;
+}
 
 /** "2026-03-01T12:00:00.123456Z" -> "12:00:00.123" */
 export function instant(timestamp) {
