@@ -10,7 +10,7 @@ from typing import Literal, NoReturn
 
 import pytest
 
-Requirement = Literal["docker", "bubblewrap", "chromium", "git", "ssh"]
+Requirement = Literal["docker", "bubblewrap", "chromium", "git", "ssh", "xterm"]
 
 
 def require(name: Requirement) -> None:
@@ -46,6 +46,12 @@ def reason_missing(name: Requirement) -> str | None:
             return _runs(["git", "--version"])
         case "ssh":
             return _runs(["ssh", "-V"])
+        case "xterm":
+            from chaser_emulator.control import console
+
+            if not console.BROUGHT.is_file():
+                return "the component of the terminal was not brought in (make assets)"
+            return None
 
 
 def chromium() -> str | None:

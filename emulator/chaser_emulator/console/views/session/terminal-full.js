@@ -41,6 +41,7 @@ export function screenOf({ name, onInput, onSize, onLeave }) {
 
   // It can be measured, and so opened, only once it is in the page and in sight.
   let opened = false;
+  let awaited = false;
   const sight = new ResizeObserver(() => {
     if (!node.clientWidth || !node.clientHeight) return;
     if (!opened) open();
@@ -55,15 +56,30 @@ export function screenOf({ name, onInput, onSize, onLeave }) {
     terminal.options.theme = colours(node);
     openStrictly(terminal, node);
     terminal.textarea.setAttribute("aria-label", `Input of ${name}`);
+    terminal.textarea.addEventListener("input", takeSigns);
     fit.fit();
     onSize(terminal.rows, terminal.cols);
+    if (awaited) terminal.focus();
+  }
+
+  function focus() {
+    awaited = true;
+    if (opened) terminal.focus();
   }
 
   const unwatch = onThemeChange(() => {
     if (opened) terminal.options.theme = colours(node);
   });
 
+  /** What comes without a key, as from a table of signs: the component takes none of it where it serves screen readers. */
+  function takeSigns({ inputType, data, isComposing }) {
+    if (inputType === "insertText" && data && !isComposing && !pressed) onInput(data);
+  }
+
+  let pressed = false;
+
   function isForTerminal(event) {
+    pressed = event.type !== "keyup";
     if (event.type !== "keydown" || !event.ctrlKey || !event.shiftKey || event.altKey || event.metaKey) return true;
     const letter = /^[a-z]$/i.test(event.key) ? event.key.toLowerCase() : event.code.slice(-1).toLowerCase();
     // The browser itself pastes.
@@ -97,7 +113,7 @@ export function screenOf({ name, onInput, onSize, onLeave }) {
     terminal.dispose();
   }
 
-  return { node, write, fresh: () => terminal.write(FRESH), focus: () => terminal.focus(), dispose };
+  return { node, write, fresh: () => terminal.write(FRESH), focus, dispose };
 }
 
 /** Go where a link of the output leads, if it is meant to: what it says need not be where it leads. */

@@ -10,16 +10,26 @@ const LEFT_OUT = "\x1b[0m\r\n[output was left out here, as this browser could no
 const encoder = new TextEncoder();
 
 /**
- * Open one. `onOutput(bytes)` may answer a promise: until it is kept, nothing more is taken. `onOpen` is called when
- * one may send, `onReady` when the shell is there, `onEnd({exitCode, code, reason})` once at the end, with an exit code
- * of null where there is none.
+ * Open one. `onOutput(bytes)` may answer a promise: until it is kept, nothing more is taken. `onReady` is called when
+ * the shell is there, `onEnd({exitCode, code, reason})` once at the end, with an exit code of null where there is none.
  *
- * It is {send(text or bytes), resize(rows, cols), close()}.
+ * It is {send(text or bytes), resize(rows, cols), close()}. What is sent before it is open waits until it is.
  */
-export function lineOf({ id, mode, onOpen, onReady, onOutput, onEnd }) {
+export function lineOf({ id, mode, onReady, onOutput, onEnd }) {
   const address = socketAddress("open-session-pty", { path: { id }, query: { mode } });
   const link = "WebSocketStream" in globalThis ? heldBack(address) : queued(address);
   let exitCode = null;
+  let early = [];
+
+  function send(data) {
+    if (early) early.push(data);
+    else link.send(data);
+  }
+
+  function onOpen() {
+    for (const data of early) link.send(data);
+    early = null;
+  }
 
   async function follow() {
     for await (const message of link.messages(onOpen)) {
@@ -37,8 +47,8 @@ export function lineOf({ id, mode, onOpen, onReady, onOutput, onEnd }) {
   // A caller has the line before anything happens on it.
   queueMicrotask(follow);
   return {
-    send: (data) => link.send(typeof data === "string" ? encoder.encode(data) : data),
-    resize: (rows, cols) => link.send(JSON.stringify({ type: "resize", rows, cols })),
+    send: (data) => send(typeof data === "string" ? encoder.encode(data) : data),
+    resize: (rows, cols) => send(JSON.stringify({ type: "resize", rows, cols })),
     close: () => link.close(),
   };
 }

@@ -82,7 +82,6 @@ export async function paneOf({ session, mode, number, onClose }) {
     const mine = lineOf({
       id: session.id,
       mode,
-      onOpen: () => mine.resize(size.rows, size.cols),
       onReady: () => {
         ready = true;
         say("Connected", "live");
@@ -102,6 +101,7 @@ export async function paneOf({ session, mode, number, onClose }) {
         if (held && !close.contains(document.activeElement)) again.focus();
       },
     });
+    mine.resize(size.rows, size.cols);
     line = mine;
   }
 
@@ -141,7 +141,8 @@ async function why(id, mode) {
   } catch (error) {
     if (error.status === 404) return "The session has ended.";
     if (error.status === 0) return "The emulator does not answer.";
-    if (error.status !== 426) return `It could not be opened: ${error.message}`;
+    // A plain request for a terminal is no valid one; that is not why.
+    if (error.status !== 400) return `It could not be opened: ${error.message}`;
   }
   return "It could not be opened.";
 }
