@@ -35,7 +35,6 @@ export function output({ label, name }) {
   let loose = [];
   let looseSize = 0;
   let follows = true;
-  let top = 0;
   let asked = 0;
   new ResizeObserver(soon).observe(node);
   soon();
@@ -85,7 +84,6 @@ export function output({ label, name }) {
       if (!follows) {
         draw();
         node.scrollTop = Math.max(0, node.scrollTop - gone * ROW);
-        top = node.scrollTop;
       }
     }
   }
@@ -118,10 +116,7 @@ export function output({ label, name }) {
     const all = rows.length + (rest ? 1 : 0);
     inner.style.setProperty("height", `${all * ROW}px`);
     node.classList.toggle("short", all * ROW < 400);
-    if (follows) {
-      node.scrollTop = all * ROW;
-      top = node.scrollTop;
-    }
+    if (follows) node.scrollTop = all * ROW;
     const first = Math.max(0, Math.floor(node.scrollTop / ROW) - SPARE);
     const last = Math.min(all, Math.ceil((node.scrollTop + node.clientHeight) / ROW) + SPARE);
     const shown = [];
@@ -131,28 +126,14 @@ export function output({ label, name }) {
       line.style.setProperty("transform", `translateY(${at * ROW}px)`);
       shown.push(line);
     }
-    if (!isSelecting()) fill(inner, shown);
+    fill(inner, shown);
     tell(all);
   }
 
-  /** While text is being selected its lines stay: what takes their place would be selected no more. */
-  function isSelecting() {
-    const chosen = getSelection();
-    return !follows && !chosen.isCollapsed && inner.contains(chosen.anchorNode) && !scrolling;
-  }
-
-  let scrolling = false;
-
+  /** It is followed for as long as one is at its end: it grows only while it is drawn, and then one is taken along. */
   function scrolled() {
-    const atEnd = node.scrollTop + node.clientHeight >= node.scrollHeight - ROW;
-    if (node.scrollTop < top) follows = false;
-    else if (atEnd) follows = true;
-    top = node.scrollTop;
-    scrolling = true;
+    follows = node.scrollTop + node.clientHeight >= node.scrollHeight - ROW;
     soon();
-    requestAnimationFrame(() => {
-      scrolling = false;
-    });
   }
 
   function tell(all) {

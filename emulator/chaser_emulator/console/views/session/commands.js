@@ -1,7 +1,7 @@
 // The commands of a session: one to run, those in the background, and each with what it writes.
 
 import { call } from "../../api.js";
-import { h } from "../../dom.js";
+import { fill, h } from "../../dom.js";
 import { bytes, seconds } from "../../format.js";
 import * as live from "../../live.js";
 import { badge, moment, style } from "../../parts.js";
@@ -15,14 +15,25 @@ import { selfTestButton } from "./self-test.js";
 export async function show({ session, query, signal }) {
   await style("inside");
   if (query.command) return showCommand({ session, id: query.command, signal });
-  const alive = ["starting", "running"].includes(session.status);
-  const parts = [];
-  if (!alive) parts.push(h("p", { class: "soft" }, "The session has ended: nothing more runs in it."));
-  else if (await isScripted(signal)) parts.push(scriptedNote());
-  if (alive) parts.push(await runForm({ session, signal }));
-  const heading = h("div", { class: "bar-top" }, h("h2", null, "In the background"), alive ? selfTestButton(session, signal) : null);
-  return h("div", null, parts, heading, listOf(session, signal).node);
+  const begin = h("div");
+  const test = h("div");
+  const ended = () => {
+    fill(begin, h("p", { class: "soft" }, "The session has ended: nothing more runs in it."));
+    fill(test);
+  };
+  if (isAlive(session)) {
+    fill(begin, (await isScripted(signal)) ? scriptedNote() : null, await runForm({ session, signal }));
+    fill(test, selfTestButton(session, signal));
+    live.changed(["sessions"], async () => {
+      const now = await call("get-session", { path: { id: session.id }, signal }).catch(() => session);
+      if (!isAlive(now)) ended();
+    }, signal);
+  } else ended();
+  const heading = h("div", { class: "bar-top" }, h("h2", null, "In the background"), test);
+  return h("div", null, begin, heading, listOf(session, signal).node);
 }
+
+const isAlive = (session) => ["starting", "running"].includes(session.status);
 
 function listOf(session, signal) {
   const list = table({
