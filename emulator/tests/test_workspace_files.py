@@ -109,25 +109,6 @@ def test_files_are_listed_read_and_compared_without_a_session(any_client: httpx.
     client.delete(f"/v1/workspaces/{name}")
 
 
-def test_two_snapshots_are_compared_and_what_was_written_back_is_no_change(any_client: httpx.Client) -> None:
-    client = any_client
-    name = create(client)["name"]
-    put(client, name, "f", b"first")
-    snap(client, name, name="one")
-    put(client, name, "f", b"other")
-    snap(client, name, name="two")
-    put(client, name, "f", b"first")
-    assert shown(diff(client, name, **{"from": "one", "to": "two"})) == [("changed", "f", ["content"])]
-    assert diff(client, name, **{"from": "one"})["changes"] == []
-    assert diff(client, name, **{"from": "two", "to": "two"})["changes"] == []
-    found = lines(client, name, "f", **{"from": "one", "to": "two"})
-    assert [(one["kind"], one["text"], one["unended"]) for one in found["hunks"][0]["lines"]] == [
-        ("removed", "first", True), ("added", "other", True),
-    ]  # fmt: skip
-    assert lines(client, name, "f", **{"from": "one"})["change"] == "same"
-    client.delete(f"/v1/workspaces/{name}")
-
-
 def test_what_was_never_used_has_nothing_and_takes_nothing(any_client: httpx.Client) -> None:
     client = any_client
     workspace = create(client)
@@ -145,6 +126,25 @@ def test_what_was_never_used_has_nothing_and_takes_nothing(any_client: httpx.Cli
 def local() -> Iterator[Running]:
     with emulator_on("local") as one:
         yield one
+
+
+def test_two_snapshots_are_compared_and_what_was_written_back_is_no_change(local: Running) -> None:
+    with http_of(local) as client:
+        name = create(client)["name"]
+        put(client, name, "f", b"first")
+        snap(client, name, name="one")
+        put(client, name, "f", b"other")
+        snap(client, name, name="two")
+        put(client, name, "f", b"first")
+        assert shown(diff(client, name, **{"from": "one", "to": "two"})) == [("changed", "f", ["content"])]
+        assert diff(client, name, **{"from": "one"})["changes"] == []
+        assert diff(client, name, **{"from": "two", "to": "two"})["changes"] == []
+        found = lines(client, name, "f", **{"from": "one", "to": "two"})
+        assert [(one["kind"], one["text"], one["unended"]) for one in found["hunks"][0]["lines"]] == [
+            ("removed", "first", True), ("added", "other", True),
+        ]  # fmt: skip
+        assert lines(client, name, "f", **{"from": "one"})["change"] == "same"
+        client.delete(f"/v1/workspaces/{name}")
 
 
 def test_links_modes_and_kinds_are_differences_and_times_are_none(local: Running) -> None:

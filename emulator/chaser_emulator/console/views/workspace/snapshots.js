@@ -22,7 +22,7 @@ export async function show({ workspace, signal }) {
       { title: "Kept", width: "10.5rem", minor: true, render: (one) => moment(one.created_at) },
       { title: "Gone back to", width: "10.5rem", minor: true, render: (one) => moment(one.restored_at) },
       { title: "Size", width: "5rem", minor: true, numeric: true, render: (one) => bytes(one.used_bytes) },
-      { title: "", width: "15rem", narrow: "12.25rem", render: acts },
+      { title: "", width: "15rem", narrow: "8.5rem", render: acts },
     ],
     link: (one) => to(HERE, { id }, { tab: "files", snapshot: one.id }),
     empty: "No snapshots yet. A snapshot keeps all files of the workspace as they are now, to compare with and to go back to.",
