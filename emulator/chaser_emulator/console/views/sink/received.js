@@ -78,7 +78,7 @@ export async function received({ signal }) {
       "div",
       { class: "bar-top" },
       h("h2", { id: "received" }, "What has come"),
-      h("div", { class: "filters" }, event.node, name.node, verified.node, clear),
+      h("div", { class: "choices" }, event.node, name.node, verified.node, clear),
     ),
     list.node,
   );
@@ -96,11 +96,11 @@ async function forget(again) {
 function field(label, properties) {
   const id = freshId("filter");
   const input = h("input", { id, type: "search", autocomplete: "off", spellcheck: "false", ...properties });
-  return { input, node: h("div", { class: "filter" }, h("label", { for: id }, label), input) };
+  return { input, node: h("div", { class: "narrowing" }, h("label", { for: id }, label), input) };
 }
 
 function choice(label, pairs) {
   const id = freshId("filter");
   const input = h("select", { id }, pairs.map(([value, text]) => h("option", { value }, text)));
-  return { input, node: h("div", { class: "filter" }, h("label", { for: id }, label), input) };
+  return { input, node: h("div", { class: "narrowing" }, h("label", { for: id }, label), input) };
 }

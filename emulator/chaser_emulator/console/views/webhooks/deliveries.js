@@ -58,7 +58,6 @@ export async function deliveries({ query, signal }) {
       columns: [
         { title: "Event", width: "minmax(14rem, 1.5fr)", narrow: "1.5fr", render: titleOf },
         { title: "State", width: "7rem", narrow: "6rem", render: (one) => badge(one.status) },
-        { title: "About", minor: true, render: aboutOf },
         { title: "To", minor: true, width: "1.25fr", render: (one) => whereTo(urls.get(one.webhook_id)) },
         { title: "Attempts", width: "5rem", numeric: true, minor: true, render: (one) => one.attempts },
         { title: "Last answer", minor: true, render: lastAnswer },
@@ -86,17 +85,19 @@ export async function deliveries({ query, signal }) {
       "div",
       { class: "bar-top" },
       h("h2", { id: "deliveries" }, "Deliveries"),
-      h("div", { class: "filters" }, hooks.node, states.node),
+      h("div", { class: "choices" }, hooks.node, states.node),
     ),
     place,
   );
 }
 
-const titleOf = (one) => [one.event_type, " ", h("code", { class: "soft" }, short(one.id))];
+const titleOf = (one) => [one.event_type, " ", h("code", { class: "soft" }, short(one.resource_id))];
 
-const aboutOf = (one) => `${one.resource_type.replaceAll("_", " ")} ${short(one.resource_id)}`;
-
-const whereTo = (url) => (url ? h("span", { title: url }, url) : "a deleted webhook");
+function whereTo(url) {
+  if (!url) return "a deleted webhook";
+  const [, name] = /\/_emulator\/webhooks\/sink\/([^/?]+)$/.exec(url) ?? [];
+  return h("span", { title: url }, name ? `sink ${name}` : url.replace(/^https?:\/\//i, ""));
+}
 
 function lastAnswer(one) {
   if (one.last_error) return h("span", { title: one.last_error }, one.last_http_status ?? one.last_error);
@@ -106,7 +107,7 @@ function lastAnswer(one) {
 function choice(label, onchange) {
   const id = freshId("filter");
   const input = h("select", { id, onchange });
-  const node = h("div", { class: "filter" }, h("label", { for: id }, label), input);
+  const node = h("div", { class: "narrowing" }, h("label", { for: id }, label), input);
   let offered = "";
   function offer(pairs, value) {
     if (offered === JSON.stringify(pairs)) return;

@@ -14,7 +14,11 @@ export async function createWebhook() {
   const form = await formOf("create-webhook", {
     open: ["events", "description"],
     labels: { url: "Address", events: "Events", description: "What it is for" },
-    hints: { events: "Without one it gets every event. “session.*” stands for all that begin with “session.”." },
+    hints: {
+      url: "An http or https address that takes a POST. On this machine that may be localhost.",
+      description: "",
+      events: "Without one it gets every event. “session.*” stands for all that begin with “session.”.",
+    },
   });
   const field = form.field("url");
   const fillIn = async () => {

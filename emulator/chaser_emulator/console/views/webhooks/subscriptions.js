@@ -17,7 +17,7 @@ const KINDS = { pending: "warn", delivered: "good", failed: "bad", discarded: ""
 /** A section with a card for each webhook, which follows what happens. */
 export async function subscriptions({ signal }) {
   const cards = new Map();
-  const list = h("ul", { class: "hooks" });
+  const list = h("ul", { class: "cards hooks" });
   const nothing = h(
     "div",
     { class: "card empty", hidden: true },

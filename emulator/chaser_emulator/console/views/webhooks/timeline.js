@@ -37,7 +37,8 @@ export function timeline() {
     fill(later, laterOf(tried.ahead?.slice(1) ?? []));
   }
 
-  return { node: h("div", null, before, past, ahead, step.node, later), draw };
+  const outlook = h("div", { class: "outlook" }, ahead, step.node, later);
+  return { node: h("div", null, before, past, outlook), draw };
 }
 
 function forgotten(count) {
