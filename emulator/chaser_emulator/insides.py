@@ -36,9 +36,10 @@ class Page:
 
 @dataclass(frozen=True)
 class Inside:
-    """A session's status, the ports that listen in it, and its pages (None: it is no browser)."""
+    """A session's status and why it failed, the ports that listen in it, and its pages (None: it is no browser)."""
 
     status: str
+    failure: str | None = None
     ports: tuple[int, ...] = ()
     pages: tuple[Page, ...] | None = None
 
@@ -74,14 +75,14 @@ class Insides:
         if row is None:
             return Inside(sessions.TERMINATED)
         if row["status"] != sessions.RUNNING:
-            return Inside(row["status"], pages=() if row["session_type"] == "browser" else None)
+            return Inside(row["status"], row["failure"], pages=() if row["session_type"] == "browser" else None)
         async with asyncio.timeout(_PATIENCE):
             try:
                 ports = await self._engine.ports(row["ref"])
             except SandboxGone:
                 await self._lifecycle.lost(row)
                 raise
-            return Inside(row["status"], tuple(ports), await self._pages(row))
+            return Inside(row["status"], None, tuple(ports), await self._pages(row))
 
     async def watch(self, session_id: str) -> AsyncGenerator[Inside | None]:
         """What is in a session, now and whenever that has changed, until it has ended. None: nothing for a while."""

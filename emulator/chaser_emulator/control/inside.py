@@ -75,7 +75,7 @@ async def _stream(call: ControlCall, session_id: str, *, follow: bool) -> AsyncG
 
 
 def _parts(call: ControlCall, session_id: str, inside: Inside) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield "status", {"status": inside.status}
+    yield "status", {"status": inside.status} | ({"failure": inside.failure} if inside.failure else {})
     yield "ports", {"ports": _addresses(call, session_id, inside)}
     if inside.pages is not None:
         pages = [{"id": one.id, "type": one.kind, "title": one.title, "url": one.url} for one in inside.pages]

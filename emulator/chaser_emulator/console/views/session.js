@@ -7,6 +7,7 @@ import { short } from "../format.js";
 import * as live from "../live.js";
 import { badge, facts, moment, style, tabs, top } from "../parts.js";
 import { to } from "../routes.js";
+import { reasonOf } from "./session/failure.js";
 
 const HERE = "/sessions/{id}";
 
@@ -33,6 +34,7 @@ export async function show({ params, query, signal }) {
   /** What it is and, once it runs, its part: that stays in sight when the session has ended, with what it shows. */
   async function draw() {
     fill(state, heading(now), aside(now, shown));
+    if (now.status === "failed" && !shown) fill(part, await reasonOf(now, signal));
     if (shown || (now.status !== "running" && now.status !== "terminating")) return;
     shown = chosen;
     const { show: showPart } = await chosen.load();

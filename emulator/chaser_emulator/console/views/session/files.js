@@ -13,16 +13,6 @@ const MOST = 16 * 2 ** 20;
 
 export async function show({ session, query, signal }) {
   await style("inside");
-  if (!["starting", "running"].includes(session.status)) {
-    return h(
-      "div",
-      { class: "card empty" },
-      h("p", null, "The session has ended, and its sandbox with it."),
-      session.workspace_id
-        ? h("p", null, "Its files are in ", h("a", { href: to("/workspaces/{id}", { id: session.workspace_id }) }, "its workspace"), ".")
-        : h("p", null, "It had no workspace, so its files are gone."),
-    );
-  }
   const root = query.folder || HOME;
   const path = { id: session.id };
   const below = (inner) => (inner ? `${root.replace(/\/$/, "")}/${inner}` : root);

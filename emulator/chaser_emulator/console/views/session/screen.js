@@ -36,16 +36,11 @@ export async function show({ session, signal }) {
 
   function end(word) {
     running = false;
-    seen.stop(word === "failed" ? "The browser could not be started." : "The browser has ended.");
+    seen.stop("The browser has ended.");
     fill(pages);
     fill(drive);
     drive.hidden = true;
-    fill(
-      status,
-      word === "failed"
-        ? "This session has failed. The scripted engine has no browsers; start the emulator with --sandbox local or docker, where a Chromium is installed."
-        : "This session has ended. Begin a new one to look at a browser.",
-    );
+    fill(status, word === "failed" ? "The browser went away by itself." : "The browser has ended with its session.");
   }
 
   async function follow() {
