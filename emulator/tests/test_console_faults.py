@@ -127,7 +127,7 @@ def test_an_address_opens_the_form_with_a_rule(emulator: Running, browser: Brows
         expect(page.get_by_label("code (required)")).to_have_value('"not_found"')
         page.get_by_role("button", name="Add it").click()
         expect(page.get_by_role("row").filter(has_text="not_found")).to_contain_text("calls 1, 3-")
-        page.get_by_role("button", name=str(_faults(client)[0]["id"]), exact=True).click()
+        page.get_by_role("button", name="refuses with not_found").click()
         expect(page.get_by_role("dialog")).to_contain_text(MARKUP)
         assert page.locator("dialog img").count() == 0
     [fault] = _faults(client)

@@ -100,8 +100,11 @@ function findings(title, all, empty) {
   );
 }
 
-function parts(all) {
+function parts(given) {
   const id = freshId("parts");
+  const order = Object.keys(OUTCOMES);
+  // What somebody has to look at comes first.
+  const all = [...given].sort((a, b) => order.indexOf(a.status) - order.indexOf(b.status));
   const list = table({
     label: "Parts of the run",
     columns: [

@@ -42,10 +42,10 @@ export async function show({ signal }) {
   const list = table({
     label: "Faults",
     columns: [
-      { title: "Name", width: "8rem", render: (one) => one.id },
-      { title: "What it does", narrow: "1.4fr", render: (one) => h("span", { title: doing(one) }, doing(one)) },
+      { title: "What it does", width: "1.4fr", render: (one) => h("span", { title: doing(one) }, doing(one)) },
+      { title: "Name", width: "6rem", minor: true, render: (one) => one.id },
       { title: "To what", minor: true, render: (one) => h("span", { title: about(one) }, about(one)) },
-      { title: "Acted", width: "9rem", narrow: "4rem", render: acted },
+      { title: "Acted", width: "5rem", narrow: "3.5rem", render: acted },
       { title: "Left", width: "7rem", minor: true, render: (one) => left(one) },
       { title: "", width: "6rem", narrow: "5.25rem", render: removeButton },
     ],
