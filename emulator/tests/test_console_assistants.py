@@ -149,7 +149,7 @@ def test_it_fits_and_is_accessible(
     one = create(client, f"fits {width}", system_prompt="x" * 300, model={"provider": "anthropic"})
     use(client, one, 3)
     propose(client, one, {"tools": {"browser": True}}, reason="y" * 200)
-    with console_of(emulator, browser, "/assistants", width=width, scheme=scheme) as page:
+    with console_of(emulator, browser, "/assistants", width=width, scheme=scheme, expected=("404",)) as page:
         page.get_by_role("link", name=f"fits {width}").wait_for()
         assert_fits(page)
         assert_accessible(page)

@@ -69,8 +69,8 @@ def test_ten_thousand_rows_are_scrolled_and_few_are_in_the_page(
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
         INSERT INTO audit_events
             (id, account_id, actor_type, actor_id, action, resource_type, status, summary, metadata, created_at)
-        SELECT printf('00000000-0000-4000-8000-%012d', i), ?1, 'system', 'system', 'session.expire', 'session', 'success',
-            'event ' || i, '{}',
+        SELECT printf('00000000-0000-4000-8000-%012d', i), ?1, 'system', 'system', 'session.expire', 'session',
+            'success', 'event ' || i, '{}',
             -- Two of each moment, as after a clock was set back: pages neither skip nor repeat one.
             '2020-01-01T00:00:00.' || printf('%06d', i / 2) || 'Z'
         FROM n"""
