@@ -10,7 +10,7 @@ from typing import Literal
 
 from chaser_emulator.errors import ApiError, Problem, invalid
 from chaser_emulator.paths import in_sandbox
-from chaser_emulator.sandbox import WORKSPACE_ROOT, DiskEntry, FileDownload, NotAFile, NotAFolder, PathNotFound
+from chaser_emulator.sandbox import WORKSPACE_ROOT, DiskEntry, FileDownload, NotAFile, PathNotFound
 from chaser_emulator.store import Reader, snapshots, workspaces
 from chaser_emulator.world import World
 
@@ -60,33 +60,26 @@ async def find(reader: Reader, selector: str, snapshot: str | None) -> State:
     return State(row["id"], kept["name"], kept["disk_id"])
 
 
-async def entries(world: World, state: State, *, digests: bool = False) -> Sequence[DiskEntry]:
-    """All that is there, parents before what is in them. Raises SandboxError."""
+async def entries(world: World, state: State, folder: str, *, recursive: bool) -> Sequence[DiskEntry]:
+    """What is in a folder of a state, parents before what is in them. Raises SandboxError."""
     async with world.disks.held(state.disk_id):
-        return await world.engine.disk_entries(state.disk_id, digests=digests)
+        real = await _real(world, state, folder)
+        return await world.engine.disk_entries(state.disk_id, real, recursive=recursive)
 
 
-def within(found: Sequence[DiskEntry], folder: str, *, recursive: bool) -> list[DiskEntry]:
-    """What is in a folder, and with `recursive` below it, in the order of a tree. Raises PathNotFound, NotAFolder."""
-    if folder:
-        itself = next((entry for entry in found if shown(entry.path) == folder), None)
-        if itself is None:
-            raise PathNotFound(f"There is no folder {folder} on the disk.")
-        if itself.kind != "directory":
-            raise NotAFolder(f"{folder} is no folder.")
-    start = f"{folder}/" if folder else ""
-    below = (entry for entry in found if shown(entry.path).startswith(start))
-    return [entry for entry in below if recursive or "/" not in shown(entry.path)[len(start) :]]
+async def _real(world: World, state: State, path: str) -> str:
+    """The path that is shown so: names that are no UTF-8 are told with another character in them."""
+    if "\N{REPLACEMENT CHARACTER}" not in path:
+        return path
+    found = await world.engine.disk_entries(state.disk_id)
+    return next((entry.path for entry in found if shown(entry.path) == path), path)
 
 
 @asynccontextmanager
 async def opened(world: World, state: State, path: str) -> AsyncGenerator[FileDownload]:
     """A file of a state, for as long as the block lasts. Raises PathNotFound, NotAFile."""
     async with world.disks.held(state.disk_id):
-        if "\N{REPLACEMENT CHARACTER}" in path:
-            # So are names shown that are no UTF-8.
-            found = await world.engine.disk_entries(state.disk_id)
-            path = next((entry.path for entry in found if shown(entry.path) == path), path)
+        path = await _real(world, state, path)
         download = await world.engine.read_disk_file(state.disk_id, path)
         try:
             yield download
@@ -110,8 +103,10 @@ async def text_of(world: World, state: State, path: str) -> bytes | None:
 
 async def changes(world: World, before: State, after: State) -> list[Change]:
     """All that differs between two states, by path. Raises SandboxError."""
-    old = await entries(world, before, digests=True)
-    new = await entries(world, after, digests=True)
+    async with world.disks.held(before.disk_id, after.disk_id):
+        old, new = await asyncio.gather(
+            *(world.engine.disk_entries(state.disk_id, digests=True) for state in (before, after))
+        )
     return await asyncio.to_thread(differences, old, new)
 
 

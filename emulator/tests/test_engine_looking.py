@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from chaser_emulator.sandbox import DiskEntry, Engine, NotAFile, PathNotFound, TooMuch, files, looking
+from chaser_emulator.sandbox import DiskEntry, Engine, NotAFile, NotAFolder, PathNotFound, TooMuch, files, looking
 from engines import (  # noqa: F401 - fixtures are found by import
     anyio_backend_fixture,
     engine_fixture,
@@ -56,6 +56,15 @@ async def test_a_disk_tells_what_is_on_it_in_use_and_at_rest(engine: Engine) -> 
         "folder/other": ("file", 700_000, "0o644"),
         "folder/same": ("file", 700_000, "0o644"),
     }
+    inner = [entry.path for entry in await engine.disk_entries(disk, "folder", recursive=False)]
+    assert inner == ["folder/deep", "folder/other", "folder/same"]
+    assert [entry.path for entry in await engine.disk_entries(disk, "folder/deep")] == ["folder/deep/one"]
+    with pytest.raises(PathNotFound):
+        await engine.disk_entries(disk, "folder/missing")
+    with pytest.raises(NotAFolder):
+        await engine.disk_entries(disk, "folder/same")
+    with pytest.raises(PathNotFound):
+        await engine.disk_entries(new(), "folder")
     digests = {path: at_rest[f"folder/{path}"].digest for path in ("deep/one", "other", "same")}
     assert digests["deep/one"] == digests["same"] != digests["other"]
     assert all(entry.digest is None for entry in await engine.disk_entries(disk))
@@ -112,6 +121,9 @@ async def test_no_link_is_followed_and_only_files_are_read(engine: Engine) -> No
         for path in ("out", "link", "through/text", "root/etc/passwd"):
             with pytest.raises(NotAFile, match="link"):
                 await engine.read_disk_file(disk, path)
+        for path in ("through", "root"):
+            with pytest.raises(NotAFolder):
+                await engine.disk_entries(disk, path)
         with pytest.raises(NotAFile, match="no regular file"):
             await engine.read_disk_file(disk, "pipe")
     await engine.delete_disk(disk)

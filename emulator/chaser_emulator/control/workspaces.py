@@ -28,15 +28,14 @@ async def list_workspace_files(call: ControlCall) -> dict[str, Any]:
     """What is in a folder; of more than the limit, what is nearest to it."""
     state = await _state(call, "snapshot")
     folder = disk_files.on_disk(call.query["path"])
-    found = await disk_files.entries(call.world, state)
-    kept = await asyncio.to_thread(disk_files.within, found, folder, recursive=call.query["recursive"])
+    found = await disk_files.entries(call.world, state, folder, recursive=call.query["recursive"])
     limit = call.query["limit"]
     start = len(folder) + 1 if folder else 0
     return _of(state) | {
         "path": folder,
-        "entries": [{"path": disk_files.shown(entry.path)[start:]} | _told(entry) for entry in _nearest(kept, limit)],
-        "count": len(kept),
-        "truncated": len(kept) > limit,
+        "entries": [{"path": disk_files.shown(entry.path)[start:]} | _told(entry) for entry in _nearest(found, limit)],
+        "count": len(found),
+        "truncated": len(found) > limit,
     }
 
 

@@ -290,11 +290,13 @@ class Engine(Protocol):
         """
         ...
 
-    async def disk_entries(self, disk_id: str, *, digests: bool = False) -> Sequence[DiskEntry]:
-        """All that is on a disk, parents before what is in them; with `digests`, what tells files' contents apart.
+    async def disk_entries(
+        self, disk_id: str, folder: str = "", *, recursive: bool = True, digests: bool = False
+    ) -> Sequence[DiskEntry]:
+        """What is in a folder of a disk, parents before what is in them; no link is followed, to it or in it.
 
-        A disk that is not there has nothing on it. A sandbox may use it: what it does meanwhile is seen or not. Raises
-        TooMuch.
+        With `digests` also what tells contents apart. A disk that is not there has nothing on it. A sandbox may use it:
+        what it does meanwhile is seen or not. Raises PathNotFound, NotAFolder, TooMuch.
         """
         ...
 

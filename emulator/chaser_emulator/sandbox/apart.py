@@ -84,8 +84,11 @@ class BrowsersApart(Layer):
     async def export_disk(self, disk_id: str, to: BinaryIO) -> None:
         await (await self._holder(disk_id)).export_disk(disk_id, to)
 
-    async def disk_entries(self, disk_id: str, *, digests: bool = False) -> Sequence[DiskEntry]:
-        return await (await self._holder(disk_id)).disk_entries(disk_id, digests=digests)
+    async def disk_entries(
+        self, disk_id: str, folder: str = "", *, recursive: bool = True, digests: bool = False
+    ) -> Sequence[DiskEntry]:
+        holder = await self._holder(disk_id)
+        return await holder.disk_entries(disk_id, folder, recursive=recursive, digests=digests)
 
     async def read_disk_file(self, disk_id: str, path: str) -> FileDownload:
         return await (await self._holder(disk_id)).read_disk_file(disk_id, path)

@@ -35,6 +35,7 @@ from . import (
     SandboxUnavailable,
     Terminal,
     TerminalSpec,
+    looking,
 )
 from .docker_container import Container
 from .docker_disks import Volumes
@@ -381,8 +382,12 @@ class DockerEngine:
     async def import_disk(self, disk_id: str, archive: BinaryIO, *, owners: bool) -> None:
         await self._volumes.import_(disk_id, archive, owners=owners)
 
-    async def disk_entries(self, disk_id: str, *, digests: bool = False) -> Sequence[DiskEntry]:
-        return await self._volumes.entries(disk_id, digests=digests, in_use=await self._in_use(disk_id))
+    async def disk_entries(
+        self, disk_id: str, folder: str = "", *, recursive: bool = True, digests: bool = False
+    ) -> Sequence[DiskEntry]:
+        in_use = await self._in_use(disk_id)
+        found = await self._volumes.entries(disk_id, digests=digests, in_use=in_use)
+        return looking.below(found, folder, recursive=recursive)
 
     async def read_disk_file(self, disk_id: str, path: str) -> FileDownload:
         return await self._volumes.read(disk_id, path)

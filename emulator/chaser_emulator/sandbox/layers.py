@@ -93,8 +93,10 @@ class Layer:
     async def import_disk(self, disk_id: str, archive: BinaryIO, *, owners: bool) -> None:
         await self.inner.import_disk(disk_id, archive, owners=owners)
 
-    async def disk_entries(self, disk_id: str, *, digests: bool = False) -> Sequence[DiskEntry]:
-        return await self.inner.disk_entries(disk_id, digests=digests)
+    async def disk_entries(
+        self, disk_id: str, folder: str = "", *, recursive: bool = True, digests: bool = False
+    ) -> Sequence[DiskEntry]:
+        return await self.inner.disk_entries(disk_id, folder, recursive=recursive, digests=digests)
 
     async def read_disk_file(self, disk_id: str, path: str) -> FileDownload:
         return await self.inner.read_disk_file(disk_id, path)

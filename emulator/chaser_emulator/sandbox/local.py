@@ -270,8 +270,11 @@ class LocalEngine:
         names = await files.in_thread(os.listdir, self._disks)
         return {name for name in names if _DISK_ID.fullmatch(name)}
 
-    async def disk_entries(self, disk_id: str, *, digests: bool = False) -> Sequence[DiskEntry]:
-        return await files.in_thread(looking.of_folder, self._disk(disk_id), digests=digests)
+    async def disk_entries(
+        self, disk_id: str, folder: str = "", *, recursive: bool = True, digests: bool = False
+    ) -> Sequence[DiskEntry]:
+        disk = self._disk(disk_id)
+        return await files.in_thread(looking.of_folder, disk, folder, recursive=recursive, digests=digests)
 
     async def read_disk_file(self, disk_id: str, path: str) -> FileDownload:
         return await files.in_thread(looking.open_file, self._disk(disk_id), path)

@@ -8,7 +8,7 @@ import hashlib
 import os
 import stat
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +18,7 @@ from chaser_emulator.sandbox import (
     EntryKind,
     FileDownload,
     NotAFile,
+    NotAFolder,
     PathNotFound,
     SandboxUnavailable,
     TooMuch,
@@ -88,26 +89,63 @@ def digest_of(content: bytes) -> str:
 # A folder of this machine
 
 
-def of_folder(folder: Path, *, digests: bool) -> list[DiskEntry]:
-    """All that is in a folder, links not followed; what vanishes or may not be read is left out. It blocks."""
+def of_folder(disk: Path, folder: str = "", *, recursive: bool = True, digests: bool = False) -> list[DiskEntry]:
+    """What is in a folder of a disk that is one here, links not followed; what vanishes or may not be read is left out.
+
+    It blocks. PathNotFound and NotAFolder as of `disk_entries`.
+    """
+    within = tuple(folder.split("/")) if folder else ()
     try:
-        top = os.open(folder, _FOLDER)
+        top = os.open(disk, _FOLDER)
     except FileNotFoundError:
+        if folder:
+            raise no_folder(folder) from None
         return []
     except OSError as error:
         raise SandboxUnavailable(f"The disk cannot be read: {error.strerror}.") from None
     look = Look()
-    waiting: list[Names] = [()]
+    waiting: list[Names] = [within]
     try:
+        _require_folder(top, within)
         while waiting:
             names = waiting.pop()
             for entry in _within(top, names, look, digests=digests):
                 look.add(entry)
-                if entry.kind == "directory":
+                if recursive and entry.kind == "directory":
                     waiting.append(tuple(entry.path.split("/")))
     finally:
         os.close(top)
     return look.all()
+
+
+def _require_folder(top: int, names: Names) -> None:
+    try:
+        with _opened(top, names):
+            pass
+    except FileNotFoundError:
+        raise no_folder("/".join(names)) from None
+    except OSError as error:
+        said = "is no folder" if error.errno in (errno.ENOTDIR, errno.ELOOP) else f"cannot be listed: {error.strerror}"
+        raise NotAFolder(f"{'/'.join(names)} {said}.") from None
+
+
+def below(found: Sequence[DiskEntry], folder: str, *, recursive: bool) -> list[DiskEntry]:
+    """Of all that is on a disk what is in a folder. PathNotFound and NotAFolder as of `disk_entries`."""
+    if folder:
+        itself = next((entry for entry in found if entry.path == folder), None)
+        if itself is None:
+            raise no_folder(folder)
+        if itself.kind != "directory":
+            raise NotAFolder(f"{folder} is no folder.")
+    start = f"{folder}/" if folder else ""
+    return [
+        entry for entry in found if entry.path.startswith(start) and (recursive or "/" not in entry.path[len(start) :])
+    ]
+
+
+def no_folder(folder: str) -> PathNotFound:
+    """The refusal to list what is not there."""
+    return PathNotFound(f"There is no folder {folder} on the disk.")
 
 
 def _within(top: int, names: Names, look: Look, *, digests: bool) -> Iterator[DiskEntry]:
@@ -210,7 +248,7 @@ def _kind(mode: int) -> EntryKind:
 # An archive
 
 
-def of_archive(archive: BinaryIO, *, digests: bool) -> list[DiskEntry]:
+def of_archive(archive: BinaryIO, *, digests: bool = False) -> list[DiskEntry]:
     """All that is below the one folder of an archive, which is read once, in order. Raises ArchiveError."""
     look = Look()
     known: dict[str, DiskEntry] = {}
@@ -255,7 +293,7 @@ def _entry_in(
 # Files in memory
 
 
-def of_files(contents: Iterable[tuple[str, bytes]], *, digests: bool) -> list[DiskEntry]:
+def of_files(contents: Iterable[tuple[str, bytes]], *, digests: bool = False) -> list[DiskEntry]:
     """Files by their paths on a disk, and the folders that they are in."""
     look = Look()
     folders: set[str] = set()

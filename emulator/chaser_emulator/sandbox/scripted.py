@@ -253,9 +253,12 @@ class ScriptedEngine:
     async def disks(self) -> set[str]:
         return set(self._disks)
 
-    async def disk_entries(self, disk_id: str, *, digests: bool = False) -> Sequence[DiskEntry]:
+    async def disk_entries(
+        self, disk_id: str, folder: str = "", *, recursive: bool = True, digests: bool = False
+    ) -> Sequence[DiskEntry]:
         held = {posixpath.relpath(path, WORKSPACE_ROOT): one for path, one in self._disks.get(disk_id, {}).items()}
-        return await asyncio.to_thread(looking.of_files, held.items(), digests=digests)
+        found = await asyncio.to_thread(looking.of_files, held.items(), digests=digests)
+        return looking.below(found, folder, recursive=recursive)
 
     async def read_disk_file(self, disk_id: str, path: str) -> FileDownload:
         held = self._disks.get(disk_id, {})
