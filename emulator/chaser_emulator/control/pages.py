@@ -1,4 +1,4 @@
-"""What all pages of the control plane share: templates, the one stylesheet, and what they may do in a browser."""
+"""What all pages beside the console share: templates, their stylesheet, and what they may do in a browser."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def page(
 ) -> HTMLResponse:
     """The page that a template beside this module makes of `values`, all of which it escapes.
 
-    The page loads the stylesheet and nothing else, and runs no script. `leads_to` are the addresses outside to which
+    The page loads stylesheets and nothing else, and runs no script. `leads_to` are the addresses outside to which
     what its forms send may be redirected: a browser stops every other.
     """
-    text = _templates().get_template(template).render(values, style=_way_up(request) + "style.css")
+    text = _templates().get_template(template).render(values, up=_way_up(request))
     sources = ["'self'", *sorted({_source(address) for address in leads_to if address})]
     policy = (
         "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'; "
@@ -48,7 +48,7 @@ def page(
 
 @control("get-style")
 async def get_style(_call: ControlCall) -> Response:
-    """The stylesheet of all pages."""
+    """The stylesheet of the pages beside the console."""
     return FileResponse(_FOLDER / "style.css", headers={"Cache-Control": "no-cache"})
 
 
