@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format generate bench contract evidence clean
+.PHONY: help run test check format generate bench contract evidence assets dist clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,8 +46,15 @@ evidence: $(READY_DEV) ## note what a whole run sees of each operation, and show
 bench: $(READY_DEV) ## measure, and print the rows
 	$(BIN)/python emulator/bench.py $(ARGS)
 
+assets: $(VENV)/bin/python ## bring in the parts of the console that only npm has, where there is npm
+	@$(BIN)/python emulator/assets.py
+
+dist: $(VENV)/bin/python ## build the sdist and the wheel, with all of the console
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build
+	CHASER_BUILD_ASSETS=require $(BIN)/python -m build --outdir dist .
+
 clean: ## remove the environment and all caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build dist emulator/chaser_emulator/console/vendor
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 2; }
@@ -55,10 +62,12 @@ $(VENV)/bin/python:
 
 $(READY): $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) ..."
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@$(BIN)/python emulator/assets.py
+	@CHASER_BUILD_ASSETS=skip PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
 $(READY_DEV): $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) for development ..."
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python emulator/assets.py
+	@CHASER_BUILD_ASSETS=skip PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(READY) $@
