@@ -21,10 +21,10 @@ export async function show({ signal }) {
       { class: "cards overview" },
       panel("Point a client here", () => exportLines(here), { signal, kind: "exports" }),
       panel("Live sessions", () => sessions(signal), { tags: ["sessions", "exec"], signal }),
-      panel("World", () => world(here, signal), { tags: ["clock"], signal }),
-      panel("Billing", () => billing(signal), { tags: ["billing", "workspaces", "sessions", "exec"], signal }),
       panel("Still to come", () => pending(signal), { tags: ["*"], signal }),
       panel("Refused lately", () => refused(signal), { tags: ["*"], signal }),
+      panel("World", () => world(here, signal), { tags: ["clock"], signal }),
+      panel("Billing", () => billing(signal), { tags: ["billing", "workspaces", "sessions", "exec"], signal }),
       panel("Engine", () => engine(here), { signal }),
     ),
   );
