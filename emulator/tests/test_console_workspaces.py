@@ -137,9 +137,14 @@ def test_files_are_looked_at_without_a_session_now_and_in_a_snapshot(
         expect(page.get_by_role("region", name="Content of app.py")).to_contain_text("print('old')")
         item(page, MARKUP).click()
         expect(page.get_by_role("region", name="Content of")).to_contain_text(MARKUP)
-        expect(page.get_by_text("Size")).to_be_visible()
-    assert real.get("/v1/sessions").json()["sessions"] == []
-    real.delete("/v1/workspaces/files")
+        page.get_by_label("Files of").select_option("")
+        expect(item(page, MARKUP)).to_be_visible()
+        assert real.get("/v1/sessions").json()["sessions"] == []
+        session = session_on(real, "files")
+        expect(page.get_by_role("link", name="Go to its session")).to_be_visible()
+        upload(real, session, "written", b"meanwhile")
+        expect(item(page, "written")).to_be_visible()
+    real.delete("/v1/workspaces/files", params={"force": True})
 
 
 def test_what_has_changed_is_shown_by_line_and_undone(local: Running, browser: Browser, real: httpx.Client) -> None:

@@ -1,7 +1,7 @@
 // All workspaces of the account: what each is and takes, new ones, and the end of those that are chosen.
 
 import { call } from "../api.js";
-import { fill, h } from "../dom.js";
+import { fill, h, refill } from "../dom.js";
 import { bytes, short } from "../format.js";
 import * as live from "../live.js";
 import { badge, style, top } from "../parts.js";
@@ -33,7 +33,9 @@ export async function show({ signal }) {
     empty: "No workspaces yet. A workspace keeps files from one session to the next: make one, or import a repository.",
   });
 
-  const picked = h("div", { class: "picked", role: "status" });
+  const said = h("span", { role: "status" });
+  const can = h("div", { class: "actions" });
+  const picked = h("div", { class: "picked", hidden: true }, said, can);
   const storage = storageCard();
   const problem = h("div");
   const body = h("div", null, storage.node, picked, list.node);
@@ -69,10 +71,8 @@ export async function show({ signal }) {
   function drawPicked() {
     const rows = list.rows();
     const named = rows.filter((one) => chosen.has(one.id));
-    if (!named.length) {
-      fill(picked);
-      return;
-    }
+    picked.hidden = !named.length;
+    fill(said, named.length === 0 ? "" : named.length === 1 ? "1 workspace is chosen." : `${named.length} workspaces are chosen.`);
     const all = () => {
       for (const one of rows) chosen.add(one.id);
       list.redraw();
@@ -84,14 +84,11 @@ export async function show({ signal }) {
       drawPicked();
       document.getElementById("main").focus({ preventScroll: true });
     };
-    fill(
-      picked,
-      h("span", null, named.length === 1 ? "1 workspace is chosen." : `${named.length} workspaces are chosen.`),
-      h("div", { class: "actions" },
-        named.length < rows.length ? h("button", { type: "button", class: "small", onclick: all }, `Choose all ${rows.length}`) : null,
-        h("button", { type: "button", class: "small", onclick: none }, "Choose none"),
-        h("button", { type: "button", class: "small danger", onclick: () => deleteChosen(named) }, "Delete the chosen"),
-      ),
+    refill(
+      can,
+      named.length < rows.length ? h("button", { type: "button", class: "small", onclick: all }, `Choose all ${rows.length}`) : null,
+      h("button", { type: "button", class: "small", onclick: none }, "Choose none"),
+      h("button", { type: "button", class: "small danger", onclick: () => deleteChosen(named) }, "Delete the chosen"),
     );
   }
 

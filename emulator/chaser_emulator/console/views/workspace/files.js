@@ -8,7 +8,6 @@ import * as live from "../../live.js";
 import { to } from "../../routes.js";
 
 const LISTED = 10_000;
-const TAGS = ["exec", "files", "commands", "sessions", "snapshots"];
 
 export async function show({ workspace, query, signal }) {
   const path = { ws: workspace.id };
@@ -22,7 +21,7 @@ export async function show({ workspace, query, signal }) {
     read: (file, stopping) =>
       call("read-workspace-file", { path, query: { path: file, snapshot }, signal: stopping, as: "response" }),
     // What a snapshot keeps never changes.
-    follow: snapshot ? undefined : (refresh) => live.changed(TAGS, refresh, signal),
+    follow: snapshot ? undefined : (refresh) => follow(workspace, refresh, signal),
     signal,
   });
   return h(
@@ -32,6 +31,33 @@ export async function show({ workspace, query, signal }) {
     choice(workspace, kept, snapshot),
     files,
   );
+}
+
+/** Look again when the workspace's session has done something, has ended, or the disk is another; one look at a time. */
+function follow(workspace, refresh, signal) {
+  let session = workspace.active_session_id ?? null;
+  let looking = false;
+  let again = false;
+  const look = async () => {
+    again = looking;
+    if (looking) return;
+    looking = true;
+    do {
+      again = false;
+      await refresh();
+    } while (again && !signal.aborted);
+    looking = false;
+  };
+  const change = async () => {
+    const workspaces = await call("list-workspaces", { signal }).catch(() => []);
+    session = workspaces.find((one) => one.id === workspace.id)?.active_session_id ?? null;
+    if (!signal.aborted) look();
+  };
+  live.changed(["sessions", "workspaces", "workspace-snapshots"], change, signal);
+  const wrote = (data) => {
+    if (session && data.done && data.method !== "GET" && data.path.includes(session)) look();
+  };
+  live.on("exchange", wrote, signal);
 }
 
 /** Which state the files are of. */

@@ -10,6 +10,7 @@ import { places } from "../../treemap.js";
 const WIDTH = 100;
 const HEIGHT = 30;
 const MOST = 30;
+const MOST_OF_ONE = 10;
 const SHORT = 12;
 const LABELLED = { width: 7, height: 5 };
 
@@ -75,15 +76,16 @@ function meter(share, text) {
 function map(workspaces) {
   const told = h("p", { class: "soft map-told" }, TOLD);
   const tell = (text) => fill(told, text ?? TOLD);
-  const outer = places(workspaces.map((one) => ({ one, size: one.total_bytes })), { width: WIDTH, height: HEIGHT });
+  const sized = largest(workspaces.map((workspace) => ({ workspace, size: workspace.total_bytes })), MOST);
+  const outer = places(sized, { width: WIDTH, height: HEIGHT });
   const node = h(
     "div",
     { class: "map", role: "group", "aria-label": "Storage by workspace and snapshot" },
-    outer.slice(0, MOST).map(({ item, ...box }) =>
+    outer.map(({ item, ...box }) =>
       h(
         "div",
         { class: "plot", style: styleOf(box, { left: 0, top: 0, width: WIDTH, height: HEIGHT }) },
-        places(leaves(item.one), box).slice(0, MOST).map(({ item: one, ...inner }) => leaf(one, inner, box, tell)),
+        places(leaves(item), box).map(({ item: one, ...inner }) => leaf(one, inner, box, tell)),
       ),
     ),
   );
@@ -100,27 +102,38 @@ function styleOf(box, within) {
 
 const TOLD = "Each area is as large as what it stands for: dark for what a workspace holds now, light for a snapshot.";
 
-function leaves(workspace) {
-  return [
-    { workspace, snapshot: null, size: workspace.used_bytes ?? 0 },
-    ...workspace.snapshots.map((one) => ({ workspace, snapshot: one.name, size: one.used_bytes ?? 0 })),
-  ];
+/** The largest of many things, and one that stands for the others together. */
+function largest(items, most) {
+  if (items.length <= most) return items;
+  const sorted = [...items].sort((one, other) => other.size - one.size);
+  const rest = sorted.slice(most - 1);
+  return [...sorted.slice(0, most - 1), { ...rest[0], others: rest.length, size: rest.reduce((sum, one) => sum + one.size, 0) }];
 }
 
-function leaf({ workspace, snapshot, size }, box, within, tell) {
-  const text = snapshot === null
-    ? `${workspace.name}, now: ${bytes(size)}`
-    : `${workspace.name}, snapshot ${snapshot}: ${bytes(size)}`;
+function leaves(item) {
+  if (item.others) return [item];
+  const { workspace } = item;
+  const kept = workspace.snapshots.map((one) => ({ workspace, snapshot: one.name, size: one.used_bytes ?? 0 }));
+  return largest([{ workspace, snapshot: null, size: workspace.used_bytes ?? 0 }, ...kept], MOST_OF_ONE);
+}
+
+function leaf({ workspace, snapshot, others, size }, box, within, tell) {
+  const text = others
+    ? `${others} ${snapshot === undefined ? "more workspaces" : `more of ${workspace.name}`}: ${bytes(size)}`
+    : snapshot === null
+      ? `${workspace.name}, now: ${bytes(size)}`
+      : `${workspace.name}, snapshot ${snapshot}: ${bytes(size)}`;
   const roomy = box.width >= LABELLED.width && box.height >= LABELLED.height;
+  const href = others && snapshot === undefined ? to("/workspaces") : to("/workspaces/{id}", { id: workspace.id }, snapshot === null ? {} : { tab: "snapshots" });
   return h(
     "a",
     {
-      href: to("/workspaces/{id}", { id: workspace.id }, snapshot === null ? {} : { tab: "snapshots" }),
-      class: snapshot === null ? "leaf now" : "leaf", "aria-label": text, title: text,
+      href,
+      class: snapshot === null && !others ? "leaf now" : "leaf", "aria-label": text, title: text,
       style: styleOf(box, within),
       onmouseenter: () => tell(text), onmouseleave: () => tell(), onfocus: () => tell(text), onblur: () => tell(),
     },
-    roomy ? h("span", { "aria-hidden": "true" }, snapshot ?? workspace.name) : null,
+    roomy ? h("span", { "aria-hidden": "true" }, others ? `${others} more` : (snapshot ?? workspace.name)) : null,
   );
 }
 
