@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import httpx
@@ -10,7 +11,7 @@ from chaser_emulator.server import Running
 from consoles import a_browser, assert_accessible, assert_fits, console_of, go
 from emulators import emulator_on, http_of
 from people import ok
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +143,25 @@ def test_much_output_stays_smooth_and_is_all_in_the_download(
         with page.expect_download() as caught:
             page.get_by_role("button", name="Download").click()
         assert caught.value.path().stat().st_size == 10_888_896
+
+
+def test_output_goes_on_where_it_broke_off(local: Running, http: httpx.Client, session: str, browser: Browser) -> None:
+    command = _background(http, session, "echo one; echo two")
+    data = json.dumps({"offset": 0, "encoding": "utf-8", "data": "one\n"})
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            route.fulfill(content_type="text/event-stream", body=f"id: 4\nevent: output\ndata: {data}\n\n")
+        else:
+            route.continue_()
+
+    with console_of(local, browser, _tab(session)) as page:
+        page.route("**/stream?*", answer)
+        go(page, _tab(session, command), f"Session {session[:8]}")
+        expect(page.get_by_text("2 lines, 8 B")).to_be_visible()
+        assert ["from=4" in url for url in asked] == [False, True]
 
 
 def test_who_scrolls_up_stays_there(local: Running, http: httpx.Client, session: str, browser: Browser) -> None:

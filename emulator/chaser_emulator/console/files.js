@@ -12,11 +12,11 @@ import { viewer } from "./viewer.js";
 const NAMED = 5;
 
 /**
- * A node that shows files. `label` names the tree, `root` is what its root is called. All paths are below the root, which
- * is "" itself.
+ * A node that shows files. `label` names the tree, `root` is what its root is called. All paths are below the root,
+ * which is "" itself.
  *
- * - list(path) answers {entries: [{path, kind, size}], truncated} of a folder: an entry's path is its name in there, its
- *   kind "file", "directory", "symlink" or "other".
+ * - list(path) answers {entries: [{path, kind, size}], truncated} of a folder: an entry's path is its name in there,
+ *   its kind "file", "directory", "symlink" or "other".
  * - read(path, signal) answers what is in a file, as a Blob or a Response.
  * - write(path, file, {signal, onProgress}) stores a File; without it nothing can be stored. onProgress(sent, total).
  * - most is how many bytes a file may have that is stored.
@@ -39,7 +39,13 @@ export function filesOf({ label, root = "/", list, read, write, most = Infinity,
     "div",
     { class: "files-bar" },
     where,
-    h("div", { class: "actions" }, actions, write ? picker() : null, h("button", { type: "button", onclick: refresh }, "Refresh")),
+    h(
+      "div",
+      { class: "actions" },
+      actions,
+      write ? picker() : null,
+      h("button", { type: "button", onclick: refresh }, "Refresh"),
+    ),
   );
   const node = h(
     "div",

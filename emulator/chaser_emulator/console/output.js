@@ -14,13 +14,17 @@ const TOGETHER = 2 ** 20;
 const MOST_COPIED = 2 ** 20;
 
 /**
- * A window for output, called `label`; `name` is what its file is called when it is saved. It is {node, add(bytes), end(),
- * size()}: `add` takes a Uint8Array, which may begin and end within a character, `end` says that no more comes.
+ * A window for output, called `label`; `name` is what its file is called when it is saved. It is {node, add(bytes),
+ * end(), size()}: `add` takes a Uint8Array, which may begin and end within a character, `end` says that no more comes.
  */
 export function output({ label, name }) {
   const decoder = new TextDecoder();
   const inner = h("div", { class: "output-rows" });
-  const node = h("div", { class: "output-window", tabindex: 0, role: "region", "aria-label": label, onscroll: scrolled }, inner);
+  const node = h(
+    "div",
+    { class: "output-window", tabindex: 0, role: "region", "aria-label": label, onscroll: scrolled },
+    inner,
+  );
   const note = h("span", { class: "soft" });
   const toEnd = h("button", { type: "button", class: "small", hidden: true, onclick: goToEnd }, "Go to the end");
   const download = h("button", { type: "button", class: "small", onclick: () => save(whole(), name) }, "Download");
@@ -35,6 +39,7 @@ export function output({ label, name }) {
   let loose = [];
   let looseSize = 0;
   let follows = true;
+  let over = false;
   let asked = 0;
   new ResizeObserver(soon).observe(node);
   soon();
@@ -47,6 +52,7 @@ export function output({ label, name }) {
   }
 
   function end() {
+    over = true;
     take(decoder.decode());
     soon();
   }
@@ -68,15 +74,13 @@ export function output({ label, name }) {
     const lines = (rest + text).split("\n");
     rest = lines.pop();
     for (const line of lines) push(line);
-    while (rest.length > WIDEST) {
-      const bar_ = rest.lastIndexOf("\r", rest.length - 2);
-      if (bar_ > 0) {
-        look = lookAfter(rest.slice(0, bar_), look);
-        rest = rest.slice(bar_);
-        if (rest.length <= WIDEST) break;
-      }
-      rest = row(rest);
+    // A line that is written over and over, as one that tells of progress, is as long as what is seen of it.
+    const start = rest.length > WIDEST ? rest.lastIndexOf("\r", rest.length - 2) : 0;
+    if (start > 0) {
+      look = lookAfter(rest.slice(0, start), look);
+      rest = rest.slice(start);
     }
+    while (rest.length > WIDEST) rest = row(rest);
     if (rows.length > MOST_ROWS * 1.1) {
       const gone = rows.length - MOST_ROWS;
       rows = rows.slice(gone);
@@ -141,8 +145,9 @@ export function output({ label, name }) {
     download.disabled = !size;
     copying.hidden = !size || size > MOST_COPIED;
     const lines = all + leftOut;
-    const told = size ? `${lines.toLocaleString("en")} ${lines === 1 ? "line" : "lines"}, ${bytes(size)}` : "No output yet.";
-    fill(note, told, leftOut ? `; the last ${all.toLocaleString("en")} are shown, the download has them all` : "");
+    const many = `${lines.toLocaleString("en")} ${lines === 1 ? "line" : "lines"}, ${bytes(size)}`;
+    const cut = `; the last ${all.toLocaleString("en")} are shown, the download has them all`;
+    fill(note, size ? many : over ? "No output." : "No output yet.", leftOut ? cut : "");
   }
 
   function goToEnd() {

@@ -1,6 +1,6 @@
 // A tree of folders: each is asked for when it is opened, only the rows in sight are in the page, and keys walk it.
 
-import { fill, freshId, h } from "./dom.js";
+import { freshId, h } from "./dom.js";
 import { bytes } from "./format.js";
 
 const ROW = 30;
@@ -8,9 +8,9 @@ const SPARE = 10;
 const TYPED_TOGETHER = 700;
 
 /**
- * A tree with a name, `label`. `children(path)` answers {entries: [{path, kind, size}], truncated} of a folder ("" is the
- * root, which is called `root`); `choose(row)` is told of a file that is to be shown, `moved(row)` where one is now, and
- * `dropped(folder, dataTransfer)` of what was dropped.
+ * A tree with a name, `label`. `children(path)` answers {entries: [{path, kind, size}], truncated} of a folder ("" is
+ * the root, which is called `root`); `choose(row)` is told of a file that is to be shown, `moved(row)` where one is
+ * now, and `dropped(folder, dataTransfer)` of what was dropped.
  *
  * It is {node, refresh(), at(), find(path)}: `at` answers the row where one is.
  */
@@ -22,6 +22,7 @@ export function tree({ label, root, children, choose, moved = () => {}, dropped 
   let here = "";
   let chosen = null;
   let round = 0;
+  let drawn = new Map();
   let typed = { text: "", at: 0 };
 
   const inner = h("div", { role: "none", class: "tree-rows" });
@@ -65,9 +66,21 @@ export function tree({ label, root, children, choose, moved = () => {}, dropped 
     const first = Math.max(0, Math.floor(node.scrollTop / ROW) - SPARE);
     const last = Math.min(rows.length, Math.ceil((node.scrollTop + node.clientHeight) / ROW) + SPARE);
     inner.style.setProperty("height", `${rows.length * ROW}px`);
-    const wanted = [];
-    for (let at = first; at < last; at += 1) wanted.push(rowOf(rows[at], at));
-    fill(inner, wanted);
+    const wanted = new Map();
+    for (let at = first; at < last; at += 1) {
+      const row = rows[at];
+      const as = JSON.stringify([row, at, row.path === here, row.path === chosen]);
+      const old = drawn.get(row.path);
+      // What has not changed stays the element that it is: it may be under a finger that has not been lifted yet.
+      wanted.set(row.path, old?.as === as ? old : { as, element: rowOf(row, at) });
+    }
+    for (const [path, one] of drawn) if (wanted.get(path) !== one) one.element.remove();
+    let before = null;
+    for (const { element } of [...wanted.values()].reverse()) {
+      if (element.parentNode !== inner || element.nextSibling !== before) inner.insertBefore(element, before);
+      before = element;
+    }
+    drawn = wanted;
     const active = rows.findIndex((row) => row.path === here);
     if (active >= first && active < last) node.setAttribute("aria-activedescendant", `${id}-${active}`);
     else node.removeAttribute("aria-activedescendant");

@@ -160,7 +160,11 @@ function hexOf(data, size) {
   const told = head.length < size ? `The first ${bytes(head.length)} of ${bytes(size)}.` : "";
   return [
     h("p", { class: "soft pad", role: "note" }, `It is no text in UTF-8. ${told}`),
-    h("div", { class: "code-lines", tabindex: 0, role: "region", "aria-label": "Bytes" }, h("pre", { class: "text" }, rows.join("\n"))),
+    h(
+      "div",
+      { class: "code-lines", tabindex: 0, role: "region", "aria-label": "Bytes" },
+      h("pre", { class: "text" }, rows.join("\n")),
+    ),
   ];
 }
 
@@ -168,7 +172,9 @@ const blobOf = (found) => (found instanceof Response ? found.blob() : found);
 
 /** The first bytes of a file, {data, size}; the rest is not asked for. */
 async function beginningOf(found, known) {
-  if (found instanceof Blob) return { data: new Uint8Array(await found.slice(0, MOST_TEXT).arrayBuffer()), size: found.size };
+  if (found instanceof Blob) {
+    return { data: new Uint8Array(await found.slice(0, MOST_TEXT).arrayBuffer()), size: found.size };
+  }
   const told = found.headers.get("content-length");
   const reader = found.body.getReader();
   const data = new Uint8Array(MOST_TEXT);

@@ -13,14 +13,16 @@ import { isoOf, stateOf, tookOf } from "./commands.js";
 
 const SIGNALS = ["INT", "TERM", "KILL", "HUP", "QUIT", "STOP", "CONT", "USR1", "USR2"];
 const AT_MOST = 2 ** 18;
+const AWAY = "The emulator does not answer; the output goes on when it does.";
 
 /** A command by its id. */
 export async function showCommand({ session, id, signal }) {
-  const back = h("p", null, h("a", { href: to("/sessions/{id}", { id: session.id }, { tab: "commands" }) }, "All commands"));
+  const list = to("/sessions/{id}", { id: session.id }, { tab: "commands" });
+  const back = h("p", null, h("a", { href: list }, "All commands"));
   const path = { id: session.id, cid: id };
   const first = await find(session, id, signal);
   if (!first) {
-    return h("div", null, back, h("p", { class: "card empty" }, "There is no such command in this session, or not any more."));
+    return h("div", null, back, h("p", { class: "card empty" }, "There is no such command in this session."));
   }
   const head = h("div", { class: "command-head" });
   const state = h("p", { class: "soft", role: "status" });
@@ -58,7 +60,7 @@ export async function showCommand({ session, id, signal }) {
         path,
         query: () => ({ from: offset, max_bytes: AT_MOST }),
         signal,
-        onState: (now) => fill(state, now === "away" ? "The emulator does not answer; the output goes on when it does." : ""),
+        onState: (now) => fill(state, now === "away" ? AWAY : ""),
         onEvent: ({ event, data, id: seen }) => {
           const told = JSON.parse(data);
           if (event === "exit") return true;
@@ -87,7 +89,8 @@ async function find(session, id, signal) {
 }
 
 function bytesOf({ encoding, data }) {
-  return encoding === "base64" ? Uint8Array.from(atob(data), (one) => one.charCodeAt(0)) : new TextEncoder().encode(data);
+  if (encoding === "base64") return Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
+  return new TextEncoder().encode(data);
 }
 
 function signalForm(path) {
@@ -100,7 +103,13 @@ function signalForm(path) {
       (told) => `${told.signal} was sent.`,
     );
   };
-  return h("form", { class: "inline", onsubmit: send }, h("label", { for: id }, "Signal"), select, h("button", null, "Send the signal"));
+  return h(
+    "form",
+    { class: "inline", onsubmit: send },
+    h("label", { for: id }, "Signal"),
+    select,
+    h("button", null, "Send the signal"),
+  );
 }
 
 function inputForm(path) {

@@ -61,15 +61,14 @@ function scriptedNote() {
   return h(
     "p",
     { class: "card soft" },
-    "The scripted engine runs no commands: ", h("a", { href: "#/stubs" }, "stubs"), " answer them, and a few words such as ",
-    h("code", null, "echo"), " and ", h("code", null, "sleep"), " answer as a shell would.",
+    "The scripted engine runs no commands: ", h("a", { href: "#/stubs" }, "stubs"), " answer them, and a few words",
+    " such as ", h("code", null, "echo"), " and ", h("code", null, "sleep"), " answer as a shell would.",
   );
 }
 
 /** The state of a command, with its exit code where that tells something. */
 export function stateOf(one) {
-  const failed = one.status === "exited" && one.exit_code;
-  if (one.status === "exited") return badge(failed ? `exited with ${one.exit_code}` : "exited with 0", failed ? "bad" : "good");
+  if (one.status === "exited") return badge(`exited with ${one.exit_code}`, one.exit_code ? "bad" : "good");
   return badge(one.status.replace("_", " "), one.status === "killed" ? "warn" : undefined);
 }
 

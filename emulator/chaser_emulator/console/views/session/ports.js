@@ -5,6 +5,9 @@ import { lasting } from "../../lasting.js";
 import { copy, style } from "../../parts.js";
 import { isScripted } from "./engine.js";
 
+const SAID = ["No port is open.", "One port is open."];
+const AWAY = "The emulator does not answer; the list goes on when it does.";
+
 export async function show({ session, signal }) {
   await style("inside");
   const status = h("p", { class: "soft", role: "status" }, "Looking …");
@@ -27,7 +30,7 @@ export async function show({ session, signal }) {
       if (list.children[at] !== card) list.insertBefore(card, list.children[at] ?? null);
     });
     hint.hidden = ports.length > 0;
-    fill(status, ports.length === 0 ? "No port is open." : ports.length === 1 ? "One port is open." : `${ports.length} ports are open.`);
+    fill(status, SAID[ports.length] ?? `${ports.length} ports are open.`);
   }
 
   async function follow() {
@@ -36,7 +39,7 @@ export async function show({ session, signal }) {
       await lasting("watch-session", {
         path: { id: session.id },
         signal,
-        onState: (now) => now === "away" && !ended && fill(status, "The emulator does not answer; the list goes on when it does."),
+        onState: (now) => now === "away" && !ended && fill(status, AWAY),
         onEvent: ({ event, data }) => {
           const told = JSON.parse(data);
           if (event === "ports") draw(told.ports);
@@ -65,8 +68,9 @@ function cardOf({ port, url, root_url: root }) {
     "li",
     { class: "card port" },
     h("h2", null, `Port ${port}`),
-    linkOf(first, `Address of port ${port}`),
-    root ? [h("p", { class: "soft" }, "Below the session, for what needs no root of its own:"), linkOf(url, `Address of port ${port} by path`)] : null,
+    linkOf(first, `Copy the address of port ${port}`),
+    root ? h("p", { class: "soft" }, "Below the session, for what needs no root of its own:") : null,
+    root ? linkOf(url, `Copy the address of port ${port} by path`) : null,
   );
 }
 
@@ -75,7 +79,7 @@ function linkOf(address, label) {
     "p",
     { class: "address" },
     h("a", { href: address, target: "_blank", rel: "noopener" }, address),
-    h("button", { type: "button", class: "small", "aria-label": `Copy: ${label}`, onclick: () => copy(address) }, "Copy"),
+    h("button", { type: "button", class: "small", "aria-label": label, onclick: () => copy(address) }, "Copy"),
   );
 }
 

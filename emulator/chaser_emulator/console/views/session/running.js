@@ -76,10 +76,16 @@ function resultOf(answer, took) {
   const good = answer.status === "completed" && answer.exit_code === 0;
   const words = answer.status === "completed" ? `exited with ${answer.exit_code}` : "timed out";
   return [
-    h("div", { class: "result-head" }, h("code", null, answer.command), badge(words, good ? "good" : "bad"), h("span", { class: "soft" }, seconds(took))),
+    h(
+      "div",
+      { class: "result-head" },
+      h("code", null, answer.command),
+      badge(words, good ? "good" : "bad"),
+      h("span", { class: "soft" }, took < 1 ? "under 1 s" : seconds(took)),
+    ),
     shown.node,
     answer.output_truncated
-      ? h("p", { class: "soft" }, "It wrote more than is kept of a command that is waited for. In the background more is kept.")
+      ? h("p", { class: "soft" }, "It wrote more than is shown here. Of a command in the background more is kept.")
       : null,
   ];
 }

@@ -7,6 +7,8 @@ import { lasting } from "../../lasting.js";
 import { badge, copyable, style } from "../../parts.js";
 import { picture } from "./picture.js";
 
+const HAS_SCHEME = /^([a-z][a-z0-9+.-]*:\/\/|about:|data:|chrome:)/i;
+
 export async function show({ session, signal }) {
   await style("inside");
   const seen = picture({ address: session.endpoints.video, signal });
@@ -75,23 +77,24 @@ export async function show({ session, signal }) {
 function pageOf(one, inFront, path) {
   const title = one.title || one.url || "Untitled";
   const act = (id) => attempt(() => call(id, { path: { ...path, target: one.id }, as: "text", trace: true }));
+  const button = (word, id) =>
+    h("button", { type: "button", class: "small", "aria-label": `${word} ${title}`, onclick: () => act(id) }, word);
   return h(
     "li",
     null,
     h("div", { class: "page-words" }, h("strong", null, title), h("span", { class: "soft" }, one.url)),
     inFront ? badge("in front", "good") : null,
     one.type !== "page" ? badge(one.type) : null,
-    one.type === "page" && !inFront
-      ? h("button", { type: "button", class: "small", "aria-label": `Show ${title}`, onclick: () => act("activate-browser-target") }, "Show")
-      : null,
-    h("button", { type: "button", class: "small", "aria-label": `Close ${title}`, onclick: () => act("close-browser-target") }, "Close"),
+    one.type === "page" && !inFront ? button("Show", "activate-browser-target") : null,
+    button("Close", "close-browser-target"),
   );
 }
 
 function openForm(path) {
   const id = freshId("address");
   const input = h("input", {
-    id, inputmode: "url", placeholder: "https://example.com/", autocomplete: "off", autocapitalize: "none", spellcheck: "false",
+    id, inputmode: "url", placeholder: "https://example.com/", autocomplete: "off", autocapitalize: "none",
+    spellcheck: "false",
   });
   const send = async (event) => {
     event.preventDefault();
@@ -99,7 +102,13 @@ function openForm(path) {
     if (await attempt(() => call("open-browser-target", { path, query: { url } }))) input.value = "";
     input.focus();
   };
-  return h("form", { class: "inline", onsubmit: send }, h("label", { for: id }, "Address"), input, h("button", null, "Open a page"));
+  return h(
+    "form",
+    { class: "inline", onsubmit: send },
+    h("label", { for: id }, "Address"),
+    input,
+    h("button", null, "Open a page"),
+  );
 }
 
 /** What a person means by an address: a scheme may be left out. */
@@ -107,7 +116,7 @@ function addressOf(text) {
   const said = text.trim();
   if (!said) return null;
   const local = /^(localhost|127\.|\[::1\]|[^/:]+\.localhost)/i.test(said);
-  const whole = /^([a-z][a-z0-9+.-]*:\/\/|about:|data:|chrome:)/i.test(said) ? said : `${local ? "http" : "https"}://${said}`;
+  const whole = HAS_SCHEME.test(said) ? said : `${local ? "http" : "https"}://${said}`;
   try {
     return new URL(whole).href;
   } catch {
@@ -116,17 +125,18 @@ function addressOf(text) {
 }
 
 function driveOf(version, session) {
-  const control = session.endpoints.control;
+  const control = JSON.stringify(session.endpoints.control);
+  const socket = JSON.stringify(version.webSocketDebuggerUrl);
   return [
     h("h2", null, "Drive it"),
     h("p", { class: "soft" }, version.Browser),
     h("p", null, "The DevTools address of the browser. Who knows it drives the browser, without a key:"),
     copyable(version.webSocketDebuggerUrl),
     h("h3", null, "Playwright (Python)"),
-    copyable(`browser = playwright.chromium.connect_over_cdp(${JSON.stringify(control)})`),
+    copyable(`browser = playwright.chromium.connect_over_cdp(${control})`),
     h("h3", null, "Playwright (JavaScript)"),
-    copyable(`const browser = await chromium.connectOverCDP(${JSON.stringify(control)})`),
+    copyable(`const browser = await chromium.connectOverCDP(${control})`),
     h("h3", null, "Puppeteer"),
-    copyable(`const browser = await puppeteer.connect({browserWSEndpoint: ${JSON.stringify(version.webSocketDebuggerUrl)}})`),
+    copyable(`const browser = await puppeteer.connect({browserWSEndpoint: ${socket}})`),
   ];
 }

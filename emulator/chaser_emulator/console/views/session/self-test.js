@@ -41,7 +41,7 @@ function contentOf({ status, runtime }) {
       ["Mode", runtime.chaser_mode],
       ["Search path", runtime.path_entries?.join("\n") && h("pre", null, runtime.path_entries.join("\n"))],
       ["/workspace", runtime.workspace_root_present ? "is there" : "is missing"],
-      ["Proxy", Object.entries(proxy).filter(([, value]) => value).map(([name, value]) => `${name}: ${value}`).join(", ")],
+      ["Proxy", Object.entries(proxy).flatMap(([name, value]) => (value ? `${name}: ${value}` : [])).join(", ")],
       ["Image", chaser.image],
       ["Isolation", chaser.runtime_env],
     ]),
