@@ -222,13 +222,18 @@ class Volumes:
                 raise NotAFile(f"{path} goes through a link; links are not followed here.")
             if kind != "file":
                 raise looking.no_file(path, kind)
-            stream, _ = self._line.slow_api.get_archive(ref, f"{place}/{path}", chunk_size=_CHUNK)
-            with archives.reading(io.BufferedReader(Pieces(stream), _CHUNK), stream=True) as tar:
-                info = tar.next()
-                content = tar.extractfile(info) if info is not None and info.isreg() else None
-                if info is None or content is None:
-                    raise NotAFile(f"{path} is no regular file any more.")
-                shutil.copyfileobj(content, copy, _CHUNK)
+            try:
+                stream, _ = self._line.slow_api.get_archive(ref, f"{place}/{path}", chunk_size=_CHUNK)
+                with archives.reading(io.BufferedReader(Pieces(stream), _CHUNK), stream=True) as tar:
+                    info = tar.next()
+                    content = tar.extractfile(info) if info is not None and info.isreg() else None
+                    if info is None or content is None:
+                        raise looking.no_file(path, "other")
+                    shutil.copyfileobj(content, copy, _CHUNK)
+            except NotFound:
+                raise PathNotFound(f"There is no file {path} on the disk any more.") from None
+            except archives.ArchiveError:
+                raise SandboxUnavailable(f"{path} changed while it was read.") from None
             copy.seek(0)
             return info.size
 
