@@ -8,6 +8,7 @@ import * as live from "../live.js";
 import { badge, copyable, facts, moment, style, top } from "../parts.js";
 import { table } from "../table.js";
 import { placeOf, TYPES } from "./audit/places.js";
+import { dotted } from "./dotted.js";
 import { filters } from "./filters.js";
 
 const PAGE = 500;
@@ -79,7 +80,7 @@ function listOf(values, signal) {
   const list = table({
     label: "Audit events",
     columns: [
-      { title: "Action", width: "minmax(8rem, 12.5rem)", narrow: "minmax(0, 1.3fr)", render: (one) => one.action },
+      { title: "Action", width: "minmax(8rem, 12.5rem)", narrow: "minmax(0, 1.3fr)", render: (one) => dotted(one.action) },
       { title: "Status", width: "5.5rem", narrow: "4.75rem", render: (one) => state(one) },
       { title: "What", width: "minmax(0, 1fr)", minor: true, render: (one) => one.summary },
       { title: "Resource", width: "10.5rem", minor: true, render: (one) => resource(one) },

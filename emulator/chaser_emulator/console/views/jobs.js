@@ -8,6 +8,7 @@ import * as live from "../live.js";
 import { badge, moment, style, tabs, top } from "../parts.js";
 import { to } from "../routes.js";
 import { table } from "../table.js";
+import { dotted } from "./dotted.js";
 import { filters } from "./filters.js";
 import { subjectOf } from "./job/words.js";
 
@@ -62,7 +63,7 @@ function listOf(values, signal) {
     label: "Jobs",
     columns: [
       { title: "Job", width: "6.5rem", narrow: "5.5rem", render: (one) => h("code", null, short(one.id)) },
-      { title: "Kind", width: "minmax(9rem, 12rem)", render: (one) => one.kind },
+      { title: "Kind", width: "minmax(9rem, 12rem)", render: (one) => dotted(one.kind) },
       { title: "About", width: "minmax(0, 2fr)", minor: true, render: (one) => subjectOf(one) },
       { title: "Status", width: "7rem", narrow: "6rem", render: (one) => badge(one.status) },
       { title: "Created", width: "11rem", minor: true, render: (one) => moment(one.created_at) },

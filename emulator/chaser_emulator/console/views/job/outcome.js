@@ -1,7 +1,7 @@
 // What came of a job, for people: the output of a command, the steps of a pipeline, matches of a page, else its JSON.
 
 import { h } from "../../dom.js";
-import { milliseconds, pretty, seconds } from "../../format.js";
+import { pretty, seconds } from "../../format.js";
 import { badge, copyable, facts } from "../../parts.js";
 
 /** Nodes that show the result of a job as far as it is. */
@@ -47,7 +47,7 @@ function stepOf(step, at) {
     step.duration_ms === undefined
       ? null
       : step.duration_ms < 1000
-        ? milliseconds(step.duration_ms)
+        ? `${step.duration_ms} ms`
         : seconds(step.duration_ms / 1000);
   const head = [
     h("strong", null, name),

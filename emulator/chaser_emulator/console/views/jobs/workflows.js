@@ -18,7 +18,7 @@ export function list({ signal }) {
       const rows = table({
         label: "Workflow jobs",
         columns: [
-          { title: "Id", width: "4rem", narrow: "2.5rem", render: (one) => String(one.workflow_job_id) },
+          { title: "Id", width: "4rem", minor: true, render: (one) => String(one.workflow_job_id) },
           {
             title: "Repository",
             width: "minmax(0, 1fr)",
@@ -27,7 +27,7 @@ export function list({ signal }) {
           { title: "Workflow", width: "minmax(0, 1fr)", minor: true, render: (one) => h("code", null, one.workflow) },
           { title: "Job", width: "minmax(0, 0.7fr)", render: (one) => one.job },
           { title: "Registered", width: "11rem", minor: true, render: (one) => moment(one.created_at) },
-          { title: "Actions", width: "9rem", narrow: "4.5rem", render: (one) => actions(one) },
+          { title: "Actions", width: "9rem", narrow: "4.75rem", render: (one) => actions(one) },
         ],
         identify: (one) => one.workflow_job_id,
         empty: "No workflow jobs. Register one, and queue a job of the kind github.runner for it.",
