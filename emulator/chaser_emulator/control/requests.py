@@ -7,7 +7,7 @@ from typing import Any
 from chaser_emulator.clock import timestamp
 from chaser_emulator.control.clock import moment_of
 from chaser_emulator.control.operations import ControlCall, control
-from chaser_emulator.errors import ApiError, invalid_field
+from chaser_emulator.errors import ApiError
 from chaser_emulator.journal import Exchange
 
 
@@ -52,8 +52,6 @@ async def replay_request(call: ControlCall) -> dict[str, Any]:
     from chaser_emulator.repeating.again import Wish, again
 
     body = call.body
-    if "value" in body and "text" in body:
-        raise invalid_field("/text", "takes the place of `value`; give one of them")
     given = {name: body[name] for name in ("value", "text") if name in body} or None
     wish = Wish(
         body.get("method"), body.get("path"), body.get("headers", {}), given, body.get("caller", "same"),

@@ -73,10 +73,8 @@ export function keeping({ signal, changed }) {
     const top = rows[0]?.number ?? Math.min(...numbers) - 1;
     const above = [...fresh.values()].filter((one) => one.number > top).sort((one, other) => other.number - one.number);
     for (const one of above) fresh.delete(one.number);
-    if (fresh.size) {
-      rows = rows.map((row) => replaced(row, fresh));
-      for (const one of fresh.values()) insert(one);
-    }
+    if (fresh.size) rows = rows.slice();
+    for (const one of fresh.values()) place(one);
     rows = above.concat(rows).slice(0, MOST);
     noteGaps(top, above);
     for (const number of numbers) missing.delete(number);
@@ -85,17 +83,12 @@ export function keeping({ signal, changed }) {
     if (missing.size) waiting ??= setTimeout(lookSoon, LOOK);
   }
 
-  function replaced(row, fresh) {
-    const one = fresh.get(row.number);
-    if (!one) return row;
-    fresh.delete(row.number);
-    return row.done && !one.done ? row : one;
-  }
-
-  function insert(one) {
-    let at = rows.findIndex((row) => row.number < one.number);
-    if (at < 0) at = rows.length;
-    rows.splice(at, 0, one);
+  /** Put one among the others, or in the place of what was known of it; those that come late are near the top. */
+  function place(one) {
+    const found = rows.findIndex((row) => row.number <= one.number);
+    const at = found < 0 ? rows.length : found;
+    if (rows[at]?.number !== one.number) rows.splice(at, 0, one);
+    else if (one.done || !rows[at].done) rows[at] = one;
   }
 
   function noteGaps(top, above) {
