@@ -20,7 +20,18 @@ from docker.errors import APIError, NotFound
 from docker.types import LogConfig, Mount
 
 from ..pieces import Pieces
-from . import DiskEntry, DiskFull, FileDownload, NotAFile, PathNotFound, SandboxUnavailable, archives, files, looking
+from . import (
+    DiskEntry,
+    DiskFull,
+    FileDownload,
+    NotAFile,
+    PathNotFound,
+    SandboxUnavailable,
+    TooMuch,
+    archives,
+    files,
+    looking,
+)
 from .docker_image import Image
 from .docker_labelled import DISK, INSTANCE
 from .docker_line import SLOW, Line
@@ -31,6 +42,8 @@ _COPYING: Final = 600
 """Seconds for the copy of a whole disk."""
 _CHUNK: Final = 256 * 1024
 _BLOCK: Final = 512
+_MOST_READ: Final = 4 * 2**30
+"""Bytes of a file of which a copy is made here, holes included."""
 _MOST_FILLED: Final = 16 * 2**30
 """Bytes of holes that are written out as zeros, since the engine knows no archives of files with holes."""
 
@@ -229,6 +242,9 @@ class Volumes:
                     content = tar.extractfile(info) if info is not None and info.isreg() else None
                     if info is None or content is None:
                         raise looking.no_file(path, "other")
+                    if info.size > _MOST_READ:
+                        limit = f"{_MOST_READ >> 30} GiB"
+                        raise TooMuch(f"{path} has {info.size} bytes; at most {limit} of a container's disk are read.")
                     shutil.copyfileobj(content, copy, _CHUNK)
             except NotFound:
                 raise PathNotFound(f"There is no file {path} on the disk any more.") from None
