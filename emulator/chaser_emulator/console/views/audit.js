@@ -103,6 +103,7 @@ function listOf(values, signal) {
     },
   });
 
+  list.node.classList.add("tight");
   let busy = false;
   let again = false;
   async function follow() {
