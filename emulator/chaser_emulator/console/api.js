@@ -2,6 +2,7 @@
 
 const KEY = "chaser.key";
 const ACCOUNT = "chaser.account";
+const AT_A_STRETCH = 24;
 const ROOT = new URL("../", document.baseURI);
 
 let operations = new Map();
@@ -193,7 +194,13 @@ export async function stream(id, { path, query, headers = {}, signal, onEvent, o
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   let event = {};
+  let rested = performance.now();
   for (;;) {
+    if (performance.now() - rested > AT_A_STRETCH) {
+      // What has come already is read without a pause, in which the page would draw nothing and hear no key.
+      await new Promise((done) => setTimeout(done));
+      rested = performance.now();
+    }
     const silence = quiet && setTimeout(() => reader.cancel(), quiet);
     const { done, value } = await reader.read();
     clearTimeout(silence);
