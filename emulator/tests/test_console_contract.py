@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,12 @@ def test_the_evidence_is_that_of_the_contract_tests(client: httpx.Client) -> Non
     found = ok(client.get("/_emulator/contract/evidence"))
     assert found["installed"] is True
     assert [one["operation"] for one in found["operations"]] == [row.operation for row in evidence.load()]
+
+
+def test_without_the_contract_tests_there_is_no_evidence(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As where they are not installed: Python finds no such package.
+    monkeypatch.setitem(sys.modules, "chaser_contract", None)
+    assert ok(client.get("/_emulator/contract/evidence")) == {"installed": False, "operations": []}
 
 
 def test_a_run_is_seen_as_it_is_handed_over(emulator: Running, browser: Browser, client: httpx.Client) -> None:

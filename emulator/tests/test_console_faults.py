@@ -1,4 +1,4 @@
-"""Faults, refusals, stubs and states in the console: each planned, seen and taken away again by clicking and typing."""
+"""Faults, refusals and stubs in the console: each planned, seen and taken away again by clicking and typing."""
 
 from __future__ import annotations
 
@@ -201,33 +201,6 @@ def test_where_commands_really_run_they_are_recorded(browser: Browser) -> None:
         expect(page.get_by_role("dialog")).to_contain_text("echo recorded")
 
 
-def test_a_world_is_seeded_kept_changed_and_gone_back_to(
-    emulator: Running, browser: Browser, client: httpx.Client
-) -> None:
-    with console_of(emulator, browser, "/world") as page:
-        page.get_by_label("Or the seed itself, in YAML").fill("workspaces:\n  - {name: demo, session_type: sandbox}")
-        page.get_by_role("button", name="Apply it").click()
-        page.get_by_role("dialog").get_by_role("button", name="Close").click()
-        assert [one["name"] for one in ok(client.get("/v1/workspaces"))] == ["demo"]
-        go(page, "/world?tab=states", "World")
-        page.get_by_role("button", name="Keep the state").click()
-        page.get_by_label("name").fill("before")
-        page.get_by_role("button", name="Keep it").click()
-        expect(page.get_by_role("row").filter(has_text="before")).to_be_visible()
-        ok(client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "later"}))
-        go(page, "/world?tab=changes", "World")
-        expect(page.get_by_role("row").filter(has_text="workspaces").filter(has_text="created")).to_be_visible()
-        go(page, "/world?tab=states", "World")
-        page.get_by_role("button", name="Go back to before").click()
-        page.get_by_role("button", name="Go back", exact=True).click()
-        expect(page.get_by_text("The world is what before holds.")).to_be_visible()
-        assert [one["name"] for one in ok(client.get("/v1/workspaces"))] == ["demo"]
-        page.get_by_role("button", name="Delete before").click()
-        page.get_by_role("button", name="Delete", exact=True).click()
-        expect(page.get_by_text("No state is kept.")).to_be_visible()
-    assert ok(client.get("/_emulator/states"))["states"] == []
-
-
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
 def test_they_fit_and_are_accessible(
     emulator: Running, browser: Browser, client: httpx.Client, width: int, scheme: Scheme
@@ -244,7 +217,7 @@ def test_they_fit_and_are_accessible(
         assert_fits(page)
         assert_accessible(page)
         page.get_by_role("button", name="Cancel").click()
-        for path, heading in (("/faults?tab=refusals", "Faults"), ("/stubs", "Stubs"), ("/world", "World")):
+        for path, heading in (("/stubs", "Stubs"), ("/faults?tab=refusals", "Faults")):
             go(page, path, heading)
             assert_fits(page)
             assert_accessible(page)
