@@ -13,6 +13,7 @@ import { moving, setting } from "./clock/moving.js";
 
 const AHEAD = 100;
 const CLOSE = 1000;
+const TOGETHER = 150;
 /** Tags of the document whose operations bring something that falls due. */
 const BRINGING = ["clock", "sessions", "exec", "jobs", "webhooks", "billing", "workspaces", "seed", "state"];
 
@@ -130,7 +131,14 @@ export async function show({ signal }) {
   );
   draw(reading);
   await look();
-  live.on("due", (one) => keep([one]), signal);
+  // A clock that is moved far tells of thousands within a moment.
+  let heard = [];
+  const keepHeard = () => {
+    const together = heard;
+    heard = [];
+    keep(together);
+  };
+  live.on("due", (one) => heard.push(one) === 1 && setTimeout(keepHeard, TOGETHER), signal);
   live.changed(BRINGING, look, signal);
   return node;
 }
