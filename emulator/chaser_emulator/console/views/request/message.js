@@ -7,19 +7,19 @@ import { valueNode } from "./value.js";
 
 const NOTE = /^\[([^\]]+), (\d+) bytes\]$/;
 
+/** A card with a heading, of what `half` shows. */
+export function message(title, shown) {
+  return h("section", { class: "card message", "aria-label": title }, h("h2", null, title), half(title, shown));
+}
+
 /**
- * A section with a heading. `differences` are those of a replay, as {in, place}: what stands there is marked.
+ * Headers and body; `none` is said where there is no body. `differences` are those of a replay, as {in, place}: what stands
+ * there is marked.
  */
-export function message(title, { headers, body, none, differences = [], level = "h2" }) {
+export function half(title, { headers, body, none, differences = [] }) {
   const names = new Set(differences.filter((one) => one.in === "header").map((one) => one.place));
   const places = new Set(differences.filter((one) => one.in === "body").map((one) => one.place));
-  return h(
-    "section",
-    { class: "card message", "aria-label": title },
-    h(level, null, title),
-    headersOf(headers, names),
-    bodyOf(title, body, none, places),
-  );
+  return [headersOf(headers, names), bodyOf(title, body, none, places)];
 }
 
 function headersOf(headers, marked) {

@@ -5,7 +5,7 @@ import { fill, freshId, h } from "../../dom.js";
 import { pretty } from "../../format.js";
 import { to } from "../../routes.js";
 import { answer, took } from "../requests/words.js";
-import { message } from "./message.js";
+import { half } from "./message.js";
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 const CALLERS = [
@@ -128,20 +128,16 @@ function changedHeaders(before, now) {
 function outcome(exchange, { request, differences, untrue }) {
   const many = differences.length;
   const said = many ? `${many} difference${many === 1 ? "" : "s"}` : "The same answer";
-  const half = (title, one) => {
+  const side = (title, one) => {
     const { response_headers: headers, response_body: body } = one;
-    return h(
-      "div",
-      null,
-      h("h4", null, title, " ", answer(one), " ", h("span", { class: "soft" }, took(one))),
-      message(title, { headers, body, none: "No body.", differences, level: "h5" }),
-    );
+    const head = h("h4", null, title, " ", answer(one), " ", h("span", { class: "soft" }, took(one)));
+    return h("div", { class: "message" }, head, half(title, { headers, body, none: "No body.", differences }));
   };
   return [
     h("h3", { tabindex: -1 }, said),
     h("p", null, "It is ", h("a", { href: to("/requests/{number}", { number: request.number }) }, `request ${request.number}`), "."),
     untrue.length > 0 && h("ul", { class: "untrue" }, untrue.map((one) => h("li", null, `Not as it was: ${one}.`))),
-    h("div", { class: "halves" }, half("Then", exchange), half("Now", request)),
+    h("div", { class: "halves" }, side("Then", exchange), side("Now", request)),
   ];
 }
 
