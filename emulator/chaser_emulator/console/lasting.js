@@ -5,6 +5,9 @@ import { Refusal, stream, wasGivenUp } from "./api.js";
 const FIRST_WAIT = 300;
 const LONGEST_WAIT = 5_000;
 
+// The emulator says every 15 seconds that a stream lives.
+const QUIET = 40_000;
+
 /**
  * Follow the events of an operation until `onEvent({event, data, id})` answers true for the last one, or `signal` is
  * aborted. `query()` is asked each time what to begin with; `onState` is told "live" and "away". Raises Refusal where
@@ -19,6 +22,7 @@ export async function lasting(id, { path, query = () => ({}), signal, onEvent, o
         path,
         query: query(),
         signal,
+        quiet: QUIET,
         onOpen: () => {
           wait = FIRST_WAIT;
           onState("live");

@@ -41,6 +41,7 @@ export function output({ label, name }) {
   let follows = true;
   let over = false;
   let asked = 0;
+  let drawn = new Map();
   new ResizeObserver(soon).observe(node);
   soon();
 
@@ -123,14 +124,21 @@ export function output({ label, name }) {
     if (follows) node.scrollTop = all * ROW;
     const first = Math.max(0, Math.floor(node.scrollTop / ROW) - SPARE);
     const last = Math.min(all, Math.ceil((node.scrollTop + node.clientHeight) / ROW) + SPARE);
-    const shown = [];
+    const shown = new Map();
     for (let at = first; at < last; at += 1) {
-      const one = at < rows.length ? rows[at] : { text: rest, look };
-      const line = h("div", { class: "output-row" }, nodesOf(one.text, one.look), "\n");
-      line.style.setProperty("transform", `translateY(${at * ROW}px)`);
-      shown.push(line);
+      const one = rows[at] ?? { text: rest, look };
+      // A line that stays is the same element, so that what is selected in it stays selected.
+      const element = drawn.get(one) ?? h("div", { class: "output-row" }, nodesOf(one.text, one.look), "\n");
+      element.style.setProperty("transform", `translateY(${at * ROW}px)`);
+      shown.set(one, element);
     }
-    fill(inner, shown);
+    for (const [one, element] of drawn) if (!shown.has(one)) element.remove();
+    let before = null;
+    for (const element of [...shown.values()].reverse()) {
+      if (element.parentNode !== inner || element.nextSibling !== before) inner.insertBefore(element, before);
+      before = element;
+    }
+    drawn = shown;
     tell(all);
   }
 

@@ -12,7 +12,7 @@ import { to } from "../../routes.js";
 import { isoOf, stateOf, tookOf } from "./commands.js";
 
 const SIGNALS = ["INT", "TERM", "KILL", "HUP", "QUIT", "STOP", "CONT", "USR1", "USR2"];
-const AT_MOST = 2 ** 18;
+const AT_MOST = 2 ** 16;
 const AWAY = "The emulator does not answer; the output goes on when it does.";
 
 /** A command by its id. */
