@@ -213,6 +213,7 @@ def test_an_emulator_that_comes_back_is_heard_again(browser: Browser, tmp_path: 
         page.get_by_label("Key of the emulator").fill(key)
         page.get_by_role("button", name="Open", exact=True).click()
         expect(page.locator("#status")).to_have_text("live")
+        expect(page.get_by_role("button", name="New session")).to_be_visible()
     expect(page.locator("#status")).to_contain_text("not connected")
     page.get_by_role("button", name="New session").click()
     # The form comes from the document, which nobody serves now.

@@ -140,6 +140,8 @@ async function begin(options) {
   }
   forgetting.abort();
   forgetting = new AbortController();
+  // The form of the key, where it was asked for.
+  if (document.body.classList.contains("locked")) fill(main);
   document.body.classList.remove("locked");
   drawWhere(document.getElementById("where"), forgetting.signal, { enter, act });
   live.start();

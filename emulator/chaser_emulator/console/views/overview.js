@@ -117,9 +117,17 @@ async function sessions(signal) {
 async function pending(signal) {
   const found = await call("get-readiness", { signal });
   if (found.ready) return h("p", { class: "soft" }, "Nothing: the world is at rest.");
-  const rows = found.pending.slice(0, SHOWN).map((one) => h("li", null, h("span", { class: "what" }, one.what), h("span", { class: "soft" }, one.why)));
+  const rows = found.pending.slice(0, SHOWN).map((one) => h("li", null, linked(one.what), h("span", { class: "soft" }, one.why)));
   const more = found.pending.length > SHOWN ? h("p", { class: "soft" }, `and ${found.pending.length - SHOWN} more`) : null;
   return h("div", null, h("ul", { class: "short" }, rows), more);
+}
+
+const PAGES = { session: "/sessions/{id}", job: "/jobs/{id}", delivery: "/webhooks/deliveries/{id}" };
+
+/** "job 9849e0fc-…" as a link to it; what has no page as it is. */
+function linked(what) {
+  const [kind, id] = what.split(" ");
+  return id && PAGES[kind] ? h("a", { href: to(PAGES[kind], { id }) }, what) : h("span", null, what);
 }
 
 async function refused(signal) {

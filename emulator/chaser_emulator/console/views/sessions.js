@@ -19,12 +19,13 @@ export async function show({ signal }) {
       { title: "Session", width: "8rem", render: (one) => h("code", null, short(one.id)) },
       { title: "Type", width: "6rem", minor: true, render: (one) => one.session_type },
       { title: "Status", width: "8rem", render: (one) => badge(one.status) },
-      { title: "Workspace", render: (one) => (one.workspace_id ? short(one.workspace_id) : "none"), minor: true },
+      { title: "Workspace", render: workspaceLink, minor: true },
       { title: "Created", width: "11rem", minor: true, render: (one) => moment(one.created_at) },
       { title: "", width: "7rem", render: (one) => endButton(one) },
     ],
     link: (one) => to("/sessions/{id}", { id: one.id }),
-    empty: "No sessions yet.",
+    empty: "No session lives now.",
+    filter: true,
     async next(rows) {
       const { sessions, total } = await call("list-sessions", { query: { limit: PAGE, offset: rows.length }, signal });
       return { rows: sessions, total, done: rows.length + sessions.length >= total || !sessions.length };
@@ -44,6 +45,11 @@ async function createSession() {
     submit: (body) => call("create-session", { body }),
   });
   if (made) location.hash = to("/sessions/{id}", { id: made.id });
+}
+
+function workspaceLink(session) {
+  const { workspace_id: id } = session;
+  return id ? h("a", { href: to("/workspaces/{id}", { id }) }, h("code", null, short(id))) : h("span", { class: "soft" }, "none");
 }
 
 function endButton(session) {

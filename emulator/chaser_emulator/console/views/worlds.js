@@ -4,7 +4,6 @@ import { call } from "../api.js";
 import { enter } from "../app.js";
 import { ask, attempt, confirm, notice } from "../dialog.js";
 import { h } from "../dom.js";
-import { formOf } from "../form.js";
 import * as live from "../live.js";
 
 /** What can be done about the world that one is in. */
@@ -18,6 +17,9 @@ export function worldActions(here) {
     here.id === "default" ? null : button("Delete", () => deleteWorld(here), "danger"),
   ];
 }
+
+/** Forms are loaded when one is asked for: most look at the overview and go on. */
+const formOf = async (...wish) => (await import("../form.js")).formOf(...wish);
 
 async function makeWorld() {
   const form = await formOf("create-world", { open: ["id", "plan", "sandbox"], labels: { id: "name", api_key: "key" } });
