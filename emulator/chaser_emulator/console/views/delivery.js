@@ -27,7 +27,8 @@ export async function show({ params, signal }) {
       call("get-clock", { signal }),
     ]);
   const head = h("div", { class: "card" });
-  const actions = actionsOf(params.id);
+  const again = gently(async () => draw(await ask()), signal);
+  const actions = actionsOf(params.id, again);
   const state = h("span");
   const line = timeline();
   const draw = ([{ delivery }, tried, clock]) => {
@@ -38,7 +39,6 @@ export async function show({ params, signal }) {
   };
   const found = await ask();
   draw(found);
-  const again = gently(async () => draw(await ask()), signal);
   live.changed(["webhooks", "deliveries"], again, signal);
   const [{ delivery }, { body }] = found;
   return h(
@@ -76,8 +76,8 @@ function factsOf(delivery, tried) {
   ]);
 }
 
-/** The two buttons, which stay where they are: what cannot be done now is said. */
-function actionsOf(id) {
+/** The two buttons, which stay where they are: what cannot be done now is said. `changed` shows what came of one. */
+function actionsOf(id, changed) {
   const replay = h("button", { type: "button", onclick: replayIt }, "Replay");
   const discard = h("button", { type: "button", class: "danger", onclick: discardIt }, "Discard");
 
@@ -92,7 +92,9 @@ function actionsOf(id) {
   async function discardIt() {
     const text = "No further attempt is made, and the deliveries behind it go on.";
     if (!(await confirm({ title: "Give this delivery up?", text, verb: "Give it up" }))) return;
-    await attempt(() => call("discard-webhook-delivery", { path: { did: id } }), "Given up.");
+    if (!(await attempt(() => call("discard-webhook-delivery", { path: { did: id } }), "Given up."))) return;
+    await changed();
+    replay.focus();
   }
 
   function draw({ status }) {

@@ -63,7 +63,7 @@ async function listen() {
 async function waitForOne() {
   const form = await formOf("expect-webhook", {
     open: ["name", "within", "where"],
-    labels: { event: "Event", within: "Seconds of the world’s clock", where: "What it holds" },
+    labels: { event: "Event", name: "Name", within: "Seconds of the world’s clock", where: "What it holds" },
   });
   const found = await ask({
     title: "Wait for an event",

@@ -52,7 +52,7 @@ async function letItFail() {
   const form = await formOf("set-sink-behaviour", {
     open: ["name", "status", "delay", "times"],
     initial: { status: 503 },
-    labels: { delay: "Delay in seconds", times: "How many times" },
+    labels: { name: "Name", status: "Status", delay: "Delay in seconds", times: "How many times" },
   });
   await ask({
     title: "How the sink answers",

@@ -17,6 +17,7 @@ const KINDS = { pending: "warn", delivered: "good", failed: "bad", discarded: ""
 /** A section with a card for each webhook, which follows what happens. */
 export async function subscriptions({ signal }) {
   const cards = new Map();
+  const title = h("h2", { id: "subscriptions", tabindex: -1 }, "Subscriptions");
   const list = h("ul", { class: "cards hooks" });
   const nothing = h(
     "div",
@@ -37,6 +38,7 @@ export async function subscriptions({ signal }) {
     ]);
     for (const [id, card] of cards) {
       if (webhooks.some((one) => one.id === id)) continue;
+      if (card.node.contains(document.activeElement)) title.focus();
       card.node.remove();
       cards.delete(id);
     }
@@ -51,7 +53,6 @@ export async function subscriptions({ signal }) {
 
   await draw();
   live.changed(["webhooks", "deliveries", "listening", "seed"], gently(draw, signal), signal);
-  const title = h("h2", { id: "subscriptions" }, "Subscriptions");
   return h("section", { "aria-labelledby": "subscriptions" }, title, list, nothing);
 }
 

@@ -14,8 +14,8 @@ import { to } from "../../routes.js";
 export function timeline() {
   const before = h("p", { class: "soft", hidden: true });
   const past = h("ol", { class: "timeline", "aria-label": "Attempts" });
-  const ahead = h("div", { class: "ahead", role: "status" });
-  const step = advancing();
+  const ahead = h("div", { class: "ahead", role: "status", tabindex: -1 });
+  const step = advancing(ahead);
   const later = h("div");
   const shown = new Map();
 
@@ -103,8 +103,11 @@ function laterOf(rest) {
   return h("details", { class: "later" }, h("summary", null, "If it goes on to fail"), h("ol", null, items));
 }
 
-/** The button that moves the clock to the next attempt: the same one as long as there is one, so that it keeps the focus. */
-function advancing() {
+/**
+ * The button that moves the clock to the next attempt: the same one as long as there is one, so that it keeps the focus,
+ * which goes to what is said of the next one where there is none any more.
+ */
+function advancing(said) {
   let next = null;
   const button = h("button", { type: "button", class: "primary", onclick: advance }, "Advance the clock to it");
 
@@ -118,6 +121,7 @@ function advancing() {
 
   function draw(one) {
     next = one;
+    if (one === null && button === document.activeElement) said.focus();
     button.hidden = one === null;
   }
 
