@@ -13,5 +13,5 @@ CREATE TABLE delivery_attempts (
     PRIMARY KEY (delivery, number)
 ) STRICT, WITHOUT ROWID;
 
--- How the deliveries of an account fare, counted without a look at them.
-CREATE INDEX deliveries_by_status ON deliveries(account_id, webhook_id, status);
+-- How the deliveries of an account fare, counted without a look at them; and those of one webhook in one state.
+CREATE INDEX deliveries_by_status ON deliveries(account_id, webhook_id, status, created_at DESC, id DESC);
