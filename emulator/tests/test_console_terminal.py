@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -244,6 +245,29 @@ def test_the_end_of_a_session_is_told_where_one_looks(
         expect(page.get_by_text(re.compile("Ended with exit code"))).to_be_visible()
         expect(screen(page)).to_contain_text("last words")
         expect(page.get_by_role("button", name="End", exact=True)).to_have_count(0)
+
+
+def test_a_session_that_is_no_more_is_said_so(real: Running, browser: Browser) -> None:
+    with console_of(real, browser, f"/sessions/{uuid4()}", expected=("404",)) as page:
+        expect(page.get_by_role("heading", level=1)).to_have_text("No such session")
+        page.get_by_role("link", name="All sessions").click()
+        page.get_by_role("heading", name="Sessions").wait_for()
+
+
+def test_an_emulator_that_stops_is_told(browser: Browser) -> None:
+    require("xterm")
+    with emulator_on("local") as one:
+        with http_of(one) as client:
+            made = client.post("/v1/sessions", json={"session_type": "sandbox", "ephemeral": True}).json()["id"]
+        lost = ("WebSocket", "Failed to load", "ERR_")
+        with console_of(one, browser, f"/sessions/{made}", expected=lost) as page:
+            expect(page.get_by_text("Connected", exact=True)).to_be_visible()
+            one.stop()
+            expect(
+                page.get_by_text("Ended with exit code 137.").or_(page.get_by_text("The emulator was stopped."))
+            ).to_be_visible()
+            page.get_by_role("button", name="Start again").click()
+            expect(page.get_by_text("The emulator does not answer.")).to_be_visible()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1920, "light")])
