@@ -24,7 +24,7 @@ export function askForList({ title, text, name, example, verb = "Add them", subm
   });
   const node = h(
     "form",
-    { class: "form", novalidate: true },
+    { class: "form pasted", novalidate: true },
     h("div", { class: "field" }, h("label", { for: file.id }, "A file"), file),
     h("div", { class: "field" }, h("label", { for: id }, "Or the list itself, in JSON"), area, problem),
   );

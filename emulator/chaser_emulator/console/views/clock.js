@@ -19,7 +19,7 @@ const BRINGING = ["clock", "sessions", "exec", "jobs", "webhooks", "billing", "w
 
 export async function show({ signal }) {
   const [reading] = await Promise.all([call("get-clock", { signal }), style("steering")]);
-  const said = h("p", { class: "said", role: "status" });
+  const said = h("p", { class: "clock-said", role: "status" });
   const dial = face(signal, () => away());
   const buttons = setting(work);
 

@@ -47,7 +47,7 @@ function steps(all) {
     h("h3", null, all.length === 1 ? "The request" : `The ${all.length} requests that lead to it`),
     h(
       "ol",
-      { class: "steps" },
+      { class: "finding-steps" },
       all.map((one) =>
         h(
           "li",

@@ -94,7 +94,7 @@ function findings(title, all, empty) {
   // What is empty says so.
   return h(
     "section",
-    { class: "block" },
+    { class: "contract-block" },
     h("h2", null, title),
     all.length ? list.node : h("p", { class: "soft" }, empty),
   );
@@ -136,7 +136,7 @@ function parts(given) {
   filter();
   return h(
     "section",
-    { class: "block" },
+    { class: "contract-block" },
     h("h2", null, "Parts"),
     h(
       "div",

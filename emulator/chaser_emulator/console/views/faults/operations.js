@@ -44,7 +44,7 @@ export function operationsField({ chosen = [], onChange = () => {} }) {
   });
   const list = h(
     "div",
-    { class: "choices", role: "group", "aria-label": "Operations and tags", tabindex: 0 },
+    { class: "operation-choices", role: "group", "aria-label": "Operations and tags", tabindex: 0 },
     rows.map((row) => row.node),
   );
   const node = h(

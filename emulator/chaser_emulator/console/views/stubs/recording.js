@@ -6,7 +6,7 @@ import { fill, h } from "../../dom.js";
 import { copyable } from "../../parts.js";
 
 export async function show({ engine }) {
-  const said = h("p", { role: "status", class: "said" });
+  const said = h("p", { role: "status", class: "clock-said spaced" });
 
   const tell = ({ state, commands }) => {
     const many = commands === 1 ? "one command has ended" : `${commands} commands have ended`;

@@ -62,7 +62,7 @@ function ownSeed() {
   };
   return h(
     "form",
-    { class: "card form", novalidate: true, onsubmit: apply },
+    { class: "card form pasted", novalidate: true, onsubmit: apply },
     h("h2", null, "One of your own"),
     h("div", { class: "field" }, h("label", { for: file.id }, "A file"), file),
     h("div", { class: "field" }, h("label", { for: id }, "Or the seed itself, in YAML"), area, problem),
