@@ -55,9 +55,9 @@ function workspaceLink(session) {
 function endButton(session) {
   if (!["starting", "running"].includes(session.status)) return "";
   const end = async () => {
-    const text = `Session ${short(session.id)} ends, and with it all that runs in it.`;
+    const text = `Session ${short(session.id)} ends, and with it all that runs in it, open terminals too.`;
     if (!(await confirm({ title: "End this session?", text, verb: "End it" }))) return;
-    await attempt(() => call("terminate-session", { path: { id: session.id } }));
+    await attempt(() => call("terminate-session", { path: { id: session.id }, query: { force: true } }));
   };
   return h("button", { type: "button", class: "small danger", "aria-label": `End session ${short(session.id)}`, onclick: end }, "End");
 }
