@@ -70,9 +70,11 @@ export function tree({ label, root, children, choose, moved = () => {}, dropped 
     for (let at = first; at < last; at += 1) {
       const row = rows[at];
       const as = JSON.stringify([row, at, row.path === here, row.path === chosen]);
-      const old = drawn.get(row.path);
+      // Two names that are no UTF-8 may be shown alike.
+      const key = `${row.path}\0${row.at}`;
+      const old = drawn.get(key);
       // What has not changed stays the element that it is: it may be under a finger that has not been lifted yet.
-      wanted.set(row.path, old?.as === as ? old : { as, element: rowOf(row, at) });
+      wanted.set(key, old?.as === as ? old : { as, element: rowOf(row, at) });
     }
     for (const [path, one] of drawn) if (wanted.get(path) !== one) one.element.remove();
     let before = null;

@@ -5,11 +5,11 @@ import { attempt } from "../../dialog.js";
 import { fill, freshId, h } from "../../dom.js";
 import { bytes } from "../../format.js";
 import { lasting } from "../../lasting.js";
-import * as live from "../../live.js";
 import { output } from "../../output.js";
 import { facts, moment } from "../../parts.js";
 import { to } from "../../routes.js";
 import { isoOf, stateOf, tookOf } from "./commands.js";
+import { heard } from "./hearing.js";
 
 const SIGNALS = ["INT", "TERM", "KILL", "HUP", "QUIT", "STOP", "CONT", "USR1", "USR2"];
 const AT_MOST = 2 ** 16;
@@ -77,7 +77,7 @@ export async function showCommand({ session, id, signal }) {
   }
 
   draw(first);
-  live.changed(["exec", "commands", "sessions"], again, signal);
+  heard(session, again, signal);
   follow();
   return h("div", { class: "command" }, back, h("section", { class: "card" }, head, controls), state, written.node);
 }

@@ -9,6 +9,7 @@ import { to } from "../../routes.js";
 import { table } from "../../table.js";
 import { showCommand } from "./command.js";
 import { isScripted } from "./engine.js";
+import { heard } from "./hearing.js";
 import { runForm } from "./running.js";
 import { selfTestButton } from "./self-test.js";
 
@@ -53,7 +54,7 @@ function listOf(session, signal) {
       return { rows: commands, total: commands.length, done: true };
     },
   });
-  live.changed(["exec", "commands", "sessions"], () => list.refresh(), signal);
+  heard(session, () => list.refresh(), signal);
   return list;
 }
 

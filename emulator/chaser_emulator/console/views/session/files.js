@@ -3,9 +3,9 @@
 import { call, upload } from "../../api.js";
 import { freshId, h } from "../../dom.js";
 import { filesOf } from "../../files.js";
-import * as live from "../../live.js";
 import { style } from "../../parts.js";
 import { to } from "../../routes.js";
+import { heard } from "./hearing.js";
 
 const HOME = "/workspace";
 const LISTED = 10_000;
@@ -29,7 +29,7 @@ export async function show({ session, query, signal }) {
       return upload("upload-session-file", { path, form, signal, onProgress });
     },
     most: MOST,
-    follow: (refresh) => live.changed(["exec", "files", "commands"], refresh, signal),
+    follow: (refresh) => heard(session, refresh, signal),
     signal,
   });
   return h("div", null, folderForm(session, root), files);
