@@ -183,13 +183,15 @@ def test_files_are_stored_and_replaced_only_when_that_is_said(
 
 def test_it_says_what_cannot_be_listed_or_stored(local: Running, http: httpx.Client, browser: Browser) -> None:
     session = _session(http)
-    _run(http, session, "mkdir taken many; touch many/$(seq -s ' many/' 3000)")
-    refusal = ("404", "400", "409")
+    _run(http, session, "mkdir taken many; touch many/$(seq -s ' many/' 3000); truncate -s 17M zeros")
+    refusal = ("404", "400", "409", "413")
     with console_of(local, browser, f"/sessions/{session}?tab=files", expected=refusal) as page:
         _open(page, "many, folder")
         assert page.get_by_role("treeitem").count() < 200
         page.get_by_role("tree").press("End")
         expect(page.get_by_role("treeitem", name="taken, folder")).to_be_visible()
+        _open(page, "zeros")
+        expect(page.get_by_role("alert")).to_contain_text("at most 16 MiB")
         page.get_by_role("tree").press("Home")
         page.get_by_label("Upload").set_input_files({"name": "taken", "mimeType": "text/plain", "buffer": b"x"})
         expect(page.get_by_text("is a folder")).to_be_visible()
