@@ -1,9 +1,7 @@
 // The fields of a form, each made of the JSON Schema of one value: how it is asked for, read, and complained about.
 
 import { append, fill, freshId, h } from "./dom.js";
-
-const LONG = 1000;
-const MODELESS = { autocomplete: "off", autocapitalize: "none", spellcheck: "false" };
+import { check, choice, free, json, linesOf, number, pairs, severalOf, text } from "./inputs.js";
 
 /**
  * The fields of an object, {fields, required, read(), complain(words, message), clear()}: `read` answers the object, or
@@ -142,10 +140,7 @@ function fieldOf(name, given, { required, value, label, hint, lines }) {
   };
 }
 
-/**
- * How a value is asked for: {input, node, kind, read()}, where `read` answers undefined for nothing, or throws; `nothing`
- * is what it is when it was emptied, `group` whether it is several inputs, `inner` the fields of an object.
- */
+/** The input that goes with what a schema says: as those of inputs.js, with `inner`, the fields of an object. */
 function controlOf(id, what, value, required) {
   const { schema, type } = what;
   if (schema.const !== undefined) return choice(id, [schema.const], value ?? (required ? schema.const : undefined), required);
@@ -161,78 +156,12 @@ function controlOf(id, what, value, required) {
   return free(id, what.types, value, schema);
 }
 
-const WORDS = new Map([[true, "yes"], [false, "no"]]);
-
-function choice(id, values, value, required) {
-  const options = values.map((one) =>
-    h("option", { value: JSON.stringify(one), selected: one === value }, WORDS.get(one) ?? String(one)),
-  );
-  if (!required || value === undefined) options.unshift(h("option", { value: "" }, required ? "Choose" : "–"));
-  const input = h("select", { id, "aria-required": required ? "true" : null }, options);
-  return { input, node: input, kind: "choice", read: () => (input.value === "" ? undefined : JSON.parse(input.value)) };
-}
-
-function check(id, value, usual, required) {
-  const input = h("input", { id, type: "checkbox", checked: value ?? usual });
-  const told = required || (value !== undefined && value !== null);
-  return { input, node: input, kind: "check", read: () => (!told && input.checked === usual ? undefined : input.checked) };
-}
-
-function number(id, schema, type, value, required) {
-  const input = h("input", {
-    id, type: "text", inputmode: type === "integer" ? "numeric" : "decimal", ...MODELESS, value: value ?? "",
-    placeholder: exampleOf(schema), "aria-required": required ? "true" : null,
-  });
-  const read = () => {
-    const said = input.value.trim();
-    if (said === "") return undefined;
-    const found = Number(said);
-    if (!Number.isFinite(found)) throw new Error("is no number");
-    if (type === "integer" && !Number.isInteger(found)) throw new Error("is no whole number");
-    if (found < (schema.minimum ?? -Infinity)) throw new Error(`is less than ${schema.minimum}`);
-    if (found > (schema.maximum ?? Infinity)) throw new Error(`is more than ${schema.maximum}`);
-    return found;
-  };
-  return { input, node: input, kind: "number", read };
-}
-
-function text(id, schema, value, required, lines) {
-  const formed = schema.format || schema.pattern || schema.anyOf?.some((one) => one.pattern);
-  const roomy = (schema.maxLength ?? 0) > LONG && !formed;
-  const long = lines || roomy || /[\r\n]/.test(value ?? "");
-  const secret = schema.format === "password" || schema.writeOnly;
-  const shared = { id, ...MODELESS, value: value ?? "", placeholder: exampleOf(schema), "aria-required": required ? "true" : null };
-  const input = long
-    ? h("textarea", { ...shared, rows: 3 })
-    : h("input", { ...shared, type: secret ? "password" : "text", autocomplete: secret ? "new-password" : "off" });
-  // A long text that is needed may be an empty one, as that of a file.
-  const nothing = schema.minLength ? undefined : "";
-  const read = () => (input.value !== "" ? input.value : required && long ? nothing : undefined);
-  return { input, node: input, kind: "text", nothing, read };
-}
-
 function arrayOf(id, schema, value) {
   const { schema: items, type } = plain(schema.items ?? {});
   if (items.enum) return severalOf(id, items.enum, value ?? []);
-  if (type !== "string" || (value ?? []).some((one) => typeof one !== "string" || one.trim() !== one || /[\r\n]/.test(one) || !one)) {
-    return { ...json(id, value, "array"), nothing: [] };
-  }
-  const input = h("textarea", { id, rows: 2, ...MODELESS, placeholder: "one a line", value: (value ?? []).join("\n") });
-  const read = () => {
-    const found = input.value.split("\n").map((line) => line.trim()).filter(Boolean);
-    return found.length ? found : undefined;
-  };
-  return { input, node: input, kind: "lines", nothing: [], read };
-}
-
-function severalOf(id, values, chosen) {
-  const boxes = values.map((one) => h("input", { type: "checkbox", value: one, checked: chosen.includes(one) }));
-  const node = h("div", { class: "several", id }, boxes.map((box, at) => h("label", null, box, " ", values[at])));
-  const read = () => {
-    const found = values.filter((_one, at) => boxes[at].checked);
-    return found.length ? found : undefined;
-  };
-  return { input: boxes[0] ?? node, node, kind: "several", group: true, nothing: [], read };
+  const isLine = (one) => typeof one === "string" && one !== "" && one.trim() === one && !/[\r\n]/.test(one);
+  if (type !== "string" || !(value ?? []).every(isLine)) return { ...json(id, value, "array"), nothing: [] };
+  return linesOf(id, value ?? []);
 }
 
 function objectControl(id, schema, value) {
@@ -256,86 +185,4 @@ function inner(schema, value) {
     return told || Object.keys(found).length ? found : undefined;
   };
   return { input: fields.fields[0].input, node, kind: "object", group: true, inner: fields, read };
-}
-
-function pairs(id, value) {
-  const lines = Object.entries(value).map(([name, one]) => `${name}=${one}`);
-  const input = h("textarea", { id, rows: 2, ...MODELESS, placeholder: "NAME=value, one a line", value: lines.join("\n") });
-  const read = () => {
-    const found = {};
-    for (const line of input.value.split("\n").filter((one) => one.trim())) {
-      const at = line.indexOf("=");
-      if (at < 1) throw new Error(`"${line}" is not NAME=value`);
-      found[line.slice(0, at).trim()] = line.slice(at + 1);
-    }
-    return Object.keys(found).length ? found : undefined;
-  };
-  return { input, node: input, kind: "pairs", nothing: {}, read };
-}
-
-const ARTICLES = { array: "a list", object: "an object", string: "a text", boolean: "true or false" };
-
-/** JSON of one type. */
-function json(id, value, type) {
-  const shown = value === undefined || value === null ? "" : JSON.stringify(value, null, 2);
-  const rows = Math.min(12, Math.max(3, shown.split("\n").length));
-  const placeholder = type === "array" ? "[…] in JSON" : "{…} in JSON";
-  const input = h("textarea", { id, rows, ...MODELESS, class: "code", placeholder, value: shown });
-  const read = () => {
-    if (input.value.trim() === "") return undefined;
-    const found = parsed(input.value);
-    if (typeOf(found) !== type) throw new Error(`is not ${ARTICLES[type]} in JSON`);
-    return found;
-  };
-  return { input, node: input, kind: "json", read };
-}
-
-/** A value of several types: JSON, or a text as it is where it may be one and is no JSON of another. */
-function free(id, types, value, schema) {
-  const fits = (one) => !types.length || types.includes(typeOf(one)) || (typeOf(one) === "integer" && types.includes("number"));
-  const isText = !types.length || types.includes("string");
-  const sure = (one) => {
-    try {
-      const found = JSON.parse(one);
-      return fits(found) ? found : undefined;
-    } catch {
-      return undefined;
-    }
-  };
-  // A text that would be read as something else is shown in quotes.
-  const bare = (one) => isText && typeof one === "string" && one !== "" && !/[\r\n]/.test(one) && sure(one) === undefined;
-  const shown = value === undefined || value === null ? "" : bare(value) ? value : JSON.stringify(value, null, 2);
-  const rows = Math.min(12, shown.split("\n").length);
-  const input = h("textarea", { id, rows, ...MODELESS, class: "code", placeholder: exampleOf(schema) ?? "JSON", value: shown });
-  const read = () => {
-    const said = input.value.trim();
-    if (said === "") return undefined;
-    const found = sure(said);
-    if (found !== undefined) return found;
-    if (isText && !/^[[{"]/.test(said)) return said;
-    const other = parsed(said);
-    throw new Error(`is ${ARTICLES[typeOf(other)] ?? "a number"}, which does not fit here`);
-  };
-  return { input, node: input, kind: "free", read };
-}
-
-function parsed(said) {
-  try {
-    return JSON.parse(said);
-  } catch (error) {
-    throw new Error(`is no JSON: ${error.message}`);
-  }
-}
-
-function typeOf(value) {
-  if (Array.isArray(value)) return "array";
-  if (value === null) return "null";
-  return Number.isInteger(value) ? "integer" : typeof value;
-}
-
-/** What stands in an empty field: what holds if it is left so, or an example. */
-function exampleOf(schema) {
-  const one = schema.default ?? schema.examples?.[0];
-  if (one === undefined || one === null) return null;
-  return typeof one === "object" ? JSON.stringify(one) : String(one);
 }
