@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import httpx
@@ -12,7 +13,7 @@ from consoles import Scheme, a_browser, assert_accessible, assert_fits, console_
 from emulators import emulator_on
 from people import ok
 from playwright.sync_api import Browser, Page, expect
-from queues import done, queue, workspace
+from queues import done, get, queue, workspace
 
 FAILING = Stub("make test", Answer(output=(Said("1 failed\n"),), exit_code=2))
 MARKUP = '<img src=x onerror="document.title=1">'
@@ -83,6 +84,49 @@ def test_a_job_for_later_is_canceled_and_run_again(emulator: Running, browser: B
         page.get_by_role("button", name="Run it again").click()
         heading(page, "completed")
         assert ok(client.get(f"/v1/jobs/{job['id']}"))["result"]["output"] == "later\n"
+
+
+def test_a_job_that_runs_is_stopped(emulator: Running, browser: Browser, client: httpx.Client) -> None:
+    job = queue(client, "sandbox.exec", {"ephemeral": True, "command": "sleep 300"}, run_at="2999-01-01T00:00:00Z")
+    with console_of(emulator, browser, f"/jobs/{job['id']}") as page:
+        heading(page, "queued")
+        ok(client.post(f"/v1/jobs/{job['id']}/cancel"))
+        heading(page, "canceled")
+        ok(client.post(f"/v1/jobs/{job['id']}/retry"))
+        heading(page, "running")
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.get_by_role("dialog")).to_contain_text("What it runs is stopped")
+        page.get_by_role("button", name="Cancel the job").click()
+        heading(page, "canceled")
+        expect(page.get_by_role("button", name="Run again")).to_be_visible()
+        assert get(client, job)["status"] == "canceled"
+
+
+def test_every_kind_has_a_form_that_its_example_fills(
+    emulator: Running, browser: Browser, client: httpx.Client
+) -> None:
+    kinds = ok(client.get("/v1/jobs/kinds"))["worker_kind_specs"]
+    with console_of(emulator, browser, "/jobs") as page:
+        for spec in kinds:
+            begin(page, spec["kind"])
+            dialog = page.get_by_role("dialog")
+            for name, value in spec["input_examples"][0].items():
+                field = dialog.get_by_label(re.compile(f"^{name.replace('_', ' ')}"))
+                if value is True and field.get_attribute("type") == "checkbox":
+                    field.check()
+                elif value is True:
+                    field.select_option(label="yes")
+                elif isinstance(value, list) and isinstance(value[0], str):
+                    field.fill("\n".join(value))
+                elif isinstance(value, str | int) and field.evaluate("(node) => node.tagName") != "SELECT":
+                    field.fill(str(value))
+                elif isinstance(value, str):
+                    field.select_option(label=value)
+            page.get_by_role("button", name="Queue it").click()
+            expect(page).to_have_url(re.compile("#/jobs/."))
+            job = ok(client.get("/v1/jobs", params={"kind": spec["kind"]}))["jobs"][0]
+            assert job["input"] == spec["input_examples"][0]
+            go(page, "/jobs", "Jobs")
 
 
 def test_a_list_shows_what_fits_and_what_others_queue(

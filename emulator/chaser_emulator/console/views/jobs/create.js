@@ -94,8 +94,10 @@ async function submit(kind, given) {
     return await call("create-job", { body });
   } catch (error) {
     // The fields of the form are those of the input.
-    if (error instanceof Refusal)
-      for (const one of error.problems) one.pointer = one.pointer?.replace(/^\/input(?=\/|$)/, "");
+    for (const one of error instanceof Refusal ? error.problems : []) {
+      one.pointer = one.pointer?.replace(/^\/input(?=\/|$)/, "");
+      one.message = one.message.replaceAll("/input/", "");
+    }
     throw error;
   }
 }
