@@ -1,7 +1,6 @@
 // A part of a page that shows how something is, and shows it anew as soon as it is another.
 
 import { Refusal, wasGivenUp } from "../api.js";
-import { tellError } from "../dialog.js";
 import { fill, h } from "../dom.js";
 import * as live from "../live.js";
 import { to } from "../routes.js";
@@ -57,9 +56,12 @@ export async function following({ tags, load, draw, say, signal }) {
         show(await load());
       } catch (error) {
         if (signal.aborted || wasGivenUp(error)) return;
+        const answered = error instanceof Refusal && error.status > 0;
+        // While nobody answers, what was seen last is better than nothing; the header says that it is old.
+        if (!answered && last !== null) continue;
+        if (!(error instanceof Refusal)) console.error(error);
         last = null;
-        if (error instanceof Refusal && error.status) redraw(part, refused(error));
-        else tellError(error);
+        redraw(part, [refused(error), answered && error.status < 500 ? null : tryAgain(look)]);
       }
     } while (again && !signal.aborted);
     busy = false;
@@ -68,6 +70,10 @@ export async function following({ tags, load, draw, say, signal }) {
   await look();
   live.changed(tags, look, signal);
   return h("div", null, part, heard);
+}
+
+function tryAgain(look) {
+  return h("p", null, h("button", { type: "button", onclick: look }, "Try again"));
 }
 
 /** A refusal in words, with what to do next. */

@@ -3,7 +3,7 @@
 import { ask, open } from "../../dialog.js";
 import { h } from "../../dom.js";
 import { formOf } from "../../form.js";
-import { badge, copyable, moment } from "../../parts.js";
+import { badge, copyable, facts, moment } from "../../parts.js";
 import { table } from "../../table.js";
 
 /** Ask for a name and for what a key may do; `submit(body)` makes it, and its secret is shown. */
@@ -82,13 +82,14 @@ export function keyTable({ label, keys, empty, revoke }) {
   const list = table({
     label,
     columns: [
-      { title: "Name", width: "minmax(0, 1.2fr)", render: (one) => one.name ?? h("span", { class: "soft" }, "no name") },
+      { title: "Name", width: "minmax(0, 1.2fr)", render: (one) => one.name ?? "no name" },
       { title: "Key", width: "8.5rem", narrow: "6.5rem", render: (one) => h("code", null, `${one.key_prefix}…`) },
       { title: "May do", width: "minmax(0, 1.4fr)", minor: true, render: (one) => scopesOf(one) },
       { title: "Created", width: "10.5rem", minor: true, render: (one) => moment(one.created_at) },
       { title: "Last used", width: "10.5rem", minor: true, render: (one) => moment(one.last_used_at) || "never" },
       { title: "State", width: "6rem", narrow: "5.5rem", render: (one) => button(one) },
     ],
+    act: detail,
     empty,
   });
   const button = (one) => {
@@ -98,6 +99,25 @@ export function keyTable({ label, keys, empty, revoke }) {
   };
   list.set(keys);
   return list.node;
+}
+
+function detail(one) {
+  open({
+    title: one.name ?? "A key without a name",
+    content: () =>
+      h(
+        "div",
+        { class: "body" },
+        facts([
+          ["Id", h("code", null, one.id)],
+          ["Begins with", h("code", null, one.key_prefix)],
+          ["May do", one.full_access ? "everything" : one.scopes.join(", ")],
+          ["Created", moment(one.created_at)],
+          ["Last used", moment(one.last_used_at) || "never"],
+          ["Revoked", moment(one.revoked)],
+        ]),
+      ),
+  });
 }
 
 function scopesOf(one) {
