@@ -57,7 +57,7 @@ def test_each_attempt_is_kept_with_what_was_sent_and_what_was_answered(world: ht
     assert [(one["number"], one["http_status"], one["error"]) for one in first["attempts"]] == [
         (1, 503, "the answer was 503")
     ]
-    assert (first["status"], first["not_kept"], first["most"]) == ("pending", 0, 8)
+    assert (first["delivery"]["status"], first["not_kept"], first["most"]) == ("pending", 0, 8)
     assert [one["number"] for one in first["ahead"]] == [2, 3, 4, 5, 6, 7, 8]
     advance(world, first["ahead"][0]["at"])
     second = tried(world, delivery["id"])
@@ -66,7 +66,12 @@ def test_each_attempt_is_kept_with_what_was_sent_and_what_was_answered(world: ht
     advance(world, second["ahead"][0]["at"])
     third = tried(world, delivery["id"])
     assert [one.get("error") for one in third["attempts"]] == ["the answer was 503", "the answer was 503", None]
-    assert third["status"] == "delivered"
+    # Also what the API tells of it.
+    [shown] = hook.deliveries()
+    assert third["delivery"] == {name: value for name, value in shown.items() if name != "payload"} | {
+        "account_id": delivery["payload"]["account_id"]
+    }
+    assert shown["status"] == "delivered"
     assert "ahead" not in third
     came = received(world)
     for one, got in zip(third["attempts"], came, strict=True):
@@ -154,7 +159,15 @@ def test_deliveries_are_listed_page_by_page_and_counted(world: httpx.Client, hoo
     assert pending["deliveries"][0]["last_http_status"] == 500
     assert pending["deliveries"][0]["next_attempt_at"]
     assert ok(world.get(f"{DELIVERIES}/count"))["webhooks"] == [
-        {"webhook_id": hook.id, "pending": 1, "delivered": 7, "failed": 0, "discarded": 0}
+        {
+            "webhook_id": hook.id,
+            "url": pending["deliveries"][0]["target_url"],
+            "deleted": False,
+            "pending": 1,
+            "delivered": 7,
+            "failed": 0,
+            "discarded": 0,
+        }
     ]
     assert listed(world, webhook_id="unknown") == {"deliveries": [], "total": 0}
 
@@ -168,6 +181,7 @@ def test_accounts_are_looked_at_apart(client: httpx.Client, organization: Organi
         assert delivery["id"] not in [one["id"] for one in listed(client)["deliveries"]]
         counted = ok(client.get(f"{DELIVERIES}/count", params={"account_id": organization.id}))["webhooks"]
         assert [one["webhook_id"] for one in counted] == [hook.id]
+        assert tried(client, delivery["id"])["delivery"]["account_id"] == organization.id
 
 
 def test_an_unknown_delivery_has_no_attempts(client: httpx.Client) -> None:

@@ -17,8 +17,9 @@ from chaser_emulator.webhooks.sending import whole
 _STATES = ("pending", "delivered", "failed", "discarded")
 
 _SHOWN = (
-    "id", "webhook_id", "event_id", "event_type", "resource_type", "resource_id", "status", "attempts",
-    "last_http_status", "last_error", "next_attempt_at", "replayed_from_delivery_id", "created_at", "updated_at",
+    "id", "account_id", "webhook_id", "target_url", "event_id", "event_type", "resource_type", "resource_id", "status",
+    "attempts", "last_http_status", "last_error", "next_attempt_at", "delivered_at", "discarded_at", "replayed_at",
+    "replayed_from_delivery_id", "created_at", "updated_at",
 )  # fmt: skip
 
 
@@ -48,8 +49,8 @@ async def count_deliveries(call: ControlCall) -> dict[str, Any]:
     """How those of each webhook fare."""
     found: dict[str, dict[str, Any]] = {}
     for row in await deliveries.counts(call.world.store, _account(call)):
-        of_one = found.setdefault(row["webhook_id"], {"webhook_id": row["webhook_id"], **dict.fromkeys(_STATES, 0)})
-        of_one[row["status"]] = row["count"]
+        hook = {"webhook_id": row["webhook_id"], "url": row["url"], "deleted": row["deleted_at"] is not None}
+        found.setdefault(row["webhook_id"], hook | dict.fromkeys(_STATES, 0))[row["status"]] = row["count"]
     return {"webhooks": list(found.values())}
 
 
@@ -66,9 +67,7 @@ async def list_delivery_attempts(call: ControlCall) -> dict[str, Any]:
         raise ApiError("not_found", f"there is no delivery {call.path['id']!r} in this world")
     kept = [_attempt(row, one) for one in await deliveries.attempts_of(store, row)]
     found: dict[str, Any] = {
-        "delivery_id": row["id"],
-        "account_id": row["account_id"],
-        "status": row["status"],
+        "delivery": _brief(row),
         "attempts": kept,
         "not_kept": row["attempts"] - len(kept),
         "most": ATTEMPTS,

@@ -76,8 +76,9 @@ async def listed(
             SELECT earlier.created_at, earlier.id FROM deliveries AS earlier WHERE earlier.id = ?)"""
         values.append(before.lower())
     return await reader.all(
-        f"""SELECT deliveries.*, outbox.type AS event_type
-            FROM deliveries JOIN outbox ON outbox.id = deliveries.event_id WHERE {fits}
+        f"""SELECT deliveries.*, webhooks.url AS target_url, outbox.type AS event_type
+            FROM deliveries JOIN webhooks ON webhooks.id = deliveries.webhook_id
+                            JOIN outbox ON outbox.id = deliveries.event_id WHERE {fits}
             ORDER BY deliveries.created_at DESC, deliveries.id DESC LIMIT ?""",  # noqa: S608 - our own words
         *values,
         limit,
@@ -88,7 +89,9 @@ async def counts(reader: Reader, account_id: str, webhook_id: str | None = None)
     """How many deliveries of an account are in which state, for each webhook that has or had any."""
     fits, values = _fits(account_id, webhook_id, None)
     return await reader.all(
-        f"SELECT webhook_id, status, count(*) AS count FROM deliveries WHERE {fits} GROUP BY webhook_id, status",  # noqa: S608
+        f"""SELECT counted.*, webhooks.url, webhooks.deleted_at FROM (
+                SELECT webhook_id, status, count(*) AS count FROM deliveries WHERE {fits} GROUP BY webhook_id, status
+            ) AS counted JOIN webhooks ON webhooks.id = counted.webhook_id ORDER BY webhooks.rowid""",  # noqa: S608
         *values,
     )
 

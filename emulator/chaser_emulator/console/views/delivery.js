@@ -22,7 +22,6 @@ export async function show({ params, signal }) {
   await style("webhooks");
   const ask = () =>
     Promise.all([
-      call("get-webhook-delivery", { path: { did: params.id }, signal }),
       call("list-delivery-attempts", { path: { id: params.id }, signal }),
       call("get-clock", { signal }),
     ]);
@@ -31,16 +30,16 @@ export async function show({ params, signal }) {
   const actions = actionsOf(params.id, again);
   const state = h("span");
   const line = timeline();
-  const draw = ([{ delivery }, tried, clock]) => {
-    fill(state, badge(delivery.status));
-    actions.draw(delivery);
-    fill(head, factsOf(delivery, tried));
-    line.draw(delivery, tried, clock);
+  const draw = ([tried, clock]) => {
+    fill(state, badge(tried.delivery.status));
+    actions.draw(tried.delivery);
+    fill(head, factsOf(tried));
+    line.draw(tried, clock);
   };
   const found = await ask();
   draw(found);
   live.changed(["webhooks", "deliveries"], again, signal);
-  const [{ delivery }, { body }] = found;
+  const [{ delivery, body }] = found;
   return h(
     "div",
     { class: "delivery" },
@@ -51,13 +50,13 @@ export async function show({ params, signal }) {
       "section",
       { class: "card", "aria-labelledby": "payload" },
       h("h2", { id: "payload" }, "Payload"),
-      copyable(pretty(delivery.payload)),
+      copyable(pretty(JSON.parse(body))),
       h("details", null, h("summary", null, "The body as it is sent"), copyable(body)),
     ),
   );
 }
 
-function factsOf(delivery, tried) {
+function factsOf({ delivery, replays }) {
   const page = PAGES[delivery.resource_type];
   const resource = `${delivery.resource_type.replaceAll("_", " ")} ${delivery.resource_id}`;
   const link = (id) => h("a", { href: to(HERE, { id }) }, h("code", null, short(id)));
@@ -71,7 +70,7 @@ function factsOf(delivery, tried) {
     ["Delivered", moment(delivery.delivered_at)],
     ["Given up", moment(delivery.discarded_at)],
     ["Repeats", delivery.replayed_from_delivery_id && link(delivery.replayed_from_delivery_id)],
-    ["Repeated by", tried.replays.length ? tried.replays.map((id, at) => [at ? ", " : "", link(id)]) : null],
+    ["Repeated by", replays.length ? replays.map((id, at) => [at ? ", " : "", link(id)]) : null],
     ["Sent again", moment(delivery.replayed_at)],
   ]);
 }
@@ -80,11 +79,13 @@ function factsOf(delivery, tried) {
 function actionsOf(id, changed) {
   const replay = h("button", { type: "button", onclick: replayIt }, "Replay");
   const discard = h("button", { type: "button", class: "danger", onclick: discardIt }, "Discard");
+  // It may be of another account than the one that is acted in.
+  const request = { path: { did: id }, headers: {} };
 
   async function replayIt() {
     let made;
     const send = async () => {
-      ({ delivery: made } = await call("replay-webhook-delivery", { path: { did: id } }));
+      ({ delivery: made } = await call("replay-webhook-delivery", request));
     };
     if (await attempt(send, "Sent again, as this new delivery.")) location.hash = to(HERE, { id: made.id });
   }
@@ -92,12 +93,13 @@ function actionsOf(id, changed) {
   async function discardIt() {
     const text = "No further attempt is made, and the deliveries behind it go on.";
     if (!(await confirm({ title: "Give this delivery up?", text, verb: "Give it up" }))) return;
-    if (!(await attempt(() => call("discard-webhook-delivery", { path: { did: id } }), "Given up."))) return;
+    if (!(await attempt(() => call("discard-webhook-delivery", request), "Given up."))) return;
     await changed();
     replay.focus();
   }
 
-  function draw({ status }) {
+  function draw({ status, account_id: owner }) {
+    request.headers["X-Chaser-Account"] = owner;
     offer(replay, status === "pending" ? "It is pending: it will be sent anyway." : "");
     offer(discard, ["pending", "failed"].includes(status) ? "" : `It is ${status}.`);
   }

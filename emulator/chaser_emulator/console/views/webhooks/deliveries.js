@@ -16,7 +16,6 @@ const STATES = ["pending", "delivered", "failed", "discarded"];
 /** A section with the filters and the table. `query` may name a `webhook_id` and a `status`. */
 export async function deliveries({ query, signal }) {
   const chosen = { webhook_id: query.webhook_id ?? "", status: query.status ?? "" };
-  const urls = new Map();
   const hooks = choice("Webhook", choose);
   const states = choice("State", choose);
   const place = h("div");
@@ -30,14 +29,11 @@ export async function deliveries({ query, signal }) {
       call("list-webhooks", { signal }),
       call("count-deliveries", { query: { account_id: account() }, signal }),
     ]);
-    const known = urls.size;
-    for (const one of webhooks) urls.set(one.id, one.url);
-    if (urls.size > known) list?.redraw();
-    const gone = counted.map((one) => one.webhook_id).filter((id) => !webhooks.some((one) => one.id === id));
+    const gone = counted.filter((one) => one.deleted);
     const names = [
       ["", "all"],
       ...webhooks.map((one) => [one.id, one.url]),
-      ...gone.map((id) => [id, `deleted: ${urls.get(id) ?? short(id)}`]),
+      ...gone.map((one) => [one.webhook_id, `${one.url} (deleted)`]),
     ];
     const wanted = chosen.webhook_id;
     if (!names.some(([id]) => id === wanted)) names.push([wanted, short(wanted)]);
@@ -58,7 +54,7 @@ export async function deliveries({ query, signal }) {
       columns: [
         { title: "Event", width: "minmax(14rem, 1.5fr)", narrow: "1.5fr", render: titleOf },
         { title: "State", width: "7rem", narrow: "6rem", render: (one) => badge(one.status) },
-        { title: "To", minor: true, width: "1.25fr", render: (one) => whereTo(urls.get(one.webhook_id)) },
+        { title: "To", minor: true, width: "1.25fr", render: whereTo },
         { title: "Attempts", width: "5rem", numeric: true, minor: true, render: (one) => one.attempts },
         { title: "Last answer", minor: true, render: lastAnswer },
         { title: "Made", width: "11rem", minor: true, render: (one) => moment(one.created_at) },
@@ -93,8 +89,7 @@ export async function deliveries({ query, signal }) {
 
 const titleOf = (one) => [one.event_type, " ", h("code", { class: "soft" }, short(one.resource_id))];
 
-function whereTo(url) {
-  if (!url) return "a deleted webhook";
+function whereTo({ target_url: url }) {
   const [, name] = /\/_emulator\/webhooks\/sink\/([^/?]+)$/.exec(url) ?? [];
   return h("span", { title: url }, name ? `sink ${name}` : url.replace(/^https?:\/\//i, ""));
 }

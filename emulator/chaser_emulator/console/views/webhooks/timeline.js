@@ -8,8 +8,8 @@ import { badge, copyable, moment } from "../../parts.js";
 import { to } from "../../routes.js";
 
 /**
- * It is {node, draw(delivery, tried, clock)}: what was tried stays as it was shown, as it never changes, and only what is
- * new comes to it.
+ * It is {node, draw(tried, clock)}: what was tried stays as it was shown, as it never changes, and only what is new comes
+ * to it.
  */
 export function timeline() {
   const before = h("p", { class: "soft", hidden: true });
@@ -19,7 +19,7 @@ export function timeline() {
   const later = h("div");
   const shown = new Map();
 
-  function draw(delivery, tried, clock) {
+  function draw(tried, clock) {
     before.hidden = !tried.not_kept;
     fill(before, tried.not_kept ? forgotten(tried.not_kept) : "");
     let last = null;
@@ -32,7 +32,7 @@ export function timeline() {
     }
     past.hidden = !tried.attempts.length;
     const next = tried.ahead?.[0] ?? null;
-    fill(ahead, whatIsNext(delivery, tried, next, clock, last));
+    fill(ahead, whatIsNext(tried, next, clock, last));
     step.draw(next && next.at > clock.now ? next : null);
     fill(later, laterOf(tried.ahead?.slice(1) ?? []));
   }
@@ -73,13 +73,14 @@ function gap(from, until) {
 }
 
 /** What comes after the attempts, in words. */
-function whatIsNext(delivery, tried, next, clock, last) {
-  if (delivery.status === "delivered") return h("p", { class: "end" }, "It was delivered: no further attempt is made.");
-  if (delivery.status === "failed") {
+function whatIsNext(tried, next, clock, last) {
+  const { status } = tried.delivery;
+  if (status === "delivered") return h("p", { class: "end" }, "It was delivered: no further attempt is made.");
+  if (status === "failed") {
     const text = `All ${tried.most} attempts failed: none is made any more. A replay sends the event again.`;
     return h("p", { class: "end" }, text);
   }
-  if (delivery.status === "discarded") return h("p", { class: "end" }, "It was given up: no further attempt is made.");
+  if (status === "discarded") return h("p", { class: "end" }, "It was given up: no further attempt is made.");
   if (!next) {
     const id = tried.waits_for;
     const link = id ? [": delivery ", h("a", { href: to("/webhooks/deliveries/{id}", { id }) }, short(id))] : null;
