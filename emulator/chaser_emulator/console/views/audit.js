@@ -9,15 +9,20 @@ import { badge, copyable, facts, moment, style, top } from "../parts.js";
 import { table } from "../table.js";
 import { placeOf, TYPES } from "./audit/places.js";
 import { dotted } from "./dotted.js";
-import { filters } from "./filters.js";
+import { filters, sayable } from "./filters.js";
 
 const PAGE = 500;
 const HERE = "/audit";
-const NAMES = ["action", "resource_type", "resource_id", "status"];
 
 export async function show({ query, signal }) {
   await style("account");
-  const given = Object.fromEntries(NAMES.map((name) => [name, query[name]]));
+  const fields = [
+    { name: "action", label: "Action", known: ACTIONS },
+    { name: "resource_type", label: "Resource type", known: TYPES },
+    { name: "resource_id", label: "Resource id" },
+    { name: "status", label: "Status", options: ["success", "failure"] },
+  ];
+  const given = sayable(fields, query);
   const place = h("div");
   let list = null;
   const draw = (values) => {
@@ -26,12 +31,6 @@ export async function show({ query, signal }) {
   };
   draw(given);
   live.changed(["*"], () => list.follow(), signal);
-  const fields = [
-    { name: "action", label: "Action", known: ACTIONS },
-    { name: "resource_type", label: "Resource type", known: TYPES },
-    { name: "resource_id", label: "Resource id" },
-    { name: "status", label: "Status", options: ["success", "failure"] },
-  ];
   const note = h(
     "p",
     { class: "soft" },

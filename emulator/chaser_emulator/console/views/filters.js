@@ -75,6 +75,13 @@ function folded(inputs) {
   return h("details", { open: used }, h("summary", null, "More filters"), h("div", { class: "more" }, inputs.map(shown)));
 }
 
+/** Of what an address says, that which these fields can say. */
+export function sayable(fields, query) {
+  const values = ({ options }) => options?.map((one) => (Array.isArray(one) ? one[0] : one));
+  const fits = (field) => query[field.name] && (values(field)?.includes(query[field.name]) ?? true);
+  return Object.fromEntries(fields.filter(fits).map((field) => [field.name, query[field.name]]));
+}
+
 function inputOf(field, value) {
   const id = freshId("filter");
   if (field.check) return h("input", { id, type: "checkbox", checked: value === "true" });

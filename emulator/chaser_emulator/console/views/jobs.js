@@ -9,7 +9,7 @@ import { badge, moment, style, tabs, top } from "../parts.js";
 import { to } from "../routes.js";
 import { table } from "../table.js";
 import { dotted } from "./dotted.js";
-import { filters } from "./filters.js";
+import { filters, sayable } from "./filters.js";
 import { subjectOf } from "./job/words.js";
 
 const PAGE = 100;
@@ -47,13 +47,13 @@ async function queue({ query, signal }) {
     list = listOf(values, signal);
     fill(place, list.node);
   };
-  const given = { status: query.status, kind: query.kind };
-  draw(given);
-  live.changed(["jobs"], () => list.refresh(), signal);
   const fields = [
     { name: "status", label: "Status", options: valuesOf("status") },
     { name: "kind", label: "Kind", options: valuesOf("kind") },
   ];
+  const given = sayable(fields, query);
+  draw(given);
+  live.changed(["jobs"], () => list.refresh(), signal);
   return h("div", null, filters({ label: "Which jobs", page: HERE, fields, values: given, changed: draw }), place);
 }
 
