@@ -57,6 +57,14 @@ def test_the_picture_is_live_while_one_looks(local: Running, session: str, brows
         _viewers(local, session, 0)
         page.get_by_role("button", name="Go on").click()
         _viewers(local, session, 1)
+        hide = """(hidden) => {
+            Object.defineProperty(document, "hidden", {configurable: true, value: hidden});
+            document.dispatchEvent(new Event("visibilitychange"));
+        }"""
+        page.evaluate(hide, True)
+        _viewers(local, session, 0)
+        page.evaluate(hide, False)
+        _viewers(local, session, 1)
         page.get_by_role("link", name="Ports").click()
         _viewers(local, session, 0)
 

@@ -11,7 +11,7 @@ const AWAY = "The emulator does not answer; the list goes on when it does.";
 export async function show({ session, signal }) {
   await style("inside");
   const status = h("p", { class: "soft", role: "status" }, "Looking …");
-  const list = h("ul", { class: "ports" });
+  const list = h("ul", { class: "cards ports" });
   const hint = h("div", { class: "card empty", hidden: true });
   const cards = new Map();
   fill(hint, await hintOf(session, signal));
@@ -59,7 +59,7 @@ export async function show({ session, signal }) {
   }
 
   follow();
-  return h("div", null, status, list, hint);
+  return h("div", null, status, session.session_type === "browser" ? ownPort() : null, list, hint);
 }
 
 function cardOf({ port, url, root_url: root }) {
@@ -81,6 +81,10 @@ function linkOf(address, label) {
     h("a", { href: address, target: "_blank", rel: "noopener" }, address),
     h("button", { type: "button", class: "small", "aria-label": label, onclick: () => copy(address) }, "Copy"),
   );
+}
+
+function ownPort() {
+  return h("p", { class: "soft" }, "One of them is the browser's own, for its DevTools; the live view says how to drive it.");
 }
 
 async function hintOf(session, signal) {

@@ -71,7 +71,7 @@ export async function show({ session, signal }) {
 
   follow();
   const list = h("section", { class: "card" }, h("h2", null, "Pages"), openForm(path), pages);
-  return h("div", null, status, h("div", { class: "screen" }, seen.node, list, drive));
+  return h("div", null, status, h("div", { class: "cards screen" }, seen.node, list, drive));
 }
 
 function pageOf(one, inFront, path) {
