@@ -16,6 +16,9 @@ const FRESH = "\x1b[?1049l\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1
 
 await style("vendor/xterm");
 
+/** Whether it has a whole screen. */
+export const full = true;
+
 /**
  * What shows a terminal. `onInput(text or bytes)` is what was typed, `onSize(rows, cols)` its size, from the first on,
  * and `onLeave()` the wish of a keyboard to be elsewhere. It is {node, write(bytes), fresh(), focus(), dispose()};
@@ -71,7 +74,7 @@ export function screenOf({ name, onInput, onSize, onLeave }) {
     if (opened) terminal.options.theme = colours(node);
   });
 
-  /** What comes without a key, as from a table of signs: the component takes none of it where it serves screen readers. */
+  /** What comes without a key, as from a table of signs: the component leaves that where it serves screen readers. */
   function takeSigns({ inputType, data, isComposing }) {
     if (inputType === "insertText" && data && !isComposing && !pressed) onInput(data);
   }

@@ -3,7 +3,7 @@
 import { socketAddress } from "../../api.js";
 
 /** Bytes that may wait to be shown where a browser cannot hold the emulator back; what is older is left out. */
-const MOST_WAITING = 16 * 2 ** 20;
+const MOST_WAITING = 4 * 2 ** 20;
 
 const LEFT_OUT = "\x1b[0m\r\n[output was left out here, as this browser could not show it in time]\r\n";
 

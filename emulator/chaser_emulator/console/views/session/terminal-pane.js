@@ -7,11 +7,13 @@ import { tell } from "../../live.js";
 import { lineOf } from "./terminal-line.js";
 
 /** Whether the component that npm has was brought in with this emulator. */
-const FULL = document.documentElement.dataset.terminal === "full";
+const BROUGHT = document.documentElement.dataset.terminal === "full";
 
 const TITLES = { human: "Shell", agent: "Bare shell" };
-const WHY_PLAIN =
-  "This is a plain terminal, for lines: the component of a full one was not brought in when this emulator was built.";
+const HINTS = {
+  human: "This is a plain terminal, for lines: the component of a full one was not brought in with this emulator.",
+  agent: "A shell as programs have it: no echo, no prompt, no colours. What you send is marked with ›.",
+};
 
 /** What the end of a connection means, by its code. */
 const ENDS = {
@@ -32,9 +34,7 @@ export async function paneOf({ session, mode, number, onClose }) {
   let size = null;
   let began = false;
 
-  // A bare shell echoes nothing: a line to write in is what it needs, also where there is a full terminal.
-  const full = FULL && mode === "human";
-  const { screenOf } = await (full ? import("./terminal-full.js") : import("./terminal-plain.js"));
+  const { screenOf, full } = await faceFor(mode);
   const screen = screenOf({
     name,
     echo: mode === "agent",
@@ -57,7 +57,7 @@ export async function paneOf({ session, mode, number, onClose }) {
   const node = h(
     "div",
     { role: "tabpanel", id: ids.panel, "aria-labelledby": ids.tab, class: "terminal-pane" },
-    FULL || mode === "agent" ? null : h("p", { class: "hint" }, WHY_PLAIN),
+    full ? null : h("p", { class: "hint" }, HINTS[mode]),
     screen.node,
     h(
       "div",
@@ -126,6 +126,13 @@ export async function paneOf({ session, mode, number, onClose }) {
   }
 
   return { tab, node, focus: screen.focus, end, over: () => line === null && began };
+}
+
+/** A bare shell echoes nothing: a line to write in is what it needs, also where there is a full terminal. */
+function faceFor(mode) {
+  const plain = () => import("./terminal-plain.js");
+  // A browser may be too old for what others have written.
+  return BROUGHT && mode === "human" ? import("./terminal-full.js").catch(plain) : plain();
 }
 
 function keys(combination, text) {

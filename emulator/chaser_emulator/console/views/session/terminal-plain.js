@@ -9,6 +9,9 @@ const PAUSE = 30;
 /** Bytes that may come meanwhile before more are waited with. */
 const MUCH = 256 * 1024;
 
+/** Whether it has a whole screen. */
+export const full = false;
+
 const ROWS = { least: 4, most: 1000 };
 
 /** The keys that a line cannot have. */

@@ -7,7 +7,7 @@ import { paneOf } from "./terminal-pane.js";
 
 const MODES = [
   ["human", "Shell"],
-  ["agent", "Bare shell (for programs)"],
+  ["agent", "Bare shell"],
 ];
 
 /** The open terminals, by the id of their session: {node, empty(), close()}. */
