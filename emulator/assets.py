@@ -151,7 +151,8 @@ def _pack(packages: tuple[Package, ...], into: Path, environ: Mapping[str, str],
 def _gist(said: str) -> str:
     """What of npm's lines says why."""
     lines = (line.removeprefix("npm error").removeprefix("npm ERR!").strip() for line in said.splitlines())
-    telling = [line for line in lines if line and "complete log" not in line and not line.startswith("code ")]
+    dull = ("code ", "syscall ", "errno ", "A complete log")
+    telling = [line for line in lines if line and not line.startswith(dull)]
     return telling[0][:160] if telling else ""
 
 

@@ -107,9 +107,8 @@ def test_without_npm_a_line_says_so_unless_they_are_required(tmp_path: Path) -> 
 
 
 def test_why_npm_has_failed_is_said(tmp_path: Path) -> None:
-    said = (
-        "npm error code ENOTFOUND\\nnpm error network request to a registry failed\\nnpm error A complete log of this"
-    )
+    lines = ["code ENOTFOUND", "syscall connect", "network request to a registry failed", "A complete log of this"]
+    said = "\\n".join(f"npm error {line}" for line in lines)
     environ = npm_that(f"print('{said}', file=sys.stderr); sys.exit(1)", tmp_path)
     line = assets.bring_in(tmp_path / "vendor", pinned(tarball(FILES)), environ=environ)
     assert str(line).endswith("npm has failed (network request to a registry failed)")

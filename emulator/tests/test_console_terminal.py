@@ -144,12 +144,12 @@ def test_a_program_may_have_the_whole_screen_and_colours(real: Running, browser:
 def test_a_flood_ends_and_can_be_ended(real: Running, browser: Browser, session: str) -> None:
     with terminal_of(real, browser, session) as page:
         run(page, "head -c 5000000 /dev/zero | tr '\\0' x | fold -w 99; echo; echo all of it")
-        expect(screen(page)).to_contain_text("all of it")
+        expect(screen(page)).to_contain_text("all of it", timeout=60_000)
         run(page, "yes flood")
         expect(screen(page)).to_contain_text("flood")
         page.keyboard.press("Control+c")
         run(page, "clear; echo over")
-        expect(screen(page)).to_contain_text("over")
+        expect(screen(page)).to_contain_text("over", timeout=60_000)
 
 
 def test_output_is_text_and_never_markup(real: Running, browser: Browser, session: str) -> None:
@@ -230,6 +230,10 @@ def test_terminals_stay_open_on_other_pages_and_are_closed_one_by_one(
         page.get_by_role("button", name="Close Shell 1").click()
         page.get_by_role("button", name="Close it").click()
         expect(page.get_by_role("tab")).to_have_count(2)
+        expect(page.get_by_role("tab", name="Shell 2", exact=True)).to_be_focused()
+        page.keyboard.press("ArrowRight")
+        expect(page.get_by_role("tab", name="Bare shell 3")).to_be_focused()
+        expect(page.get_by_label("Input of Bare shell 3")).to_be_visible()
         expect(page.get_by_text("Open connections2")).to_have_count(1)
 
 
@@ -245,6 +249,21 @@ def test_the_end_of_a_session_is_told_where_one_looks(
         expect(page.get_by_text(re.compile("Ended with exit code"))).to_be_visible()
         expect(screen(page)).to_contain_text("last words")
         expect(page.get_by_role("button", name="End", exact=True)).to_have_count(0)
+
+
+def test_a_browser_that_cannot_hold_a_sender_back_has_terminals_too(
+    real: Running, browser: Browser, session: str
+) -> None:
+    require("xterm")
+
+    def without(page: Page) -> None:
+        page.add_init_script("delete window.WebSocketStream")
+
+    with console_of(real, browser, f"/sessions/{session}", prepare=without) as page:
+        page.get_by_label("Input of Shell 1").focus()
+        run(page, "seq -s ' ' 1 9; seq 1 300000; echo; echo sum: $((6 * 7)); exit 5")
+        expect(screen(page)).to_contain_text("sum: 42", timeout=60_000)
+        expect(page.get_by_text("Ended with exit code 5.")).to_be_visible()
 
 
 def test_a_session_that_is_no_more_is_said_so(real: Running, browser: Browser) -> None:
@@ -301,7 +320,7 @@ def test_without_the_component_there_is_a_plain_terminal(
         page.get_by_role("button", name="Send").click()
         expect(log.get_by_text("typed to cat", exact=True)).to_have_count(2)
         page.get_by_role("button", name="Ctrl-D").click()
-        expect(log.get_by_text("all of it", exact=True)).to_be_visible()
+        expect(log.get_by_text("all of it", exact=True)).to_be_visible(timeout=60_000)
         line.fill("sleep 1000")
         line.press("Enter")
         page.get_by_role("button", name="Ctrl-C").click()
