@@ -4,6 +4,7 @@ import { call } from "../../api.js";
 import { open } from "../../dialog.js";
 import { freshId, h } from "../../dom.js";
 import * as live from "../../live.js";
+import { facts } from "../../parts.js";
 import { table } from "../../table.js";
 
 /** The axes, which are never summed, with what a mark on each says. */
@@ -95,7 +96,12 @@ export async function show({ query, signal }) {
   await look();
   live.changed(["contract"], () => look().catch(() => {}), signal);
   shown.append(
-    h("p", { class: "soft lead" }, AXES.map((axis) => `${axis.title}: ${axis.about}`).join("; "), "."),
+    h(
+      "details",
+      { class: "axes" },
+      h("summary", null, "What the marks say"),
+      facts(AXES.map((axis) => [axis.title, axis.about])),
+    ),
     h(
       "div",
       { class: "seek" },

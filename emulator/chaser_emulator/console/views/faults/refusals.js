@@ -1,7 +1,7 @@
 // Refusals on demand: every one that the document declares, brought about by real state, sent or arranged to stay.
 
 import { call } from "../../api.js";
-import { ask, attempt, notice, open, tellError } from "../../dialog.js";
+import { ask, attempt, open, tellError } from "../../dialog.js";
 import { fill, freshId, h } from "../../dom.js";
 import { formOf } from "../../form.js";
 import { pretty, short } from "../../format.js";
@@ -87,24 +87,39 @@ function buttons(one) {
     { class: "row-actions" },
     h(
       "button",
-      { type: "button", class: "small", "aria-label": `Send ${name}`, onclick: () => bring(one, true) },
+      {
+        type: "button",
+        class: "small",
+        "aria-label": `Send ${name}`,
+        onclick: (event) => bring(event.currentTarget, one, true),
+      },
       "Send",
     ),
     h(
       "button",
-      { type: "button", class: "small", "aria-label": `Arrange ${name}`, onclick: () => bring(one, false) },
+      {
+        type: "button",
+        class: "small",
+        "aria-label": `Arrange ${name}`,
+        onclick: (event) => bring(event.currentTarget, one, false),
+      },
       "Arrange",
     ),
   );
 }
 
-async function bring({ operation, code }, send) {
-  notice(send ? "It is brought about…" : "It is arranged…");
+/** Bring a refusal about; the button is busy until it is. */
+async function bring(button, { operation, code }, send) {
+  button.disabled = true;
+  let done = null;
   try {
-    tellOf(await call("provoke", { body: { operation, code, send } }), send);
+    done = await call("provoke", { body: { operation, code, send } });
   } catch (error) {
     tellError(error);
   }
+  button.disabled = false;
+  if (button.isConnected) button.focus({ preventScroll: true });
+  if (done) tellOf(done, send);
 }
 
 /** Ask which, and for what of one's own, and bring it about. */
@@ -127,7 +142,7 @@ function tellOf(done, sent) {
     content: (close) =>
       h(
         "div",
-        { class: "body" },
+        { class: "body finding" },
         facts([
           ["Operation", done.operation],
           ["Refusal", h("span", null, `${done.status} `, h("code", null, done.code))],
