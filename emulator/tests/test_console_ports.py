@@ -9,9 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
+from chaser_emulator.cli import commands
 from chaser_emulator.sandbox.scripted import ScriptedEngine
 from chaser_emulator.sandbox.stubs import Answer, Stub
 from chaser_emulator.server import Running
+from click.testing import CliRunner
 from consoles import a_browser, assert_accessible, assert_fits, console_of
 from emulators import emulator_on, http_of
 from people import ok, refused
@@ -140,6 +142,21 @@ def test_watching_neither_keeps_a_session_nor_leaves_a_trace(client: httpx.Clien
         list(events)
     assert ok(client.get("/_emulator/requests"))["count"] == 0
     assert ok(client.get(f"/v1/sessions/{session}"))["active_connection_leases"] == 0
+
+
+def test_what_is_inside_is_told_on_the_command_line(emulator: Running, client: httpx.Client, session: str) -> None:
+    _start(client, session, "serve")
+    ok(client.post(f"/v1/sessions/{session}/upload", data={"path": "a b.txt"}, files={"file": ("f", b"12")}))
+
+    def run(*words: str) -> str:
+        result = CliRunner().invoke(commands, [*words, session, "--url", emulator.url], standalone_mode=False)
+        assert result.exception is None, result.exception
+        return result.stdout
+
+    assert _ports(json.loads(run("sessions", "ports"))) == [3000, 8080]
+    assert json.loads(run("sessions", "files"))["entries"] == [{"path": "a b.txt", "kind": "file", "size": 2}]
+    told = run("sessions", "watch", "--no-follow")
+    assert told.startswith(': watching\n\nevent: status\ndata: {"status":"running"}\n\nevent: ports\n')
 
 
 def test_links_come_and_go_while_one_looks(

@@ -223,7 +223,8 @@ def answers_file(operation: Node) -> bool:
         if int(status) < 400
         for kind in response.get("content", {})
     }
-    return bool(kinds) and not any(kind == JSON or kind.startswith("text/") for kind in kinds - {_STREAM})
+    kinds.discard(_STREAM)
+    return bool(kinds) and not any(kind == JSON or kind.startswith("text/") for kind in kinds)
 
 
 def _text_of(name: str) -> str:
