@@ -88,8 +88,8 @@ export async function show({ query, signal }) {
     none.hidden = options.length > 0;
     shown.hidden = options.length === 0;
     none.textContent =
-      "There is no evidence: the contract tests are not installed beside this emulator (chaser-emulator[contract]), and " +
-      "no run has handed its report over.";
+      "There is no evidence: the contract tests are not installed beside this emulator (chaser-emulator[contract]), " +
+      "and no run has handed its report over.";
     choose();
   }
 

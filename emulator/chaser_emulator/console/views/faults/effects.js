@@ -91,7 +91,9 @@ export function effectFields(name, schema, value, codes) {
   const properties = { ...schema.properties };
   const long = (LONG[name] ?? ((one) => one))(value);
   const initial = long && typeof long === "object" ? long : {};
-  if (name === "error") properties.code = { description: properties.code.description, enum: withOwn(codes, initial.code) };
+  if (name === "error") {
+    properties.code = { description: properties.code.description, enum: withOwn(codes, initial.code) };
+  }
   if (name === "engine") {
     properties.on = { ...properties.on, type: "array" };
     if (initial.on) initial.on = [initial.on].flat();
@@ -104,7 +106,8 @@ export function effectFields(name, schema, value, codes) {
   const seldom = made.fields.filter((field) => SELDOM[name]?.includes(field.name) && !field.first);
   const usual = made.fields.filter((field) => !seldom.includes(field));
   const nodes = [usual.map((field) => field.node)];
-  if (seldom.length) nodes.push(h("details", null, h("summary", null, "More to say"), seldom.map((field) => field.node)));
+  const more = seldom.map((field) => field.node);
+  if (more.length) nodes.push(h("details", null, h("summary", null, "More to say"), more));
   return { node: h("div", { class: "fields" }, nodes), ...made, read };
 }
 

@@ -21,7 +21,8 @@ export function operationsField({ chosen = [], onChange = () => {} }) {
   const id = freshId("operations");
   const picked = new Set(chosen);
   const search = h("input", {
-    id, type: "search", autocomplete: "off", spellcheck: "false", placeholder: "Search, or a wildcard such as *-session",
+    id, type: "search", autocomplete: "off", spellcheck: "false",
+    placeholder: "Search, or a wildcard such as *-session",
     "aria-describedby": `${id}-hint ${id}-problem`, oninput: filter, onkeydown: enter,
   });
   const problem = h("p", { class: "problem", id: `${id}-problem`, hidden: true });
@@ -97,7 +98,11 @@ export function operationsField({ chosen = [], onChange = () => {} }) {
     const wild = search.value.includes("*");
     fill(
       found,
-      wild ? `Enter adds ${search.value} as a wildcard.` : search.value ? `${kept.size} found; Enter takes the first.` : "",
+      wild
+        ? `Enter adds ${search.value} as a wildcard.`
+        : search.value
+          ? `${kept.size} found; Enter takes the first.`
+          : "",
     );
   }
 

@@ -61,8 +61,8 @@ export async function show({ query, signal }) {
     h(
       "p",
       { class: "soft lead" },
-      "Nothing is faked: the sessions of a full plan really live, an empty wallet really is. What is sent happens in an " +
-        "account made for it; what is arranged meets your own client until it is undone.",
+      "Nothing is faked: the sessions of a full plan really live, an empty wallet really is. What is sent happens in " +
+        "an account made for it; what is arranged meets your own client until it is undone.",
     ),
     standing,
     h("div", { class: "seek" }, h("div", { class: "sought" }, h("label", { for: id }, "Find"), search)),

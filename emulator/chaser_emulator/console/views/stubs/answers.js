@@ -55,7 +55,7 @@ export async function show({ signal }) {
     h("button", { type: "button", onclick: load }, "Load a list…"),
     h("button", { type: "button", class: "danger", onclick: clear }, "Remove all"),
   ];
-  const lead = "No command really runs in this world: each gets the answer of the first stub that fits it, from the top.";
+  const lead = "No command really runs here: each gets the answer of the first stub that fits it, from the top.";
   return { actions, node: h("div", { class: "steered" }, h("p", { class: "soft lead" }, lead), unknown, list.node) };
 }
 

@@ -24,8 +24,8 @@ export async function show({ engine }) {
       h(
         "p",
         { class: "lead" },
-        `Sandboxes of this world run on the engine “${engine}”, so that no stub is asked for: commands answer themselves. ` +
-          "Stubs are for an emulator, or a world, with --sandbox scripted.",
+        `Sandboxes of this world run on the engine “${engine}”, so that no stub is asked for: commands answer ` +
+          "themselves. Stubs are for an emulator, or a world, with --sandbox scripted.",
       ),
     ),
     h(

@@ -31,7 +31,9 @@ export async function show({ signal }) {
     try {
       const found = await call("diff-state", { signal });
       const rows = Object.keys(KINDS).flatMap((kind) =>
-        Object.entries(found[kind]).flatMap(([collection, all]) => all.map((resource) => ({ kind, collection, resource }))),
+        Object.entries(found[kind]).flatMap(([collection, all]) => {
+          return all.map((resource) => ({ kind, collection, resource }));
+        }),
       );
       list.set(rows);
       fill(
