@@ -114,6 +114,7 @@ def test_a_world_is_made_forked_meant_and_deleted(run: Run) -> None:
     # The key of the environment is that of another world; what is named counts.
     assert run("clock", "show", "--world", "cli-2").json["mode"] == "frozen"
     assert run("clock", "show", "--api-key", "sk_of_the_command_line").json["mode"] == "real"
+    assert run("world", "--world", "cli").json["plan"] == "team"
     listed = run("worlds", "list").json["worlds"]
     assert {"default", "cli", "cli-2"} <= {one["id"] for one in listed}
     assert "api_key" not in listed[0]

@@ -46,11 +46,27 @@ export function on(kind, listener, signal) {
  */
 export function changed(tags, listener, signal) {
   let waiting = null;
+  let busy = false;
+  let again = false;
   const soon = () => {
-    waiting ??= setTimeout(() => {
-      waiting = null;
-      if (!signal?.aborted) listener();
-    }, TOGETHER);
+    waiting ??= setTimeout(run, TOGETHER);
+  };
+  // What takes longer than the next news is not asked for twice at a time.
+  const run = async () => {
+    waiting = null;
+    if (signal?.aborted) return;
+    if (busy) {
+      again = true;
+      return;
+    }
+    busy = true;
+    try {
+      await listener();
+    } finally {
+      busy = false;
+      if (again) soon();
+      again = false;
+    }
   };
   keepUntil(signal, (kind, data) => concerns(tags, kind, data) && soon());
 }

@@ -3,6 +3,7 @@
 import { call } from "../api.js";
 import { h } from "../dom.js";
 import { bytes, cents, clockOf, seconds, short } from "../format.js";
+import * as live from "../live.js";
 import { badge, copyable, facts, panel, style, top } from "../parts.js";
 import { to } from "../routes.js";
 import { worldActions } from "./worlds.js";
@@ -12,6 +13,7 @@ const SHOWN = 6;
 export async function show({ signal }) {
   await style("overview");
   const here = await call("describe-world", { signal });
+  live.on("exchange", (one) => one.status >= 400 && live.tell("refused"), signal);
   return h(
     "div",
     null,
@@ -22,7 +24,7 @@ export async function show({ signal }) {
       panel("Point a client here", () => exportLines(here), { signal, kind: "exports" }),
       panel("Live sessions", () => sessions(signal), { tags: ["sessions", "exec"], signal }),
       panel("Still to come", () => pending(signal), { tags: ["*"], signal }),
-      panel("Refused lately", () => refused(signal), { tags: ["*"], signal }),
+      panel("Refused lately", () => refused(signal), { tags: ["refused", "requests"], signal }),
       panel("World", () => world(here, signal), { tags: ["clock"], signal }),
       panel("Billing", () => billing(signal), { tags: ["billing", "workspaces", "sessions", "exec"], signal }),
       panel("Engine", () => engine(here), { signal }),
