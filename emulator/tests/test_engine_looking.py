@@ -142,18 +142,23 @@ def test_of_too_much_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
         looking.of_folder(tmp_path, digests=True)
 
 
-def test_a_folder_is_told_however_deep_it_is(tmp_path: Path) -> None:
-    here = os.getcwd()
-    try:
-        os.chdir(tmp_path)
-        for _ in range(1500):
-            os.mkdir("folder")
-            os.chdir("folder")
-        Path("end").write_text("deep")
-    finally:
-        os.chdir(here)
+def test_deep_folders_are_told_as_far_as_a_path_can_be_named(tmp_path: Path) -> None:
+    top = os.open(tmp_path, os.O_RDONLY)
+    here = os.dup(top)
+    names = ("a" * 40, "z" * 40)
+    for depth in range(110):
+        for name in names:
+            os.mkdir(name, dir_fd=here)
+        if depth == 90:
+            os.close(os.open("file", os.O_WRONLY | os.O_CREAT, dir_fd=here))
+        inner = os.open(names[depth % 2], os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(here)
+    os.close(top)
     found = looking.of_folder(tmp_path, digests=True)
-    files.remove_tree(tmp_path / "folder")  # which is too deep for others
-    assert len(found) == 1501
-    assert found[-1].path.endswith("/end")
-    assert found[-1].digest == looking.digest_of(b"deep")
+    for name in names:
+        files.remove_tree(tmp_path / name)  # too deep for others
+    assert [entry.path.count("/") for entry in found if entry.kind == "file"] == [90]
+    assert max(entry.path.count("/") for entry in found) == 98
+    assert len(found) == 2 * 99 + 1

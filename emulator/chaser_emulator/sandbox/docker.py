@@ -35,7 +35,6 @@ from . import (
     SandboxUnavailable,
     Terminal,
     TerminalSpec,
-    looking,
 )
 from .docker_container import Container
 from .docker_disks import Volumes
@@ -374,10 +373,8 @@ class DockerEngine:
         return await self._volumes.all()
 
     async def export_disk(self, disk_id: str, to: BinaryIO) -> None:
-        await self._volumes.export(disk_id, to, in_use=await self._in_use(disk_id))
-
-    async def _in_use(self, disk_id: str) -> bool:
-        return any(found["State"] == "running" for found in await self._list(f"{DISK}={disk_id}"))
+        using = await self._list(f"{DISK}={disk_id}")
+        await self._volumes.export(disk_id, to, in_use=any(found["State"] == "running" for found in using))
 
     async def import_disk(self, disk_id: str, archive: BinaryIO, *, owners: bool) -> None:
         await self._volumes.import_(disk_id, archive, owners=owners)
@@ -385,9 +382,7 @@ class DockerEngine:
     async def disk_entries(
         self, disk_id: str, folder: str = "", *, recursive: bool = True, digests: bool = False
     ) -> Sequence[DiskEntry]:
-        in_use = await self._in_use(disk_id)
-        found = await self._volumes.entries(disk_id, digests=digests, in_use=in_use)
-        return looking.below(found, folder, recursive=recursive)
+        return await self._volumes.entries(disk_id, folder, recursive=recursive, digests=digests)
 
     async def read_disk_file(self, disk_id: str, path: str) -> FileDownload:
         return await self._volumes.read(disk_id, path)

@@ -29,6 +29,7 @@ from . import (
     SandboxUnavailable,
     TooMuch,
     archives,
+    docker_looking,
     files,
     looking,
 )
@@ -75,17 +76,6 @@ for file; do
     mv -f "$part" "$file"
     touch -r "/from/${file%/*}" "${file%/*}"
 done' sh {} +
-"""
-
-
-# Tells what is at a path, unless a link is on the way to it.
-_KIND: Final = """
-[ -L "$1" ] && { echo symlink; exit; }
-[ -e "$1" ] || { echo missing; exit; }
-[ "$(readlink -f "$1"; echo .)" = "$1
-." ] || { echo through; exit; }
-[ -f "$1" ] && { echo file; exit; }
-[ -d "$1" ] && echo directory || echo other
 """
 
 
@@ -177,29 +167,6 @@ class Volumes:
             to.write(archives.empty())
             return
 
-        def write(archive: BinaryIO) -> None:
-            for piece in archives.rewritten(archive, stream=True):
-                to.write(piece)
-
-        await self._streamed(disk_id, write, in_use=in_use)
-
-    async def entries(self, disk_id: str, *, digests: bool, in_use: bool) -> list[DiskEntry]:
-        """What is in a volume; all of it comes here for that, as no image need have a program that tells so much."""
-        if await self._line.ask(lambda: self.is_new(disk_id)):
-            return []
-        found: list[DiskEntry] = []
-
-        def look(archive: BinaryIO) -> None:
-            try:
-                found.extend(looking.of_archive(archive, digests=digests))
-            except archives.ArchiveError as error:
-                raise SandboxUnavailable(f"The container engine's archive of the disk is damaged: {error}.") from None
-
-        await self._streamed(disk_id, look, in_use=in_use)
-        return found
-
-    async def _streamed(self, disk_id: str, take: Callable[[BinaryIO], None], *, in_use: bool) -> None:
-        """Let something read a volume as the archive that the engine makes of it, in a thread."""
         await self._image()
         source_id = f"exported-{secrets.token_hex(8)}" if in_use else disk_id
         if in_use:
@@ -210,13 +177,42 @@ class Volumes:
             place = f"/{archives.ROOT}"
             self._create(ref, {place: source_id}, ["true"], read_only=(place,))
             stream, _ = self._line.slow_api.get_archive(ref, place, chunk_size=_CHUNK)
-            take(io.BufferedReader(Pieces(stream), _CHUNK))
+            for piece in archives.rewritten(io.BufferedReader(Pieces(stream), _CHUNK), stream=True):
+                to.write(piece)
 
         try:
             await self._shielded(ref, self._line.ask(work, _COPYING))
         finally:
             if in_use:
                 await asyncio.shield(self._spawn(self.delete(source_id)))
+
+    async def entries(self, disk_id: str, folder: str, *, recursive: bool, digests: bool) -> list[DiskEntry]:
+        """What is in a folder of a volume, as a container finds it that looks into it, in use or not."""
+        if digests:
+            # First without: to read what holds too much would take for ever.
+            look = looking.Look()
+            for entry in await self.entries(disk_id, folder, recursive=recursive, digests=False):
+                look.read(entry.size or 0)
+        if await self._line.ask(lambda: self.is_new(disk_id)):
+            docker_looking.require_folder("missing" if folder else "directory", folder)
+            return []
+        await self._image()
+        ref, root = self._moment(), f"/{archives.ROOT}"
+        place = f"{root}/{folder}" if folder else root
+
+        def work() -> list[DiskEntry]:
+            argv = docker_looking.command(place, recursive=recursive, digests=digests)
+            self._create(ref, {root: disk_id}, argv, read_only=(root,))
+            docker_looking.require_folder(self._run(ref, whatever=True).strip(), folder)
+            written: dict[str, bytes] = {}
+            stream, _ = self._line.slow_api.get_archive(ref, docker_looking.OUT, chunk_size=_CHUNK)
+            with archives.reading(io.BufferedReader(Pieces(stream), _CHUNK), stream=True) as tar:
+                for info in tar:
+                    if (content := tar.extractfile(info)) is not None:
+                        written[info.name.rpartition("/")[2]] = content.read()
+            return docker_looking.entries_of(written, folder)
+
+        return await self._shielded(ref, self._line.ask(work, _COPYING))
 
     async def read(self, disk_id: str, path: str) -> FileDownload:
         """Open a file of a volume, of which a copy is made here. Raises PathNotFound and NotAFile."""
@@ -227,7 +223,12 @@ class Volumes:
         copy = tempfile.TemporaryFile()  # noqa: SIM115 - it is the caller's to the end
 
         def work() -> int:
-            self._create(ref, {place: disk_id}, ["sh", "-c", _KIND, "sh", f"{place}/{path}"], read_only=(place,))
+            self._create(
+                ref,
+                {place: disk_id},
+                ["sh", "-c", f'{docker_looking.KIND}kind_of "$1"', "sh", f"{place}/{path}"],
+                read_only=(place,),
+            )
             kind = self._run(ref, whatever=True).strip()
             if kind in ("", "missing"):
                 raise PathNotFound(f"There is no file {path} on the disk.")

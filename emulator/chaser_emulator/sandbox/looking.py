@@ -7,11 +7,9 @@ import errno
 import hashlib
 import os
 import stat
-import tarfile
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 from chaser_emulator.sandbox import (
     DiskEntry,
@@ -31,6 +29,10 @@ MOST_ENTRIES = 200_000
 MOST_BYTES = 8 * 2**30
 """Bytes of one disk's files that are read for their digests, holes left out."""
 
+_LONGEST = 4095
+"""Bytes of a path."""
+_KEPT = 64
+"""Folders that are open at once."""
 _CHUNK = 256 * 1024
 _ZEROS = bytes(_CHUNK)
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -92,7 +94,8 @@ def digest_of(content: bytes) -> str:
 def of_folder(disk: Path, folder: str = "", *, recursive: bool = True, digests: bool = False) -> list[DiskEntry]:
     """What is in a folder of a disk that is one here, links not followed; what vanishes or may not be read is left out.
 
-    It blocks. PathNotFound and NotAFolder as of `disk_entries`.
+    So is what has a longer path than any program takes. It blocks. PathNotFound and NotAFolder as of
+    `disk_entries`.
     """
     within = tuple(folder.split("/")) if folder else ()
     try:
@@ -105,16 +108,19 @@ def of_folder(disk: Path, folder: str = "", *, recursive: bool = True, digests: 
         raise SandboxUnavailable(f"The disk cannot be read: {error.strerror}.") from None
     look = Look()
     waiting: list[Names] = [within]
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, top)
         _require_folder(top, within)
+        way = _Way(top)
+        stack.callback(way.close)
         while waiting:
             names = waiting.pop()
-            for entry in _within(top, names, look, digests=digests):
+            for entry in _within(way, names, look, digests=digests):
+                if len(entry.path) > _LONGEST:
+                    continue
                 look.add(entry)
                 if recursive and entry.kind == "directory":
                     waiting.append(tuple(entry.path.split("/")))
-    finally:
-        os.close(top)
     return look.all()
 
 
@@ -148,9 +154,41 @@ def no_folder(folder: str) -> PathNotFound:
     return PathNotFound(f"There is no folder {folder} on the disk.")
 
 
-def _within(top: int, names: Names, look: Look, *, digests: bool) -> Iterator[DiskEntry]:
-    """The entries of a folder below an open one."""
-    with contextlib.suppress(OSError), _opened(top, names) as here:
+class _Way:
+    """Folders below an open one, on the way to where one is: to go on from there costs no more than the steps."""
+
+    def __init__(self, top: int) -> None:
+        self._top = top
+        self._names: list[str] = []
+        self._open: deque[int] = deque()
+
+    def to(self, names: Names) -> int:
+        """An open folder, until the next call; step by step, so that no link leads out. Raises OSError."""
+        same = len(os.path.commonprefix([names, tuple(self._names)]))
+        while self._open and len(self._names) > same:
+            os.close(self._open.pop())
+            self._names.pop()
+        if not self._open:
+            self._names.clear()
+        for name in names[len(self._names) :]:
+            here = os.open(name, _FOLDER, dir_fd=self._open[-1] if self._open else self._top)
+            self._open.append(here)
+            self._names.append(name)
+            if len(self._open) > _KEPT:
+                os.close(self._open.popleft())
+        return self._open[-1] if self._open else self._top
+
+    def close(self) -> None:
+        while self._open:
+            os.close(self._open.pop())
+
+
+def _within(way: _Way, names: Names, look: Look, *, digests: bool) -> Iterator[DiskEntry]:
+    """The entries of a folder."""
+    with contextlib.suppress(OSError):
+        here = way.to(names)
+        # Who has read it before has left the place in it at its end.
+        os.lseek(here, 0, os.SEEK_SET)
         with os.scandir(here) as entries:
             found = list(entries)
         for one in found:
@@ -243,51 +281,6 @@ def _kind(mode: int) -> EntryKind:
     if stat.S_ISREG(mode):
         return "file"
     return "directory" if stat.S_ISDIR(mode) else "symlink" if stat.S_ISLNK(mode) else "other"
-
-
-# An archive
-
-
-def of_archive(archive: BinaryIO, *, digests: bool = False) -> list[DiskEntry]:
-    """All that is below the one folder of an archive, which is read once, in order. Raises ArchiveError."""
-    look = Look()
-    known: dict[str, DiskEntry] = {}
-    with archives.reading(archive, stream=True) as tar:
-        for info in tar:
-            # It keeps all that it has read, for who wants to go back.
-            tar.members.clear()  # type: ignore[attr-defined] # stubs leave it out
-            path = info.name.rstrip("/").partition("/")[2]
-            if not path:
-                continue
-            entry = _entry_in(tar, info, path, known, look, digests=digests)
-            if entry.kind == "file":
-                known[info.name] = entry
-            look.add(entry)
-    return look.all()
-
-
-def _entry_in(
-    tar: tarfile.TarFile, info: tarfile.TarInfo, path: str, known: dict[str, DiskEntry], look: Look, *, digests: bool
-) -> DiskEntry:
-    mode, modified = stat.S_IMODE(info.mode), int(info.mtime)
-    if info.isdir():
-        return DiskEntry(path, "directory", None, mode, modified)
-    if info.issym():
-        return DiskEntry(path, "symlink", None, 0o777, modified, target=info.linkname)
-    if info.islnk() and (first := known.get(info.linkname)) is not None:
-        return replace(first, path=path)
-    if not (info.isreg() or info.issparse()):
-        return DiskEntry(path, "other", None, mode, modified)
-    digest = None
-    if digests:
-        look.read(info.size)
-        content = tar.extractfile(info)
-        if content is not None:
-            summed = Digest(info.size)
-            for at in range(0, info.size, _CHUNK):
-                summed.add(at, content.read(_CHUNK))
-            digest = summed.done()
-    return DiskEntry(path, "file", info.size, mode, modified, digest=digest)
 
 
 # Files in memory

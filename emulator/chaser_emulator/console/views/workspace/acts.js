@@ -18,8 +18,8 @@ export function goTo(id, query = {}) {
 export async function createWorkspace() {
   const form = await formOf("create-workspace", {
     only: ["session_type", "name", "image", "template"],
-    initial: { session_type: "sandbox" },
-    labels: { session_type: "type", template: "a template" },
+    initial: { session_type: "sandbox", template: false },
+    labels: { session_type: "type" },
   });
   const made = await ask({ title: "New workspace", form, submit: (body) => call("create-workspace", { body }) });
   if (made) goTo(made.id);
@@ -94,7 +94,7 @@ async function copyOf(sources, chosen) {
         template: properties.template,
       },
     },
-    { initial: { clone_from: chosen }, open: ["name"], labels: { clone_from: "copy of", template: "a template" } },
+    { initial: { clone_from: chosen }, open: ["name"], labels: { clone_from: "copy of" } },
   );
   const made = await ask({
     title: "Copy a workspace",

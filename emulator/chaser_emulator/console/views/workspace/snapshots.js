@@ -27,7 +27,6 @@ export async function show({ workspace, signal }) {
     link: (one) => to(HERE, { id }, { tab: "files", snapshot: one.id }),
     empty: "No snapshots yet. A snapshot keeps all files of the workspace as they are now, to compare with and to go back to.",
   });
-  list.node.classList.add("fits");
 
   function acts(one) {
     const button = (text, label, act, kind = "") =>

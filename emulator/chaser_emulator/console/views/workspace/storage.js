@@ -11,7 +11,6 @@ const WIDTH = 100;
 const HEIGHT = 30;
 const MOST = 30;
 const MOST_OF_ONE = 10;
-const SHORT = 12;
 const LABELLED = { width: 7, height: 5 };
 
 /**
@@ -100,7 +99,7 @@ function styleOf(box, within) {
   };
 }
 
-const TOLD = "Each area is as large as what it stands for: dark for what a workspace holds now, light for a snapshot.";
+const TOLD = "Each area is as large as what it stands for: strong for what a workspace holds now, faint for a snapshot.";
 
 /** The largest of many things, and one that stands for the others together. */
 function largest(items, most) {
@@ -152,7 +151,6 @@ function asTable(workspaces) {
       { title: "Bytes on disk", width: "9rem", narrow: "7rem", numeric: true, render: sizeOf },
     ],
   });
-  if (rows.length < SHORT) list.node.classList.add("fits");
   list.set(rows);
   return h("details", null, h("summary", null, "As a table"), list.node);
 }
