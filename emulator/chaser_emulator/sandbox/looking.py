@@ -9,6 +9,7 @@ import os
 import stat
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from chaser_emulator.sandbox import (
@@ -164,7 +165,7 @@ class _Way:
 
     def to(self, names: Names) -> int:
         """An open folder, until the next call; step by step, so that no link leads out. Raises OSError."""
-        same = len(os.path.commonprefix([names, tuple(self._names)]))
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(names, self._names, strict=False)))
         while self._open and len(self._names) > same:
             os.close(self._open.pop())
             self._names.pop()
