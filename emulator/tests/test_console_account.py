@@ -77,6 +77,30 @@ def test_a_key_with_full_access_needs_no_choice(emulator: Running, browser: Brow
         assert ok(client.get("/v1/keys"))["keys"][0]["full_access"] is True
 
 
+def test_a_key_is_made_and_revoked_with_the_keyboard_alone(
+    emulator: Running, browser: Browser, client: httpx.Client
+) -> None:
+    with console_of(emulator, browser, "/keys") as page:
+        page.get_by_role("button", name="New key").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_label("name")).to_be_focused()
+        page.keyboard.type("typed")
+        for key in ("Tab", "ArrowDown", "Tab", "Space", "Enter"):
+            page.keyboard.press(key)
+        expect(page.get_by_role("dialog", name="The new key")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        made = ok(client.get("/v1/keys"))["keys"][0]
+        assert (made["name"], made["scopes"]) == ("typed", ["sessions.read"])
+        page.get_by_role("button", name="Revoke key typed").focus()
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="Revoke it").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="Revoke key typed")).to_have_count(0)
+        expect(page.get_by_role("main")).to_be_focused()
+        assert ok(client.get("/v1/keys"))["keys"][0]["revoked"]
+
+
 def test_an_ssh_key_is_added_and_deleted(emulator: Running, browser: Browser, client: httpx.Client) -> None:
     with console_of(emulator, browser, "/keys?tab=ssh", expected=("400",)) as page:
         page.get_by_role("button", name="Add a key").click()

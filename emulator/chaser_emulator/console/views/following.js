@@ -104,7 +104,7 @@ function redraw(part, nodes) {
   const like = [...part.querySelectorAll(was.tagName)].find((one) => nameOf(one) === nameOf(was));
   const heading = part.querySelector("h1, h2");
   heading?.setAttribute("tabindex", "-1");
-  (like ?? heading)?.focus({ preventScroll: true });
+  (like ?? heading ?? document.getElementById("main")).focus({ preventScroll: true });
 }
 
 const nameOf = (one) => one.getAttribute("aria-label") ?? one.textContent;
