@@ -56,7 +56,12 @@ def test_a_fault_is_added_by_the_form_and_acts(emulator: Running, browser: Brows
         expect(row.get_by_role("link", name="1 of 1")).to_have_attribute("href", f"#/requests?fault={fault['id']}")
         row.get_by_role("button", name="Remove").click()
         expect(page.get_by_text("No faults")).to_be_visible()
-    assert _faults(client) == []
+        assert _faults(client) == []
+        # What others do with faults is seen as well.
+        assert client.post("/_emulator/faults", json={"operations": ["get-me"], "latency": 0.01}).status_code == 201
+        expect(page.get_by_role("row").filter(has_text="get-me")).to_be_visible()
+        ok(client.get("/auth/me"))
+        expect(page.get_by_role("row").filter(has_text="get-me")).to_contain_text("1 of 1")
 
 
 def test_what_the_document_does_not_accept_is_said_at_its_field(emulator: Running, browser: Browser) -> None:

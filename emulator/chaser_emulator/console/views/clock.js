@@ -40,6 +40,7 @@ export async function show({ signal }) {
     empty: "Nothing falls due: no session lives, no job waits and no webhook is to be sent.",
   });
   due.node.classList.add("fits");
+  const more = h("p", { class: "soft spaced", hidden: true }, `These are the first ${AHEAD}; there are more.`);
   const fired = table({
     label: "What fell due",
     columns: [
@@ -77,6 +78,7 @@ export async function show({ signal }) {
       const found = await call("list-due", { query: { limit: AHEAD }, signal });
       draw(found);
       due.set(found.due);
+      more.hidden = !found.more;
     } catch (error) {
       tellError(error);
     }
@@ -125,7 +127,7 @@ export async function show({ signal }) {
     h(
       "div",
       { class: "pair" },
-      h("section", null, h("h2", null, "Next"), due.node),
+      h("section", null, h("h2", null, "Next"), due.node, more),
       h("section", null, h("h2", null, "Fell due"), fired.node),
     ),
   );
