@@ -20,11 +20,11 @@ await style("vendor/xterm");
 export const full = true;
 
 /**
- * What shows a terminal. `onInput(text or bytes)` is what was typed, `onSize(rows, cols)` its size, from the first on,
- * and `onLeave()` the wish of a keyboard to be elsewhere. It is {node, write(bytes), fresh(), focus(), dispose()};
- * `write` answers a promise when it wants to be waited for.
+ * What shows a terminal. `hint` is the id of what describes it, `onInput(text or bytes)` what was typed, `onSize(rows,
+ * cols)` its size, from the first on, and `onLeave()` the wish of a keyboard to be elsewhere. It is {node, fresh(),
+ * write(bytes), focus(), dispose()}; `write` answers a promise when it wants to be waited for.
  */
-export function screenOf({ name, onInput, onSize, onLeave }) {
+export function screenOf({ name, hint, onInput, onSize, onLeave }) {
   const node = h("div", { class: "terminal-screen" });
   const fit = new FitAddon();
   const terminal = new Terminal({
@@ -59,6 +59,7 @@ export function screenOf({ name, onInput, onSize, onLeave }) {
     terminal.options.theme = colours(node);
     openStrictly(terminal, node);
     terminal.textarea.setAttribute("aria-label", `Input of ${name}`);
+    terminal.textarea.setAttribute("aria-describedby", hint);
     terminal.textarea.addEventListener("input", takeSigns);
     fit.fit();
     onSize(terminal.rows, terminal.cols);

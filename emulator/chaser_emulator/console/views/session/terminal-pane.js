@@ -15,6 +15,11 @@ const HINTS = {
   agent: "A shell as programs have it: no echo, no prompt, no colours. What you send is marked with ›.",
 };
 
+const KEYS = [
+  ["Ctrl+Shift+L", "leaves it"],
+  ["Ctrl+Shift+C", "copies"],
+];
+
 /** What the end of a connection means, by its code. */
 const ENDS = {
   1001: "The emulator was stopped.",
@@ -29,7 +34,7 @@ const ENDS = {
  */
 export async function paneOf({ session, mode, number, onClose }) {
   const name = `${TITLES[mode]} ${number}`;
-  const ids = { tab: freshId("terminal"), panel: freshId("terminal") };
+  const ids = { tab: freshId("terminal"), panel: freshId("terminal"), hint: freshId("terminal") };
   let line = null;
   let size = null;
   let began = false;
@@ -37,6 +42,7 @@ export async function paneOf({ session, mode, number, onClose }) {
   const { screenOf, full } = await faceFor(mode);
   const screen = screenOf({
     name,
+    hint: ids.hint,
     echo: mode === "agent",
     onInput: (data) => line?.send(data),
     onSize: (rows, cols) => {
@@ -57,14 +63,14 @@ export async function paneOf({ session, mode, number, onClose }) {
   const node = h(
     "div",
     { role: "tabpanel", id: ids.panel, "aria-labelledby": ids.tab, class: "terminal-pane" },
-    full ? null : h("p", { class: "hint" }, HINTS[mode]),
+    full ? null : h("p", { class: "hint", id: ids.hint }, HINTS[mode]),
     screen.node,
     h(
       "div",
       { class: "terminal-foot" },
       state,
       measure,
-      full ? h("span", { class: "hint" }, keys("Ctrl+Shift+L", "leaves it"), keys("Ctrl+Shift+C", "copies")) : null,
+      full ? h("span", { class: "hint", id: ids.hint }, KEYS.map(keyHint)) : null,
       h("span", { class: "actions" }, again, close),
     ),
   );
@@ -135,8 +141,8 @@ function faceFor(mode) {
   return BROUGHT && mode === "human" ? import("./terminal-full.js").catch(plain) : plain();
 }
 
-function keys(combination, text) {
-  return [h("kbd", null, combination), ` ${text} `];
+function keyHint([key, does]) {
+  return [h("kbd", null, key), ` ${does} `];
 }
 
 /** Why a terminal could not be opened: a browser is not told by its socket, a plain request is. */

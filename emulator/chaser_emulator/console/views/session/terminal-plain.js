@@ -22,12 +22,13 @@ const KEYS = [
 ];
 
 /** What shows a terminal, as in terminal-full.js; `echo` shows what is sent, where no shell does. */
-export function screenOf({ name, echo, onInput, onSize }) {
+export function screenOf({ name, hint, echo, onInput, onSize }) {
   const id = freshId("line");
   const log = h("div", { class: "terminal-log", role: "log", "aria-label": `Output of ${name}`, tabindex: 0 });
   const current = h("div");
   const input = h("input", {
-    id, type: "text", autocomplete: "off", autocapitalize: "off", spellcheck: "false", onkeydown: onKey,
+    id, "aria-describedby": hint, type: "text", autocomplete: "off", autocapitalize: "off", spellcheck: "false",
+    onkeydown: onKey,
   });
   const line = h(
     "form",
