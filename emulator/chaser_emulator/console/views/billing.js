@@ -8,7 +8,7 @@ import { bytes, seconds } from "../format.js";
 import { badge, facts, style, top } from "../parts.js";
 import { history } from "./billing/history.js";
 import { subscribe, topUp } from "./billing/paying.js";
-import { dollars, micros, planOf } from "./billing/words.js";
+import { dollars, micros, planOf, valuesOf } from "./billing/words.js";
 import { following } from "./following.js";
 
 /** An event about billing is one of the account. */
@@ -150,6 +150,10 @@ function storage(summary) {
   );
 }
 
+const PLANS =
+  "“free” costs nothing and has no workspaces, “usage_based” is paid by the second from the wallet, the others are " +
+  "subscriptions with limits of their own.";
+
 /** Ask for another plan, which is in force at once. */
 async function changePlan(summary) {
   const { body } = await call("get-operation", { path: { id: "update-billing-account" } });
@@ -158,7 +162,7 @@ async function changePlan(summary) {
   const values = [...valuesOf(models).filter((one) => one !== "subscription"), ...codes];
   const form = formOfSchema(
     {
-      properties: { plan: { type: "string", enum: values, description: models.anyOf?.[0]?.description } },
+      properties: { plan: { type: "string", enum: values, description: PLANS } },
       required: ["plan"],
     },
     { initial: { plan: summary.plan_code ?? summary.pricing_model } },
@@ -173,10 +177,4 @@ async function changePlan(summary) {
         body: codes.includes(one) ? { pricing_model: "subscription", plan_code: one } : { pricing_model: one },
       }),
   });
-}
-
-/** The values that a schema names, whether it may be null or not. */
-function valuesOf(schema) {
-  const all = [schema, ...(schema.anyOf ?? [])].flatMap((one) => one.enum ?? []);
-  return all.filter((one) => one !== null);
 }

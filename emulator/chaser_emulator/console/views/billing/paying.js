@@ -3,7 +3,8 @@
 import { call } from "../../api.js";
 import { ask, open } from "../../dialog.js";
 import { h } from "../../dom.js";
-import { formOf } from "../../form.js";
+import { formOf, formOfSchema } from "../../form.js";
+import { valuesOf } from "./words.js";
 
 /** Put money into the wallet. */
 export async function topUp() {
@@ -17,13 +18,15 @@ export async function topUp() {
 
 /** Subscribe to a plan. */
 export async function subscribe() {
-  const form = await formOf("create-billing-checkout", { only: ["plan_code"], labels: { plan_code: "plan" } });
-  await pay({
-    title: "Subscribe to a plan",
-    text: "The plan is in force once it is paid.",
-    form,
-    body: { mode: "subscription" },
-  });
+  const { body } = await call("get-operation", { path: { id: "create-billing-checkout" } });
+  const plan = body["application/json"].properties.plan_code;
+  const codes = { type: "string", enum: valuesOf(plan), description: plan.description };
+  const form = formOfSchema(
+    { properties: { plan_code: codes }, required: ["plan_code"] },
+    { initial: { plan_code: codes.enum[0] }, labels: { plan_code: "plan" } },
+  );
+  const text = "The plan is in force once it is paid.";
+  await pay({ title: "Subscribe to a plan", text, form, body: { mode: "subscription" } });
 }
 
 async function pay({ title, text, form, body }) {

@@ -15,3 +15,9 @@ export function micros(amount) {
 export function planOf(summary) {
   return summary.plan_code ?? summary.pricing_model.replaceAll("_", " ");
 }
+
+/** The values that a schema names, whether it may be null or not. */
+export function valuesOf(schema) {
+  const all = [schema, ...(schema.anyOf ?? [])].flatMap((one) => one.enum ?? []);
+  return all.filter((one) => one !== null);
+}
