@@ -10,9 +10,10 @@ import httpx
 import pytest
 from chaser_emulator.server import Running
 from consoles import Scheme, a_browser, assert_accessible, assert_fits, console_of, go
+from databases import tell
 from people import ok
 from playwright.sync_api import Browser, Page, expect
-from receivers import hooked, rename, workspace
+from receivers import answer, hooked, receiving, rename, workspace
 from seeded import fresh_world
 from test_delivery_attempts import tried
 from test_sink import address, at_rest, behave
@@ -134,6 +135,22 @@ def test_a_delivery_is_given_up_and_what_waits_behind_it_goes(
             expect(page.get_by_role("button", name="Replay")).to_be_focused()
             hook.settled(1)
             assert [one["status"] for one in hook.deliveries()] == ["discarded", "delivered"]
+
+
+def test_attempts_of_before_they_were_kept_are_told_of_as_such(
+    emulator: Running, browser: Browser, client: httpx.Client
+) -> None:
+    with receiving() as receiver, hooked(client, receiver.url) as hook:
+        receiver.usual = answer(410)
+        workspace(client)
+        at_rest(client)
+        tell(emulator, ("DELETE FROM delivery_attempts",))
+        [delivery] = hook.deliveries()
+        with console_of(emulator, browser, f"/webhooks/deliveries/{delivery['id']}") as page:
+            expect(page.get_by_text("One attempt was made before the emulator kept them")).to_be_visible()
+            expect(page.get_by_role("status").filter(has_text="is due at")).to_contain_text("Attempt 2 of 8")
+            page.get_by_role("button", name="Advance the clock to it").click()
+            expect(page.get_by_role("heading", name="Attempt 2 410")).to_be_visible()
 
 
 def test_the_list_is_filtered_and_a_webhook_deleted(emulator: Running, browser: Browser, world: httpx.Client) -> None:

@@ -44,14 +44,22 @@ export async function show({ params, signal }) {
     "div",
     { class: "delivery" },
     top([delivery.event_type, " ", h("code", null, short(delivery.id)), " ", state], actions.nodes),
-    head,
-    h("section", { class: "card", "aria-labelledby": "attempts" }, h("h2", { id: "attempts" }, "Attempts"), line.node),
     h(
-      "section",
-      { class: "card", "aria-labelledby": "payload" },
-      h("h2", { id: "payload" }, "Payload"),
-      copyable(pretty(JSON.parse(body))),
-      h("details", null, h("summary", null, "The body as it is sent"), copyable(body)),
+      "div",
+      { class: "halves" },
+      h(
+        "div",
+        null,
+        head,
+        h("section", { class: "card", "aria-labelledby": "attempts" }, h("h2", { id: "attempts" }, "Attempts"), line.node),
+      ),
+      h(
+        "section",
+        { class: "card", "aria-labelledby": "payload" },
+        h("h2", { id: "payload" }, "Payload"),
+        copyable(pretty(JSON.parse(body))),
+        h("details", null, h("summary", null, "The body as it is sent"), copyable(body)),
+      ),
     ),
   );
 }

@@ -64,6 +64,7 @@ async function waitForOne() {
   const form = await formOf("expect-webhook", {
     open: ["name", "within", "where"],
     labels: { event: "Event", name: "Name", within: "Seconds of the world’s clock", where: "What it holds" },
+    hints: { event: "Its type; “session.*” stands for all that begin with “session.”." },
   });
   const found = await ask({
     title: "Wait for an event",

@@ -3,7 +3,7 @@
 import { call } from "../../api.js";
 import { attempt } from "../../dialog.js";
 import { fill, h } from "../../dom.js";
-import { milliseconds, seconds, short, time } from "../../format.js";
+import { seconds, short, time } from "../../format.js";
 import { badge, copyable, moment } from "../../parts.js";
 import { to } from "../../routes.js";
 
@@ -65,7 +65,11 @@ function headersOf(one) {
   return h("details", null, h("summary", null, `Headers of attempt ${one.number}`), copyable(lines.join("\n")));
 }
 
-const tookOf = (spent) => (spent < 1000 ? milliseconds(spent) : seconds(spent / 1000));
+/** The loop counts in milliseconds. */
+function tookOf(spent) {
+  if (spent < 1) return "less than 1 ms";
+  return spent < 1000 ? `${Math.round(spent)} ms` : seconds(spent / 1000);
+}
 
 function gap(from, until) {
   const passed = (Date.parse(until) - Date.parse(from)) / 1000;
