@@ -78,6 +78,7 @@ function summary(report) {
 }
 
 function findings(title, all, empty) {
+  const places = new Map(all.map((one, at) => [one, at]));
   const list = table({
     label: title,
     columns: [
@@ -85,7 +86,7 @@ function findings(title, all, empty) {
       { title: "Came", minor: true, render: (one) => h("span", { title: one.came }, one.came) },
       { title: "Part", width: "15rem", minor: true, render: (one) => h("code", { title: one.part }, one.part) },
     ],
-    identify: (one) => all.indexOf(one),
+    identify: (one) => places.get(one),
     act: showFinding,
     empty,
   });

@@ -21,7 +21,7 @@ export async function show({ signal }) {
       { title: "", width: "7rem", narrow: "5.5rem", render: (one) => badge(one.kind, KINDS[one.kind]) },
       { title: "Fields", minor: true, render: fieldsOf },
     ],
-    identify: (one) => `${one.kind} ${one.collection} ${JSON.stringify(one.resource)}`,
+    identify: (one) => `${one.kind} ${one.collection} ${one.resource.id ?? JSON.stringify(one.resource)}`,
     act: (one) => showResource(one),
     empty: "Nothing has changed since the world began.",
   });
