@@ -105,7 +105,7 @@ function fieldOf(name, given, { required, value, label, hint, lines }) {
   const id = freshId("field");
   const said = hint ?? given.description ?? what.schema.description ?? "";
   const complaint = h("p", { class: "problem", id: `${id}-problem`, hidden: true });
-  const note = said ? h("p", { class: "hint", id: `${id}-hint` }, said) : null;
+  const note = said ? h("p", { class: "hint", id: `${id}-hint` }, marked(said)) : null;
   const control = controlOf(id, what, value, required);
   const { input } = control;
   const text = [label ?? name.replaceAll("_", " "), required ? h("span", { class: "needed" }, " (required)") : null];
