@@ -104,6 +104,8 @@ class Insides:
                     async with asyncio.timeout(_QUIET):
                         await changed.wait()
                 except TimeoutError:
+                    if watched.looking.done():
+                        return
                     yield None
         finally:
             watched.watchers -= 1

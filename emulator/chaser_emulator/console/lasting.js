@@ -10,18 +10,22 @@ const QUIET = 40_000;
 
 /**
  * Follow the events of an operation until `onEvent({event, data, id})` answers true for the last one, or `signal` is
- * aborted. `query()` is asked each time what to begin with; `onState` is told "live" and "away". Raises Refusal where
- * asking again would be in vain.
+ * aborted. `query()` is asked each time what to begin with; `onState` is told "live" and "away". With `onlySeen`
+ * nothing is asked for while the page is hidden. Raises Refusal where asking again would be in vain.
  */
-export async function lasting(id, { path, query = () => ({}), signal, onEvent, onState = () => {} }) {
+export async function lasting(id, { path, query = () => ({}), signal, onEvent, onState = () => {}, onlySeen = false }) {
   let wait = FIRST_WAIT;
   let over = false;
   while (!signal.aborted && !over) {
+    if (onlySeen) await seen(signal);
+    const hidden = new AbortController();
+    const hide = () => document.hidden && hidden.abort();
+    if (onlySeen) document.addEventListener("visibilitychange", hide, { signal: hidden.signal });
     try {
       await stream(id, {
         path,
         query: query(),
-        signal,
+        signal: AbortSignal.any([signal, hidden.signal]),
         quiet: QUIET,
         onOpen: () => {
           wait = FIRST_WAIT;
@@ -32,12 +36,30 @@ export async function lasting(id, { path, query = () => ({}), signal, onEvent, o
         },
       });
     } catch (error) {
-      if (wasGivenUp(error)) return;
+      if (wasGivenUp(error)) {
+        if (signal.aborted) return;
+        continue;
+      }
       if (error instanceof Refusal && error.status >= 400 && error.status < 500 && error.status !== 429) throw error;
+    } finally {
+      hidden.abort();
     }
     if (over || signal.aborted) return;
     onState("away");
     await new Promise((done) => setTimeout(done, wait));
     wait = Math.min(wait * 2, LONGEST_WAIT);
   }
+}
+
+/** Wait until the page is in sight, or is not wanted any more. */
+function seen(signal) {
+  return new Promise((done) => {
+    if (!document.hidden || signal.aborted) {
+      done();
+      return;
+    }
+    const look = () => !document.hidden && done();
+    document.addEventListener("visibilitychange", look, { signal });
+    signal.addEventListener("abort", done, { once: true });
+  });
 }

@@ -62,8 +62,7 @@ export function viewer({ read, signal }) {
     giveUp = new AbortController();
     const mine = giveUp;
     try {
-      const kind = PICTURES[file.name.split(".").pop().toLowerCase()];
-      const found = await contentOf(file, kind, mine.signal);
+      const found = await contentOf(file, kindOf(file.name), mine.signal);
       if (!mine.signal.aborted) fill(body, found);
     } catch (error) {
       if (wasGivenUp(error) || mine.signal.aborted) return;
@@ -72,7 +71,7 @@ export function viewer({ read, signal }) {
   }
 
   async function contentOf(one, kind, stopping) {
-    if (kind) {
+    if (kind && !one.asText) {
       const blob = await blobOf(await read(one.path, stopping));
       const shown = await pictureOf(new Blob([blob], { type: kind }), one.name);
       if (shown) return shown;
@@ -96,10 +95,18 @@ export function viewer({ read, signal }) {
 
   function titleOf(one) {
     const download = async () => save(await blobOf(await read(one.path, signal)), one.name);
+    const other = () => show({ ...one, asText: !one.asText });
     return [
       h("h2", null, h("bdi", null, plainName(one.name))),
       one.size === null ? null : h("span", { class: "soft" }, bytes(one.size)),
-      h("button", { type: "button", class: "small", onclick: () => attempt(download) }, "Download"),
+      h(
+        "div",
+        { class: "actions" },
+        kindOf(one.name) === PICTURES.svg
+          ? h("button", { type: "button", class: "small", onclick: other }, one.asText ? "As a picture" : "As text")
+          : null,
+        h("button", { type: "button", class: "small", onclick: () => attempt(download) }, "Download"),
+      ),
     ];
   }
 
@@ -111,6 +118,8 @@ export function viewer({ read, signal }) {
 
   return { node, show, again, close, shown: () => file };
 }
+
+const kindOf = (name) => PICTURES[name.split(".").pop().toLowerCase()];
 
 function anyOf(data, size, file) {
   if (!size) return h("p", { class: "empty" }, "It is empty.");

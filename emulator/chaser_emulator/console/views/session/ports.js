@@ -39,6 +39,7 @@ export async function show({ session, signal }) {
       await lasting("watch-session", {
         path: { id: session.id },
         signal,
+        onlySeen: true,
         onState: (now) => now === "away" && !ended && fill(status, AWAY),
         onEvent: ({ event, data }) => {
           const told = JSON.parse(data);
@@ -84,7 +85,7 @@ function linkOf(address, label) {
 }
 
 function ownPort() {
-  return h("p", { class: "soft" }, "One of them is the browser's own, for its DevTools; the live view says how to drive it.");
+  return h("p", { class: "soft" }, "One of them is that of the browser's DevTools; the live view says how to drive it.");
 }
 
 async function hintOf(session, signal) {

@@ -43,7 +43,8 @@ export async function runForm({ session, signal }) {
   }
 
   async function now() {
-    const body = form.read();
+    // By keys a form can be sent while its buttons are shut.
+    const body = stop.hidden ? form.read() : undefined;
     if (body === undefined) return;
     const stopping = new AbortController();
     form.busy(true);
@@ -61,8 +62,8 @@ export async function runForm({ session, signal }) {
       form.refuse(error);
     } finally {
       form.busy(false);
+      if ([stop, document.body].includes(document.activeElement)) form.field("command").input.focus();
       stop.hidden = true;
-      if (document.activeElement === document.body) form.field("command").input.focus();
     }
   }
 

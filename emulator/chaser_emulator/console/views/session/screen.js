@@ -51,6 +51,7 @@ export async function show({ session, signal }) {
       await lasting("watch-session", {
         path,
         signal,
+        onlySeen: true,
         onState: (now) => now === "away" && fill(status, "The emulator does not answer; the pages go on when it does."),
         onEvent: ({ event, data }) => {
           const told = JSON.parse(data);
