@@ -186,3 +186,9 @@ function inner(schema, value) {
   };
   return { input: fields.fields[0].input, node, kind: "object", group: true, inner: fields, read };
 }
+
+/** A text of the document, in which names stand between backticks. */
+function marked(text) {
+  const parts = text.split("`");
+  return parts.length % 2 ? parts.map((part, at) => (at % 2 ? h("code", null, part) : part)) : text;
+}
