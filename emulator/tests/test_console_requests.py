@@ -129,19 +129,29 @@ def test_one_exchange_is_shown_in_full_and_its_neighbours(
 def test_an_exchange_that_is_under_way_is_shown_as_it_goes_on(
     emulator: Running, browser: Browser, client: httpx.Client
 ) -> None:
-    ok_made(client.post("/_emulator/faults", json={"operations": ["list-keys"], "latency": 60, "id": "slow"}))
-    client.get("/v1/workspaces")
-    started = newest(client)["number"] + 1
-    with httpx.Client(timeout=0.3, headers=client.headers) as impatient, pytest.raises(httpx.ReadTimeout):
-        impatient.get(f"{emulator.url}/v1/keys")
-    with console_of(emulator, browser, page_of(started)) as page:
-        expect(page.get_by_role("heading", level=1)).to_contain_text("/v1/keys")
-        client.delete("/_emulator/faults/slow")
+    first = begun(client)
+    with console_of(emulator, browser, "/requests") as page:
+        expect(rows(page).filter(has_text="under way")).to_have_count(1)
+        ok(client.delete("/_emulator/faults"))
+        expect(rows(page).filter(has_text="under way")).to_have_count(0)
+        second = begun(client)
+        assert second > first
+        # It is noticed when another one has come.
+        client.get("/v1/workspaces")
+        expect(rows(page).filter(has_text="under way")).to_have_count(1)
+        page.goto(f"{emulator.url}/_emulator/#{page_of(second)}")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("/v1/keys under way")
+        ok(client.delete("/_emulator/faults"))
         expect(page.get_by_role("heading", level=1)).not_to_contain_text("under way")
 
 
-def ok_made(response: httpx.Response) -> None:
-    assert response.status_code == 201, response.text
+def begun(client: httpx.Client) -> int:
+    """A request that lasts until its fault is removed: its number."""
+    rule = {"operations": ["list-keys"], "latency": 60}
+    assert client.post("/_emulator/faults", json=rule).status_code == 201
+    with httpx.Client(timeout=0.3, headers=client.headers) as impatient, pytest.raises(httpx.ReadTimeout):
+        impatient.get(f"{client.base_url}/v1/keys")
+    return int(newest(client)["number"])
 
 
 def test_a_refusal_is_explained_and_what_passes_is_sent(
@@ -241,7 +251,7 @@ def test_what_cannot_be_sent_again_is_told(emulator: Running, browser: Browser, 
         page.get_by_role("button", name="Replay").click()
         again = page.get_by_role("region", name="Send it again")
         again.get_by_role("button", name="Send it again").click()
-        expect(again.get_by_role("alert")).to_contain_text("too long to be kept")
+        expect(again.get_by_role("alert")).to_contain_text("body was not kept")
 
 
 def test_markup_in_paths_and_bodies_stays_text(emulator: Running, browser: Browser, client: httpx.Client) -> None:

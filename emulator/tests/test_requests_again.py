@@ -294,7 +294,7 @@ def test_what_cannot_be_repeated_truly_is_said(emulator: Running, client: httpx.
     client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "x" * 70_000})
     long = newest(client)
     path = f"/_emulator/requests/{long['number']}/replay"
-    assert "too long" in refused(client.post(path, json={}), 409, "cannot_be_repeated")["message"]
+    assert "not kept" in refused(client.post(path, json={}), 409, "cannot_be_repeated")["message"]
     assert replay(client, long, value={"session_type": "sandbox"})["request"]["status"] == 200
     client.get("/v1/sessions", headers={"authorization": "Bearer sk_nobodys", "cookie": "a=b"})
     unknown = newest(client)

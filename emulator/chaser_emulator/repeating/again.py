@@ -20,7 +20,7 @@ from chaser_emulator.explaining.places import Change, changes
 from chaser_emulator.explaining.remedies.missing import parameters_of
 from chaser_emulator.journal import Exchange
 from chaser_emulator.redaction import HIDDEN
-from chaser_emulator.repeating.sending import OF_THE_CONNECTION, is_open, is_whole
+from chaser_emulator.repeating.sending import OF_THE_CONNECTION, in_ascii, is_open, is_whole
 from chaser_emulator.selection import HEADER
 from chaser_emulator.spec import Spec
 from chaser_emulator.store import identity, logins
@@ -130,7 +130,7 @@ def _target(exchange: Exchange, wish: Wish) -> str:
     if wish.target is None:
         if HIDDEN in exchange.query:
             raise ApiError(REFUSED, "its query holds what is secret, and is not kept; give another `path`")
-        return exchange.path + (f"?{exchange.query}" if exchange.query else "")
+        return in_ascii(exchange.path + (f"?{exchange.query}" if exchange.query else ""))
     if wish.target.startswith("/_emulator"):
         raise invalid_field("/path", "must be one of Chaser's, as the control plane is asked without this")
     return quote(wish.target, safe="/?&=%:@!$'()*+,;~#[]{}|\\^`\"<>-._").partition("#")[0]
@@ -144,7 +144,9 @@ def _content(exchange: Exchange, spec: Spec, wish: Wish, method: str, target: st
         if not exchange.sent_bytes and is_whole(exchange):
             return None, None
         if not is_whole(exchange):
-            raise ApiError(REFUSED, "its body was too long to be kept; give a `value` or a `text`")
+            raise ApiError(
+                REFUSED, "its body was not kept, as it was too long or nobody read it; give a `value` or a `text`"
+            )
         if not same and not is_open(exchange):
             raise ApiError(
                 REFUSED,

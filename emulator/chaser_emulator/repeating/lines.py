@@ -65,10 +65,7 @@ async def lines_of(world: World, exchange: Exchange, spec: Spec, base_url: str) 
         line = shell.curl(sent.method, base_url + sent.target, told, names=names, options=options)
         return Lines(line, None, "", needs.all, note)
     parameters = {name: decode_segment(value) for name, value in exchange.path_parameters.items()}
-    answered = exchange.response_headers.get("content-type", "application/json")
-    call = python.line(
-        operation, sent, parameters, named=names, answer="json" if answered.startswith("application/json") else "bytes"
-    )
+    call = python.line(operation, sent, parameters, named=names, answer="json" if _answers_json(exchange) else "bytes")
     lines = setup if call is None or "json." in call else setup[1:]
     # A name of ours in somebody's text is their text.
     in_body = () if isinstance(sent.content, bytes) else [name for name in names if name not in (KEY, CALLERS)]
@@ -77,6 +74,14 @@ async def lines_of(world: World, exchange: Exchange, spec: Spec, base_url: str) 
         names=names, body_names=in_body, options=("-i",),
     )  # fmt: skip
     return Lines(curl, call, "\n".join(lines), needs.all)
+
+
+def _answers_json(exchange: Exchange) -> bool:
+    """Whether the SDK can read the answer as JSON; it follows redirects, whose pages are none."""
+    redirects = 300 <= (exchange.status or 0) < 400
+    return not redirects and exchange.response_headers.get("content-type", "application/json").startswith(
+        "application/json"
+    )
 
 
 def _titled(sent: Sent) -> list[tuple[str, str]]:

@@ -93,8 +93,9 @@ def _headers(exchange: Exchange, own_key: str | None, needs: Needs) -> Iterator[
 
 
 def _target(exchange: Exchange, own_key: str | None, needs: Needs) -> str:
+    path = in_ascii(exchange.path)
     if not exchange.query:
-        return exchange.path
+        return path
     parts = []
     for part in exchange.query.split("&"):
         name, equals, value = part.partition("=")
@@ -102,18 +103,23 @@ def _target(exchange: Exchange, own_key: str | None, needs: Needs) -> str:
             value = _credential(exchange, own_key, needs)
         elif value == HIDDEN:
             value = needs.secret(name, f"the parameter {name}, encoded as in an address")
-        parts.append(f"{name}{equals}{value}")
-    return f"{exchange.path}?{'&'.join(parts)}"
+        parts.append(in_ascii(f"{name}{equals}{value}"))
+    return f"{path}?{'&'.join(parts)}"
+
+
+def in_ascii(sent: str) -> str:
+    """A path or a query with bytes that should not be there, each a character, as clients can send it."""
+    return sent if sent.isascii() else "".join(one if one.isascii() else f"%{ord(one):02X}" for one in sent)
 
 
 def _content(exchange: Exchange, needs: Needs) -> Content:
-    if not exchange.sent_bytes:
+    if not exchange.sent_bytes and is_whole(exchange):
         return None
     shown, known, raw = exchange.request_body, _readable(exchange), exchange.sent
     size = exchange.sent_bytes
     declared = exchange.request_headers.get("content-type", "")
     if not is_whole(exchange) or raw is None:
-        what = "the body, of which the journal keeps nothing, as it was too long"
+        what = "the body, which was not kept: it was too long, or nobody read it"
         return File(needs.file(f"body-of-{exchange.request_headers.get('content-length', size)}-bytes", what))
     if declared.partition(";")[0].strip().lower() == FORM and (parts := parts_of(declared, raw)):
         return _form(exchange, parts, needs)
@@ -160,5 +166,5 @@ def _named(known: Any, shown: Any, pointer: str, needs: Needs) -> Any:
     parts = str(shown).split(HIDDEN)
     told = parts[0]
     for part in parts[1:]:
-        told += needs.secret(word, f"what is hidden at {pointer}") + part
+        told += needs.secret(word, f"what is hidden at {pointer}; for curl as JSON writes it") + part
     return told

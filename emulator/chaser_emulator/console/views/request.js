@@ -63,15 +63,15 @@ export async function show({ params, query, signal }) {
   }
 
   async function draw() {
+    const { number } = exchange;
+    const strange = isRefused(exchange) || exchange.fault || exchange.ignored;
     const [lines, said] = await Promise.all([
-      call("get-request-lines", { path: { number: exchange.number }, signal }),
-      isRefused(exchange) || exchange.fault || exchange.ignored
-        ? call("explain-request", { query: { number: exchange.number }, signal })
-        : null,
+      part(async () => linesOf(await call("get-request-lines", { path: { number }, signal }))),
+      strange && part(async () => explanationOf(exchange, await call("explain-request", { query: { number }, signal }))),
     ]);
     fill(
       content,
-      said && explanationOf(exchange, said),
+      said,
       h("section", { class: "card", "aria-label": "What it was" }, factsOf(exchange)),
       h(
         "div",
@@ -79,8 +79,18 @@ export async function show({ params, query, signal }) {
         message("Request", { headers: exchange.request_headers, body: exchange.request_body, none: "It had no body." }),
         message("Answer", { headers: exchange.response_headers, body: exchange.response_body, none: emptyAnswer(exchange) }),
       ),
-      linesOf(lines),
+      lines,
     );
+  }
+
+  /** A part of the page; where it fails, the rest is there all the same. */
+  async function part(load) {
+    try {
+      return await load();
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return h("p", { class: "card problem", role: "alert" }, error.message);
+    }
   }
 
   const drawAround = gently(async () => {
