@@ -79,7 +79,12 @@ function listOf(values, signal) {
   const list = table({
     label: "Audit events",
     columns: [
-      { title: "Action", width: "minmax(8rem, 12.5rem)", narrow: "minmax(0, 1.3fr)", render: (one) => dotted(one.action) },
+      {
+        title: "Action",
+        width: "minmax(8rem, 12.5rem)",
+        narrow: "minmax(0, 1.3fr)",
+        render: (one) => dotted(one.action),
+      },
       { title: "Status", width: "5.5rem", narrow: "4.75rem", render: (one) => state(one) },
       { title: "What", width: "minmax(0, 1fr)", minor: true, render: (one) => one.summary },
       { title: "Resource", width: "10.5rem", minor: true, render: (one) => resource(one) },

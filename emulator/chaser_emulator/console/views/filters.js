@@ -72,7 +72,12 @@ function shown([field, input]) {
 function folded(inputs) {
   if (!inputs.length) return null;
   const used = inputs.some(([field, input]) => (field.check ? input.checked : input.value));
-  return h("details", { open: used }, h("summary", null, "More filters"), h("div", { class: "more" }, inputs.map(shown)));
+  return h(
+    "details",
+    { open: used },
+    h("summary", null, "More filters"),
+    h("div", { class: "more" }, inputs.map(shown)),
+  );
 }
 
 /** Of what an address says, that which these fields can say. */

@@ -42,6 +42,9 @@ function draw(id, { state, version, updated_at: at }) {
     ),
     version === 0
       ? h("p", { class: "soft" }, "Nothing was written yet.")
-      : [h("p", { class: "soft" }, "Written ", moment(at)), copyable(JSON.stringify(state, null, 2), "Copy", "Copy the state")],
+      : [
+          h("p", { class: "soft" }, "Written ", moment(at)),
+          copyable(JSON.stringify(state, null, 2), "Copy", "Copy the state"),
+        ],
   );
 }

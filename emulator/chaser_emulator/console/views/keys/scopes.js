@@ -95,7 +95,11 @@ export function keyTable({ label, keys, empty, revoke }) {
   const button = (one) => {
     if (one.revoked) return h("span", { title: one.revoked }, badge("revoked"));
     const said = `Revoke key ${one.name ?? one.key_prefix}`;
-    return h("button", { type: "button", class: "small danger", "aria-label": said, onclick: () => revoke(one) }, "Revoke");
+    return h(
+      "button",
+      { type: "button", class: "small danger", "aria-label": said, onclick: () => revoke(one) },
+      "Revoke",
+    );
   };
   list.set(keys);
   return list.node;
