@@ -25,7 +25,7 @@ async function load(signal) {
     call("get-current-account", { signal }),
   ]);
   const me = await call("get-me", { signal }).then(
-    (found) => found.user?.id ?? found.id,
+    ({ user }) => user.id,
     () => null,
   );
   try {
