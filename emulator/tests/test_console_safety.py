@@ -77,6 +77,7 @@ def test_every_file_of_it_is_what_it_says(client: httpx.Client) -> None:
         assert answer.status_code == 200, path
         assert kinds[path.suffix] in answer.headers["content-type"], path
         assert answer.headers["x-content-type-options"] == "nosniff", path
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin", path
     for outside in ("..%2fworld.py", "%2e%2e/world.py", "../world.py", "..%5cworld.py", "none.js"):
         refused(client.get(f"/_emulator/console/{outside}"), 404, "not_found")
 
