@@ -36,6 +36,9 @@ _log = logging.getLogger(__name__)
 _JSON = "application/json"
 _FORM = "multipart/form-data"
 
+_ACCOUNT = "account"
+"""In the query of a browser's WebSocket: what X-Chaser-Account says elsewhere."""
+
 
 class Endpoint:
     """Every operation of one path. An ASGI application, so that the path's 405 can name every method."""
@@ -247,17 +250,19 @@ class Pipeline:
         operation, world, headers = call.operation, call.world, call.request.headers
         if not operation.secured:
             return
-        authorization = headers.get("authorization")
+        authorization, selector = headers.get("authorization"), headers.get("x-chaser-account")
         if authorization is None and operation.upgrades and "access_token" in call.request.query_params:
-            # A browser cannot set a header on a WebSocket (S15).
-            authorization = f"Bearer {call.request.query_params['access_token']}"
+            # A browser cannot set a header on a WebSocket (S15), so that the account is named beside the token. Chaser
+            # has no such parameter; it is for the console.
+            query = call.request.query_params
+            authorization, selector = f"Bearer {query['access_token']}", query.get(_ACCOUNT, selector)
         # Who is known beforehand made this request once, and it is sent again for them without their credential.
         known: admission.Principal | None = getattr(call.request.state, "caller", None)
         principal = known or await world.admission.principal(world.store, world.clock, authorization)
         account: admission.Account | None = None
         try:
             if operation.selects_account:
-                account = await world.admission.account(world.store, principal, headers.get("x-chaser-account"))
+                account = await world.admission.account(world.store, principal, selector)
         finally:
             # A request for an account that is not the caller's counts as well, for the caller alone.
             if operation.rate is not None and not observing.is_look(call.request.scope):
@@ -300,7 +305,8 @@ class Pipeline:
         call.query, found, ignored = self._validator.parameters(operation, "query", query)
         problems += found
         if call.http is not None and (exchange := exchange_of(call.http.scope)) is not None:
-            exchange.ignored = [f"query {name}" for name in ignored]
+            read = _ACCOUNT if operation.upgrades else None
+            exchange.ignored = [f"query {name}" for name in ignored if name != read]
         call.headers, found, _ = self._validator.parameters(operation, "header", headers)
         # The account was chosen at admission, which is kinder than a schema: spaces and an empty value are fine.
         problems += [problem for problem in found if problem.pointer != "X-Chaser-Account"]

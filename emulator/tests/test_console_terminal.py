@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from chaser_emulator.server import Running
-from consoles import Scheme, a_browser, assert_accessible, assert_fits, console_of
+from consoles import Scheme, a_browser, assert_accessible, assert_fits, console_of, go
 from emulators import emulator_on, http_of
 from playwright.sync_api import Browser, Locator, Page, expect
 from requirements import require
@@ -264,6 +264,21 @@ def test_a_browser_that_cannot_hold_a_sender_back_has_terminals_too(
         run(page, "seq -s ' ' 1 9; seq 1 300000; echo; echo sum: $((6 * 7)); exit 5")
         expect(screen(page)).to_contain_text("sum: 42", timeout=60_000)
         expect(page.get_by_text("Ended with exit code 5.")).to_be_visible()
+
+
+def test_a_session_of_another_account_has_terminals_as_well(
+    real: Running, browser: Browser, client: httpx.Client
+) -> None:
+    require("xterm")
+    made = client.post("/v1/accounts/organizations", json={"name": "another"}).json()["account"]
+    with http_of(real, account=made["id"]) as inside:
+        session = inside.post("/v1/sessions", json={"session_type": "sandbox", "ephemeral": True}).json()["id"]
+        with console_of(real, browser) as page:
+            page.get_by_label("Account").select_option(made["id"])
+            expect(page.get_by_label("Account")).to_have_value(made["id"])
+            go(page, f"/sessions/{session}", "Session")
+            expect(page.get_by_text("Connected", exact=True)).to_be_visible()
+        inside.delete(f"/v1/sessions/{session}", params={"force": True})
 
 
 def test_a_session_that_is_no_more_is_said_so(real: Running, browser: Browser) -> None:

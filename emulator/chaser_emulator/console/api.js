@@ -219,9 +219,9 @@ export async function stream(id, { path, query, headers = {}, signal, onEvent, o
   }
 }
 
-/** The address of a WebSocket, which carries the key itself, as a browser can set no header there. */
+/** The address of a WebSocket, which carries the key and the account itself, as a browser can set no header there. */
 export function socketAddress(id, { path, query = {} } = {}) {
-  const url = address(id, { path, query: { ...query, access_token: key() } });
+  const url = address(id, { path, query: { ...query, access_token: key(), account: account() } });
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url;
 }
