@@ -27,7 +27,7 @@ kind_of() {
 """
 
 # $1: the folder; $2: `-prune` for what is in it alone; $3: not empty for digests. No name has a slash, so `/./` before
-# each path tells where it starts; and none a NUL, which ends what `stat` and `sha256sum` cannot say of odd names.
+# each path tells where it starts; and none a NUL, which ends what `stat` and `sha1sum` cannot say of odd names.
 _LOOK: Final = (
     KIND
     + r"""
@@ -41,9 +41,9 @@ find . ! -name . $2 -exec stat -c '%f %s %Y /%n' {} + >/chaser-look/found 2>/dev
 find . ! -name . $2 -type l -exec sh -c '
     for one; do printf "%s\0" "$one"; readlink "$one"; printf "\0"; done' sh {} + >/chaser-look/links 2>/dev/null
 if [ -n "$3" ]; then
-    find . -type f ! -path '*\\*' ! -path "*$line*" -exec sha256sum {} + >/chaser-look/sums 2>/dev/null
+    find . -type f ! -path '*\\*' ! -path "*$line*" -exec sha1sum {} + >/chaser-look/sums 2>/dev/null
     find . -type f \( -path '*\\*' -o -path "*$line*" \) -exec sh -c '
-        for one; do printf "%s\0" "$one"; sha256sum <"$one"; printf "\0"; done' sh {} + >/chaser-look/odd 2>/dev/null
+        for one; do printf "%s\0" "$one"; sha1sum <"$one"; printf "\0"; done' sh {} + >/chaser-look/odd 2>/dev/null
 fi
 echo directory
 """
