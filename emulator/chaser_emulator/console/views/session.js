@@ -29,11 +29,12 @@ export async function show({ params, query, signal }) {
   const chosen = offered.find((tab) => tab.name === query.tab) ?? offered[0];
   const links = offered.map((tab) => [tab.title, to(HERE, params, { tab: tab.name }), tab === chosen]);
   let now = session;
+  let told = null;
   let shown = null;
 
   /** What it is and, once it runs, its part: that stays in sight when the session has ended, with what it shows. */
   async function draw() {
-    fill(state, heading(now), aside(now, shown));
+    if (told !== JSON.stringify(now)) tell();
     if (now.status === "failed" && !shown) fill(part, await reasonOf(now, signal));
     if (shown || (now.status !== "running" && now.status !== "terminating")) return;
     shown = chosen;
@@ -41,7 +42,14 @@ export async function show({ params, query, signal }) {
     fill(part, await showPart({ session: now, query, signal }));
   }
 
-  live.changed(["sessions", "exec", "workspaces"], async () => {
+  function tell() {
+    told = JSON.stringify(now);
+    const held = state.contains(document.activeElement);
+    fill(state, heading(now), aside(now, shown));
+    if (held) (state.querySelector("button, a") ?? document.getElementById("main")).focus({ preventScroll: true });
+  }
+
+  async function refresh() {
     try {
       now = (await look(params.id, signal)) ?? { ...now, status: "terminated", active_connection_leases: null };
       await draw();
@@ -49,8 +57,12 @@ export async function show({ params, query, signal }) {
       // Nobody answers for the moment, which the header says.
       if (!wasGivenUp(error) && !(error instanceof Refusal)) throw error;
     }
-  }, signal);
+  }
+
+  live.changed(["sessions", "exec", "workspaces"], refresh, signal);
   await draw();
+  // It may have begun to run before anybody here listened.
+  if (now.status === "starting") refresh();
   return h("div", null, state, tabs("Parts of the session", links), part);
 }
 
