@@ -46,7 +46,7 @@ export async function show({ params, signal }) {
     top([delivery.event_type, " ", h("code", null, short(delivery.id)), " ", state], actions.nodes),
     h(
       "div",
-      { class: "halves" },
+      { class: "sides" },
       h(
         "div",
         null,
@@ -73,7 +73,7 @@ function factsOf({ delivery, replays }) {
     ["Delivery", h("code", null, delivery.id)],
     ["Event", h("code", null, delivery.event_id)],
     ["About", page ? h("a", { href: to(page, { id: delivery.resource_id }) }, resource) : resource],
-    ["To", h("a", { href: hook, class: "address" }, delivery.target_url)],
+    ["To", h("a", { href: hook, class: "target-url" }, delivery.target_url)],
     ["Made", moment(delivery.created_at)],
     ["Delivered", moment(delivery.delivered_at)],
     ["Given up", moment(delivery.discarded_at)],

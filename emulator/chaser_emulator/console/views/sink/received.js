@@ -78,7 +78,7 @@ export async function received({ signal }) {
       "div",
       { class: "bar-top" },
       h("h2", { id: "received" }, "What has come"),
-      h("div", { class: "choices" }, event.node, name.node, verified.node, clear),
+      h("div", { class: "sieve" }, event.node, name.node, verified.node, clear),
     ),
     list.node,
   );

@@ -81,7 +81,7 @@ export async function deliveries({ query, signal }) {
       "div",
       { class: "bar-top" },
       h("h2", { id: "deliveries" }, "Deliveries"),
-      h("div", { class: "choices" }, hooks.node, states.node),
+      h("div", { class: "sieve" }, hooks.node, states.node),
     ),
     place,
   );

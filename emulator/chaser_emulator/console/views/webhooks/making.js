@@ -62,7 +62,7 @@ async function showSecret({ webhook, signing_secret: secret }) {
       h(
         "div",
         { class: "body secret" },
-        h("p", null, "Requests to ", h("code", { class: "address" }, webhook.url), " are signed with it."),
+        h("p", null, "Requests to ", h("code", { class: "target-url" }, webhook.url), " are signed with it."),
         h("p", null, h("strong", null, "It is shown now and never again."), " Copy it to where they are verified."),
         copyable(secret, "Copy the secret"),
         h(

@@ -78,7 +78,7 @@ function cardOf(webhook) {
   const node = h(
     "li",
     { class: "card hook" },
-    h("div", { class: "head" }, h("h3", { class: "address" }, webhook.url), remove),
+    h("div", { class: "head" }, h("h3", { class: "target-url" }, webhook.url), remove),
     webhook.description ? h("p", null, webhook.description) : null,
     h("ul", { class: "chips", "aria-label": "Events" }, events.map((one) => h("li", null, one))),
     fares,

@@ -55,7 +55,7 @@ function itemOf(one, last) {
     waited ? h("p", { class: "gap soft" }, `${waited} later`) : null,
     h("h3", null, `Attempt ${one.number} `, badge(one.http_status ?? "no answer", good ? "good" : "bad")),
     h("p", { class: "soft" }, moment(one.at), ` · took ${tookOf(one.duration_ms)}`),
-    one.error ? h("p", { class: "why" }, one.error) : null,
+    one.error ? h("p", { class: "reason" }, one.error) : null,
     one.headers ? headersOf(one) : null,
   );
 }
@@ -79,12 +79,12 @@ function gap(from, until) {
 /** What comes after the attempts, in words. */
 function whatIsNext(tried, next, clock, last) {
   const { status } = tried.delivery;
-  if (status === "delivered") return h("p", { class: "end" }, "It was delivered: no further attempt is made.");
+  if (status === "delivered") return h("p", { class: "over" }, "It was delivered: no further attempt is made.");
   if (status === "failed") {
     const text = `All ${tried.most} attempts failed: none is made any more. A replay sends the event again.`;
-    return h("p", { class: "end" }, text);
+    return h("p", { class: "over" }, text);
   }
-  if (status === "discarded") return h("p", { class: "end" }, "It was given up: no further attempt is made.");
+  if (status === "discarded") return h("p", { class: "over" }, "It was given up: no further attempt is made.");
   if (!next) {
     const id = tried.waits_for;
     const link = id ? [": delivery ", h("a", { href: to("/webhooks/deliveries/{id}", { id }) }, short(id))] : null;
