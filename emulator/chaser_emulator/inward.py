@@ -19,11 +19,15 @@ _LEAVING = 1.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. The status is 101 where a WebSocket was accepted, and 0 where the connection was cut."""
+    """What came back. The status is 101 where a WebSocket was accepted, and 0 where the connection was cut.
+
+    `given_up`: there would have been more, and nobody waited for it.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    given_up: bool = False
 
     def json(self) -> Any:
         """The body as JSON; as text where it is none, and None where there is none."""
@@ -60,7 +64,8 @@ async def send(
     name, _, port = host.rpartition(":")
     scope: Scope = {
         "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        # As the server says it: what is streamed ends when nobody listens any more.
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
         "method": method,
         "scheme": scheme,
@@ -85,14 +90,16 @@ async def send(
 
     # In a context of its own, as every request has one: what is undone afterwards is not done for it.
     answering = asyncio.create_task(answer())
+    given_up = False
     if patience is not None:
         await asyncio.wait({answering}, timeout=patience)
+        given_up = not answering.done()
         exchange.cut(False)
         # What does not look whether anybody still listens goes on, as it does without a client that has left.
         await asyncio.wait({answering}, timeout=_LEAVING)
     if patience is None or answering.done():
         await answering
-    return Answer(exchange.status, exchange.headers, bytes(exchange.body))
+    return Answer(exchange.status, exchange.headers, bytes(exchange.body), given_up)
 
 
 class _Exchange:

@@ -186,7 +186,8 @@ def test_lines_are_copied(emulator: Running, browser: Browser, client: httpx.Cli
     lines = ok(client.get(f"/_emulator/requests/{exchange['number']}/lines"))
     with console_of(emulator, browser, page_of(exchange["number"])) as page:
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        for name, line in (("Copy as curl", lines["curl"]), ("Copy as SDK call", lines["sdk"])):
+        whole = f"{lines['sdk_setup']}\n{lines['sdk']}"
+        for name, line in (("Copy as curl", lines["curl"]), ("Copy as SDK call", whole)):
             page.get_by_role("button", name=name).click()
             expect(page.get_by_text("Copied.").first).to_be_visible()
             page.wait_for_function("(text) => navigator.clipboard.readText().then((one) => one === text)", arg=line)

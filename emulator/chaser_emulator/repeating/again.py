@@ -80,7 +80,7 @@ async def again(
     caller = await _caller(world, exchange, wish, headers, untrue)
     headers[HEADER.lower()] = world.id
     request_id = new_request_id()
-    await inward.send(
+    answer = await inward.send(
         app, method, target, [*headers.items(), ("x-request-id", request_id)], content,
         base_url=base_url, client=client, state={"caller": caller} if caller is not None else {},
         patience=wish.patience,
@@ -88,8 +88,8 @@ async def again(
     found = world.journal.find(request_id=request_id)
     if not found:
         raise ApiError(REFUSED, "it was sent, and is none of those that the journal keeps")
-    if not found[-1].done:
-        untrue.append(f"after {wish.patience:g} s it was still under way, and nobody waits for it any more")
+    if answer.given_up:
+        untrue.append(f"after {wish.patience:g} s it was still under way, and was given up")
     return Again(found[-1], differences(exchange, found[-1]), untrue)
 
 

@@ -5,12 +5,12 @@ import { attempt } from "../../dialog.js";
 import { h } from "../../dom.js";
 import { copy, copyable } from "../../parts.js";
 
-/** Copy one of the two, "curl" or "sdk", as they are now. */
+/** Copy "curl" or "sdk" as it works wherever it is pasted: the call with the lines that make its client. */
 export async function copyLine(number, kind) {
   await attempt(async () => {
     const lines = await call("get-request-lines", { path: { number } });
     if (lines[kind] === undefined) throw new Error("The SDK has no call for it; copy it as curl.");
-    await copy(lines[kind]);
+    await copy(kind === "sdk" ? `${lines.sdk_setup}\n${lines.sdk}` : lines[kind]);
   });
 }
 
