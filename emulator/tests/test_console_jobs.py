@@ -102,6 +102,31 @@ def test_a_job_that_runs_is_stopped(emulator: Running, browser: Browser, client:
         assert get(client, job)["status"] == "canceled"
 
 
+def test_steps_are_added_and_taken_away_one_by_one(emulator: Running, browser: Browser, client: httpx.Client) -> None:
+    workspace(client, "stepwise")
+    with console_of(emulator, browser, "/jobs", expected=("400",)) as page:
+        begin(page, "pipeline.run")
+        page.get_by_label("workspace (required)").fill("stepwise")
+        page.get_by_role("button", name="Remove step 2").click()
+        page.get_by_role("button", name="Add a step").click()
+        first, second = (page.get_by_role("group", name=f"step {number}", exact=True) for number in (1, 2))
+        first.get_by_label("name").fill("build")
+        first.get_by_label("command").fill("echo built")
+        first.get_by_label("timeout ms").fill("")
+        second.get_by_label("timeout ms").fill("3600001")
+        second.get_by_label("command").fill("make test")
+        page.get_by_role("button", name="Queue it").click()
+        expect(second.get_by_label("timeout ms")).to_have_attribute("aria-invalid", "true")
+        second.get_by_label("timeout ms").fill("")
+        page.get_by_role("button", name="Queue it").click()
+        heading(page, "failed")
+        job = ok(client.get("/v1/jobs"))["jobs"][0]
+        assert job["input"] == {
+            "workspace": "stepwise",
+            "steps": [{"name": "build", "command": "echo built"}, {"command": "make test"}],
+        }
+
+
 def test_every_kind_has_a_form_that_its_example_fills(
     emulator: Running, browser: Browser, client: httpx.Client
 ) -> None:

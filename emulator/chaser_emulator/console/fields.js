@@ -2,12 +2,14 @@
 
 import { append, fill, freshId, h } from "./dom.js";
 import { check, choice, free, json, linesOf, number, pairs, severalOf, text } from "./inputs.js";
+import { objectsOf } from "./objects.js";
 
 /**
  * The fields of an object, {fields, required, read(), complain(words, message), clear()}: `read` answers the object, or
  * throws once each field that cannot be read has said so; `complain` takes the words of a JSON pointer, and answers
  * whether a field was found for them. `names` are those to show (all, but for `except`), `of(name)` says more of one: {label,
- * hint, open, lines}, the last whether it may have several lines.
+ * hint, open, lines, each}: `lines` whether it may have several lines, `each` what one of a list of objects is called, where
+ * they are to be asked for one by one.
  */
 export function fieldsOf(schema, { names, except = [], initial = {}, of = () => ({}) } = {}) {
   const whole = objectOf(schema);
@@ -100,8 +102,8 @@ function plain(given) {
   return { schema: found, types, type: types.length === 1 ? types[0] : undefined, nullable };
 }
 
-function fieldOf(name, given, { required, value, label, hint, lines }) {
-  const what = { ...plain(given), lines };
+function fieldOf(name, given, { required, value, label, hint, lines, each }) {
+  const what = { ...plain(given), lines, each };
   const id = freshId("field");
   const said = hint ?? given.description ?? what.schema.description ?? "";
   const complaint = h("p", { class: "problem", id: `${id}-problem`, hidden: true });
@@ -151,17 +153,23 @@ function controlOf(id, what, value, required) {
   }
   if (type === "integer" || type === "number") return number(id, schema, type, value, required);
   if (type === "string") return text(id, schema, value, required, what.lines);
-  if (type === "array") return arrayOf(id, schema, value);
+  if (type === "array") return arrayOf(id, what, value);
   if (type === "object") return objectControl(id, schema, value);
   return free(id, what.types, value, schema);
 }
 
-function arrayOf(id, schema, value) {
+function arrayOf(id, { schema, each }, value) {
   const { schema: items, type } = plain(schema.items ?? {});
-  if (items.enum) return severalOf(id, items.enum, value ?? []);
+  const given = value ?? [];
+  // What has no field of its own must not get lost.
+  if (each && given.every((one) => Object.keys(one).every((name) => name in objectOf(items).properties))) {
+    const known = new Set(given.flatMap(Object.keys));
+    return objectsOf(id, given, each, (initial) => fieldsOf(items, { initial, of: (name) => ({ open: known.has(name) }) }));
+  }
+  if (items.enum) return severalOf(id, items.enum, given);
   const isLine = (one) => typeof one === "string" && one !== "" && one.trim() === one && !/[\r\n]/.test(one);
-  if (type !== "string" || !(value ?? []).every(isLine)) return { ...json(id, value, "array"), nothing: [] };
-  return linesOf(id, value ?? []);
+  if (type !== "string" || !given.every(isLine)) return { ...json(id, value, "array"), nothing: [] };
+  return linesOf(id, given);
 }
 
 function objectControl(id, schema, value) {

@@ -7,7 +7,8 @@ import { fieldsOf, hasFields } from "./fields.js";
 /**
  * The form of an operation's JSON body. Options: `only` and `except` (names of fields), `initial` (a body), `labels` and
  * `hints` (texts by name), `open` (names that are not hidden under "More", though they are not required), `lines` (names of
- * texts that may have several lines where the document does not show it).
+ * texts that may have several lines where the document does not show it), `each` (by the name of a list of objects what one
+ * of them is called, to ask for them one by one).
  *
  * It is {node, read(), refuse(error), busy(flag), field(name)}: `read` answers the body, or undefined where a field
  * cannot be read and says so itself.
@@ -21,11 +22,13 @@ export async function formOf(operationId, options = {}) {
 
 /** The same of a schema of an object. */
 export function formOfSchema(schema, options = {}) {
-  const { only, except = [], initial = {}, labels = {}, hints = {}, open = only ?? [], lines = [] } = options;
+  const { only, except = [], initial = {}, labels = {}, hints = {}, open = only ?? [], lines = [], each = {} } = options;
   if (!only && !hasFields(schema)) return formOfOne(schema, options);
   const every = fieldsOf(schema, {
     initial,
-    of: (name) => ({ label: labels[name], hint: hints[name], open: open.includes(name), lines: lines.includes(name) }),
+    of: (name) => ({
+      label: labels[name], hint: hints[name], open: open.includes(name), lines: lines.includes(name), each: each[name],
+    }),
     names: only,
     except,
   });

@@ -40,6 +40,7 @@ export async function configForm({ config = {}, name, named = false, reason = fa
     {
       open: [...Object.keys(WHERE).slice(0, 5), "reason"],
       initial: { name, ...shownOf(config) },
+      each: { alerts: "bound" },
       labels: { model_id: "model", sandbox: "has a sandbox", browser: "has a browser", reason: "why" },
     },
   );

@@ -57,13 +57,13 @@ function formFor({ kind, input_examples: examples }, schema) {
   for (const [name, one] of Object.entries(input.properties)) {
     const example = examples.map((given) => given?.[name]).find((given) => given !== undefined);
     properties[name] = typeof example === "string" ? { examples: [example], ...one } : one;
-    // What is written as JSON is easier to change than to begin.
+    // Lists are easier to change than to begin.
     if (Array.isArray(example) && typeof example[0] === "object") initial[name] = example;
   }
   for (const name of LATER) properties[name] = schema.properties[name];
   properties.run_at = { examples: ["2026-01-15T10:00:00Z"], ...properties.run_at };
   const shown = new Set(examples.flatMap((given) => Object.keys(given ?? {})));
-  return formOfSchema({ ...input, properties }, { initial, open: [...shown], lines: ["command"] });
+  return formOfSchema({ ...input, properties }, { initial, open: [...shown], lines: ["command"], each: { steps: "step" } });
 }
 
 /** The input that a kind takes: the document tells them apart by a chain of conditions. */
