@@ -177,14 +177,14 @@ def test_files_are_stored_and_replaced_only_when_that_is_said(
         assert [_get(http, session, f"in/{name}") for name in (ODD, "here.txt")] == [b"one", b"two"]
         drop = page.evaluate_handle("""() => {
             const transfer = new DataTransfer();
-            transfer.items.add(new File(["dropped"], "dropped.txt"));
+            transfer.items.add(new File(["dropped"], "drop\\nped '\\"%41.txt"));
             return transfer;
         }""")
         target = page.get_by_role("treeitem", name="/workspace, folder")
         for event in ("dragover", "drop"):
             target.dispatch_event(event, {"dataTransfer": drop})
-        expect(page.get_by_role("treeitem", name="dropped.txt, 7 B")).to_be_visible()
-        assert _get(http, session, "dropped.txt") == b"dropped"
+        expect(page.get_by_role("treeitem", name="drop\\nped '\"%41.txt, 7 B")).to_be_visible()
+        assert _get(http, session, "drop\nped '\"%41.txt") == b"dropped"
 
 
 def test_it_says_what_cannot_be_listed_or_stored(local: Running, http: httpx.Client, browser: Browser) -> None:

@@ -22,17 +22,22 @@ export async function show({ session, query, signal }) {
     list: (inner) => call("list-session-files", { path, query: { path: below(inner), limit: LISTED }, signal }),
     read: (inner, stopping) =>
       call("download-session-file", { path, query: { path: below(inner) }, signal: stopping, as: "response" }),
-    write: (inner, file, { onProgress }) => {
-      const form = new FormData();
-      form.append("path", below(inner));
-      form.append("file", file);
-      return upload("upload-session-file", { path, form, signal, onProgress });
-    },
+    write: (inner, file, { onProgress }) =>
+      upload("upload-session-file", { path, form: formOf(below(inner), file), signal, onProgress }),
     most: MOST,
     follow: (refresh) => heard(session, refresh, signal),
     signal,
   });
   return h("div", null, folderForm(session, root), files);
+}
+
+/** A form with a path, which arrives as it is: a browser's own form would change what breaks lines in it. */
+function formOf(path, file) {
+  const edge = `chaser-${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
+  const head = `--${edge}\r\nContent-Disposition: form-data; name=`;
+  const between = `\r\n${head}"file"; filename="file"\r\n\r\n`;
+  const parts = [`${head}"path"\r\n\r\n`, path, between, file, `\r\n--${edge}--\r\n`];
+  return new Blob(parts, { type: `multipart/form-data; boundary=${edge}` });
 }
 
 /** Which folder the tree begins with. */
