@@ -416,6 +416,17 @@ def test_cookies_stay_in_the_preview(box: Box, app: str) -> None:
     ]
 
 
+def test_an_app_has_no_power_over_what_else_is_at_its_origin(box: Box, app: str) -> None:
+    query = httpx.QueryParams([("Service-Worker-Allowed", "/"), ("Clear-Site-Data", '"storage"')])
+    answer = box.client.get(f"{app}/headers?{query}")
+    assert answer.headers["service-worker-allowed"] == f"{app}/"
+    assert "clear-site-data" not in answer.headers
+    with by_host(box, 3000) as root:
+        # Its own host is its own.
+        answer = root.get(f"/headers?{query}")
+        assert (answer.headers["service-worker-allowed"], answer.headers["clear-site-data"]) == ("/", '"storage"')
+
+
 # Requests at the root
 
 

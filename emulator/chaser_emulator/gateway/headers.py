@@ -113,6 +113,12 @@ class Rewriting:
                 text = f"{found[1]}{found[2]}{self.address(found[3])}"
             elif name == b"set-cookie":
                 text = self._cookie(text)
+            elif self.place.prefix and name == b"clear-site-data":
+                # What is stored here is also that of other previews, and of the console.
+                continue
+            elif self.place.prefix and name == b"service-worker-allowed":
+                # At the root a worker of an app would answer for all that is here.
+                text = f"{self.place.prefix}/"
             passed.append((name, text.encode("latin-1")))
         return passed
 
