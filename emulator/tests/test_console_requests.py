@@ -180,6 +180,17 @@ def test_what_passes_only_after_another_request_is_sent_after_it(
     assert newest(client)["operation"] == "list-session-commands"
 
 
+def test_what_a_fault_refused_passes_once_the_fault_is_gone(
+    emulator: Running, browser: Browser, client: httpx.Client
+) -> None:
+    client.post("/_emulator/faults", json={"operations": ["list-keys"], "error": "internal_error", "id": "broken"})
+    client.get("/v1/keys")
+    with console_of(emulator, browser, page_of(newest(client)["number"])) as page:
+        page.get_by_role("button", name="Send the one that passes").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("200")
+    assert ok(client.get("/_emulator/faults"))["faults"] == []
+
+
 def test_lines_are_copied(emulator: Running, browser: Browser, client: httpx.Client) -> None:
     client.post("/v1/keys", json={"name": "it's"})
     exchange = newest(client)

@@ -1,6 +1,6 @@
 // The request that an explanation says would pass, made: after those before it, whose answers it may name.
 
-import { call } from "../../api.js";
+import { allOperations, call } from "../../api.js";
 
 const LATER = /\$CHASER_[A-Z_]+/g;
 const OWN = "Bearer $CHASER_API_KEY";
@@ -13,7 +13,7 @@ const CHOSEN = ["x-chaser-account", "content-type", "origin"];
 export function canSend(said) {
   const steps = [...(said.first ?? []), said.passes];
   if (steps.some((one) => one.headers["content-type"] === FORM)) return "It sends a file of yours: copy the line.";
-  if (steps.some((one) => one.path.startsWith("/_emulator"))) return "It begins with the control plane: copy the lines.";
+  if (steps.some((one) => isOfControl(one) && !control(one))) return "It begins elsewhere: copy the lines.";
   const keys = steps.map((one) => one.headers.authorization).filter(Boolean);
   const others = keys.some((one) => one !== OWN && one !== CALLERS);
   return others ? "It takes a key that this page does not have: copy the line." : null;
@@ -23,6 +23,10 @@ export function canSend(said) {
 export async function sendPassing(exchange, said) {
   const names = new Map();
   for (const one of said.first ?? []) {
+    if (isOfControl(one)) {
+      await call(...control(one));
+      continue;
+    }
     const { request } = await again(exchange, one, names);
     if (request.status >= 300) throw new Error(`${one.method} ${one.path} was answered with ${request.status}`);
     const takes = Object.entries(one.takes ?? {});
@@ -33,6 +37,22 @@ export async function sendPassing(exchange, said) {
     throw new Error(`it was answered with ${request.status ?? "nothing"}; see request ${request.number}`);
   }
   return request.number;
+}
+
+const isOfControl = (one) => one.path.startsWith("/_emulator/");
+
+/** What `call` takes for a request to the control plane, such as one that removes a fault; null where none is known. */
+function control(one) {
+  const [path, query = ""] = one.path.split("?");
+  for (const { id, plane, method, path: template } of allOperations()) {
+    if (plane !== "control" || method !== one.method) continue;
+    const names = [...template.matchAll(/\{(\w+)\}/g)].map((found) => found[1]);
+    const found = new RegExp(`^${template.replace(/\{\w+\}/g, "([^/]+)")}$`).exec(path);
+    if (!found) continue;
+    const values = Object.fromEntries(names.map((name, at) => [name, decodeURIComponent(found[at + 1])]));
+    return [id, { path: values, query: Object.fromEntries(new URLSearchParams(query)), body: one.body }];
+  }
+  return null;
 }
 
 function again(exchange, one, names) {
