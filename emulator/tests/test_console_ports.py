@@ -198,7 +198,7 @@ def test_ports_of_a_real_sandbox_are_those_that_listen() -> None:
         made = ok(http.post("/v1/sessions", json={"session_type": "sandbox", "ephemeral": True}))
         with _watched(http, made["id"]) as events, http_of(emulator) as other:
             assert [next(events)[0], next(events)[0]] == ["status", "ports"]
-            command = _start(other, made["id"], "exec python3 -m http.server 3123")
-            assert _ports(next(events)[1]) == [3123]
+            command = _start(other, made["id"], "exec python3 -m http.server 0")
+            assert len(_ports(next(events)[1])) == 1
             _kill(other, made["id"], command)
             assert _ports(next(events)[1]) == []
