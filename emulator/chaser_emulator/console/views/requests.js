@@ -15,7 +15,7 @@ import { gently } from "./webhooks/gently.js";
 const PAGE = "/requests";
 const SAID = 1000;
 const LOOK = 250;
-const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 const CLASSES = [
   ["2xx", "2xx, done"], ["3xx", "3xx, elsewhere"], ["4xx", "4xx, refused"], ["5xx", "5xx, failed"],
   ["1xx", "101, WebSocket"], ["none", "no answer"],
