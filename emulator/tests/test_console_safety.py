@@ -275,3 +275,13 @@ def test_a_preview_of_the_same_origin_has_neither_the_key_nor_a_way_in(emulator:
         # And goes back to the console, which knows the key still.
         page.go_back()
         expect(page.get_by_role("heading", name="Sessions", level=1)).to_be_visible()
+        # Forgotten is forgotten, also by the pages that one goes back to.
+        page.goto(f"{emulator.url}/api-docs/openapi.json")
+        page.goto(f"{emulator.url}/_emulator/")
+        page.get_by_label("Key of the emulator").fill(emulator.api_key)
+        page.get_by_role("button", name="Open", exact=True).click()
+        page.get_by_role("button", name="Forget the key").click()
+        page.go_back()
+        page.wait_for_url("**/openapi.json")
+        page.go_back()
+        expect(page.get_by_label("Key of the emulator")).to_be_visible()

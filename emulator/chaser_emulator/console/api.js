@@ -2,6 +2,7 @@
 
 const KEY = "chaser.key";
 const ACCOUNT = "chaser.account";
+const FORGOTTEN = "chaser.forgotten";
 const AT_A_STRETCH = 24;
 const ROOT = new URL("../", document.baseURI);
 
@@ -61,13 +62,14 @@ export function guardKey() {
   const take = () => {
     const kept = history.state?.[KEY];
     if (!kept) return;
-    sessionStorage.setItem(KEY, kept);
+    const forgotten = Number(sessionStorage.getItem(FORGOTTEN) ?? 0);
+    if (kept.at > forgotten) sessionStorage.setItem(KEY, kept.key);
     history.replaceState({ ...history.state, [KEY]: undefined }, "");
   };
   take();
   addEventListener("pageshow", take);
   addEventListener("beforeunload", () => {
-    if (key()) history.replaceState({ ...history.state, [KEY]: key() }, "");
+    if (key()) history.replaceState({ ...history.state, [KEY]: { key: key(), at: Date.now() } }, "");
   });
   addEventListener("pagehide", () => sessionStorage.removeItem(KEY));
 }
@@ -78,6 +80,12 @@ export function keep(value) {
   else sessionStorage.removeItem(KEY);
   account(null);
   for (const watcher of keyWatchers) watcher();
+}
+
+/** Forget the key, wherever in this tab it is. */
+export function forget() {
+  keep(null);
+  sessionStorage.setItem(FORGOTTEN, Date.now());
 }
 
 /** The account that requests are for: its id, or null for the usual one. With an argument, from now on. */

@@ -119,7 +119,7 @@ function askForKey(problem) {
 }
 
 function forget() {
-  api.keep(null);
+  api.forget();
   history.replaceState(null, "", "#/");
   askForKey();
 }
