@@ -112,8 +112,16 @@ export function tree({ label, root, children, choose, moved = () => {}, dropped 
     return element;
   }
 
+  /** Draw what there is now; the row where one is stays in its place, whatever has come above it. */
   function redraw() {
+    const before = rows.findIndex((row) => row.path === here);
+    const wasSeen = before * ROW >= node.scrollTop && before * ROW < node.scrollTop + node.clientHeight;
     flatten();
+    const by = rows.findIndex((row) => row.path === here) - before;
+    if (before >= 0 && wasSeen && by) {
+      inner.style.setProperty("height", `${rows.length * ROW}px`);
+      node.scrollTop += by * ROW;
+    }
     draw();
   }
 
