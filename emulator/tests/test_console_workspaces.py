@@ -92,7 +92,7 @@ def test_those_that_are_chosen_are_deleted_and_what_others_do_is_seen(
         page.get_by_label("Choose three").check()
         expect(page.get_by_text("2 workspaces are chosen.")).to_be_visible()
         page.get_by_role("button", name="Delete the chosen").click()
-        expect(page.get_by_role("dialog")).to_contain_text("A session uses one of them")
+        expect(page.get_by_role("dialog")).to_contain_text("A session uses one of them, and ends first")
         page.get_by_role("button", name="Delete them").click()
         expect(page.get_by_role("row")).to_have_count(2)
         assert [one["name"] for one in client.get("/v1/workspaces").json()] == ["one"]

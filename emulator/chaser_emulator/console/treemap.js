@@ -1,8 +1,8 @@
 // Where rectangles go whose areas say how much each of many things is: a squarified treemap, in parts of a hundred.
 
 /**
- * Places for `items` of {size, …} in a box of `width` by `height`, largest first: [{item, left, top, width, height}], all
- * in the measure of the box. What is nothing has no place.
+ * Places for `items` of {size, …} in a box, largest first: [{item, left, top, width, height}], all in the measure of the
+ * box. What is nothing has no place.
  */
 export function places(items, { left = 0, top = 0, width, height }) {
   const sized = items.filter((item) => item.size > 0).sort((one, other) => other.size - one.size);

@@ -32,6 +32,7 @@ export async function show({ params, query, signal }) {
 
   function draw({ workspaces, workspace }) {
     const source = workspaces.find((one) => one.id === workspace.source_workspace_id);
+    const { active_session_id: session, last_session_id: last } = workspace;
     refill(
       state,
       top(
@@ -45,8 +46,8 @@ export async function show({ params, query, signal }) {
         ["Repository", workspace.github_repo],
         ["Created", moment(workspace.created_at)],
         ["Size", size === null ? "…" : bytes(size)],
-        ["Session", workspace.active_session_id && sessionLink(workspace.active_session_id)],
-        ["Last session", workspace.active_session_id ? null : workspace.last_session_id && sessionLink(workspace.last_session_id)],
+        ["Session", session && sessionLink(session)],
+        ["Last session", session ? null : last && sessionLink(last)],
         ["Copy of", workspace.source_workspace_id && sourceLink(workspace.source_workspace_id, source)],
         ["Home of", workspace.assistant_home ? "an assistant" : null],
       ])),
@@ -77,7 +78,8 @@ export async function show({ params, query, signal }) {
   }, signal);
 
   const chosen = TABS.find((tab) => tab.name === query.tab) ?? TABS[0];
-  const links = tabs("Parts of the workspace", TABS.map((tab) => [tab.title, to(HERE, { id }, { tab: tab.name }), tab === chosen]));
+  const entry = (tab) => [tab.title, to(HERE, { id }, { tab: tab.name }), tab === chosen];
+  const links = tabs("Parts of the workspace", TABS.map(entry));
   const part = await chosen.load();
   return h("div", null, state, links, await part.show({ ...found, query, signal }));
 }
@@ -87,9 +89,10 @@ function actions(workspace) {
   const remove = async () => {
     if (await deleteWorkspace(workspace)) location.hash = to("/workspaces");
   };
+  const session = workspace.active_session_id;
   return [
-    workspace.active_session_id
-      ? h("a", { class: "button primary", href: to("/sessions/{id}", { id: workspace.active_session_id }) }, "Go to its session")
+    session
+      ? h("a", { class: "button primary", href: to("/sessions/{id}", { id: session }) }, "Go to its session")
       : button("Open a session", () => openSession(workspace), "primary"),
     button("Copy", () => copyWorkspace(workspace)),
     button("Rename", () => renameWorkspace(workspace)),
@@ -110,6 +113,8 @@ function gone() {
     "div",
     null,
     h("h1", null, "Workspace"),
-    h("p", null, "There is no such workspace in this account. It may have been deleted. ", h("a", { href: to("/workspaces") }, "All workspaces")),
+    h("p", null,
+      "There is no such workspace in this account. It may have been deleted. ",
+      h("a", { href: to("/workspaces") }, "All workspaces")),
   );
 }

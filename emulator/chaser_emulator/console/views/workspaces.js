@@ -11,7 +11,7 @@ import { refused } from "./following.js";
 import { createWorkspace, deleteChosen, importRepository, openSession, startFromTemplate } from "./workspace/acts.js";
 import { storageCard } from "./workspace/storage.js";
 
-const TAGS = ["workspaces", "snapshots", "workspace-snapshots", "sessions", "accounts"];
+const TAGS = ["workspaces", "snapshots", "workspace.snapshots", "sessions", "accounts"];
 
 export async function show({ signal }) {
   await style("workspaces");
@@ -29,7 +29,8 @@ export async function show({ signal }) {
       { title: "Size", width: "5rem", minor: true, numeric: true, render: (one) => sizes.get(one.id) ?? "…" },
       { title: "Session", width: "6rem", narrow: "4.5rem", render: session },
     ],
-    filter: (one) => [one.name, one.session_type, one.status, one.image, one.github_repo, one.template && "template"].join(" "),
+    filter: (one) =>
+      [one.name, one.session_type, one.status, one.image, one.github_repo, one.template && "template"].join(" "),
     empty: "No workspaces yet. A workspace keeps files from one session to the next: make one, or import a repository.",
   });
 
@@ -62,17 +63,19 @@ export async function show({ signal }) {
 
   function session(one) {
     if (one.active_session_id) {
-      return h("a", { href: to("/sessions/{id}", { id: one.active_session_id }) }, h("code", null, short(one.active_session_id)));
+      const href = to("/sessions/{id}", { id: one.active_session_id });
+      return h("a", { href }, h("code", null, short(one.active_session_id)));
     }
-    const start = () => openSession(one);
-    return h("button", { type: "button", class: "small", "aria-label": `Open a session in ${one.name}`, onclick: start }, "Open");
+    const label = `Open a session in ${one.name}`;
+    return h("button", { type: "button", class: "small", "aria-label": label, onclick: () => openSession(one) }, "Open");
   }
 
   function drawPicked() {
     const rows = list.rows();
     const named = rows.filter((one) => chosen.has(one.id));
     picked.hidden = !named.length;
-    fill(said, named.length === 0 ? "" : named.length === 1 ? "1 workspace is chosen." : `${named.length} workspaces are chosen.`);
+    const count = named.length === 1 ? "1 workspace is chosen." : `${named.length} workspaces are chosen.`;
+    fill(said, named.length ? count : "");
     const all = () => {
       for (const one of rows) chosen.add(one.id);
       list.redraw();
@@ -84,11 +87,12 @@ export async function show({ signal }) {
       drawPicked();
       document.getElementById("main").focus({ preventScroll: true });
     };
+    const button = (text, onclick, kind = "small") => h("button", { type: "button", class: kind, onclick }, text);
     refill(
       can,
-      named.length < rows.length ? h("button", { type: "button", class: "small", onclick: all }, `Choose all ${rows.length}`) : null,
-      h("button", { type: "button", class: "small", onclick: none }, "Choose none"),
-      h("button", { type: "button", class: "small danger", onclick: () => deleteChosen(named) }, "Delete the chosen"),
+      named.length < rows.length ? button(`Choose all ${rows.length}`, all) : null,
+      button("Choose none", none),
+      button("Delete the chosen", () => deleteChosen(named), "small danger"),
     );
   }
 

@@ -1,4 +1,4 @@
-// What is done to workspaces: made, imported, copied, renamed, marked, opened and deleted, each after the questions it needs.
+// What is done to workspaces: made, imported, copied, renamed, marked, opened and deleted, after the questions it needs.
 
 import { call } from "../../api.js";
 import { ask, attempt, confirm, notice, open } from "../../dialog.js";
@@ -84,12 +84,13 @@ export const copyWorkspace = (workspace) => copyOf([workspace], workspace.name);
 async function copyOf(sources, chosen) {
   const operation = await call("get-operation", { path: { id: "create-workspace" } });
   const { properties } = operation.body["application/json"];
+  const names = sources.map((one) => one.name);
   const form = formOfSchema(
     {
       type: "object",
       required: ["clone_from"],
       properties: {
-        clone_from: { type: "string", enum: sources.map((one) => one.name), description: "No session may be using it." },
+        clone_from: { type: "string", enum: names, description: "No session may be using it." },
         name: properties.name,
         template: properties.template,
       },
@@ -144,10 +145,8 @@ export async function deleteWorkspace(workspace) {
   const ends = workspace.active_session_id ? " The session that uses it ends first." : "";
   const text = `${workspace.name} goes with all its files and snapshots.${ends} Copies of it stay.`;
   if (!(await confirm({ title: "Delete this workspace?", text, verb: "Delete it" }))) return false;
-  return attempt(
-    () => call("delete-workspace", { path: { ws: workspace.id }, query: { force: Boolean(workspace.active_session_id) } }),
-    `${workspace.name} is deleted.`,
-  );
+  const asked = { path: { ws: workspace.id }, query: { force: Boolean(workspace.active_session_id) } };
+  return attempt(() => call("delete-workspace", asked), `${workspace.name} is deleted.`);
 }
 
 /** Delete several, after asking; each one that stays is told of, with the reason. */
@@ -155,7 +154,8 @@ export async function deleteChosen(chosen) {
   const used = chosen.filter((one) => one.active_session_id).length;
   const named = chosen.slice(0, NAMED).map((one) => one.name).join(", ");
   const rest = chosen.length > NAMED ? ` and ${chosen.length - NAMED} more` : "";
-  const ends = used ? ` ${used === 1 ? "A session uses one of them" : `Sessions use ${used} of them`}, and ends with it.` : "";
+  const users = used === 1 ? "A session uses one of them, and ends" : `Sessions use ${used} of them, and end`;
+  const ends = used ? ` ${users} first.` : "";
   const text = `${named}${rest}: all files and snapshots are gone then.${ends}`;
   const title = chosen.length === 1 ? "Delete 1 workspace?" : `Delete ${chosen.length} workspaces?`;
   if (!(await confirm({ title, text, verb: "Delete them" }))) return;

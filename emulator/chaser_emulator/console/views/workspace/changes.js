@@ -59,7 +59,8 @@ export async function show({ workspace, query, signal }) {
       const found = await call("diff-workspace", { path, query: { from, to: until, limit: LISTED }, signal });
       list.set(found.changes);
       list.node.hidden = false;
-      fill(told, inWords(found), found.truncated ? ` The first ${found.changes.length.toLocaleString("en")} are listed.` : "");
+      const cut = found.truncated ? ` The first ${found.changes.length.toLocaleString("en")} are listed.` : "";
+      fill(told, inWords(found), cut);
     } catch (error) {
       if (wasGivenUp(error)) return;
       fill(told);
@@ -70,8 +71,8 @@ export async function show({ workspace, query, signal }) {
   }
 
   draw();
-  // Only a snapshot that is made or deleted, and a disk that goes back; what commands write is compared when it is wished.
-  live.changed(["snapshots", "workspace-snapshots"], draw, signal);
+  // What commands write is compared when it is wished: to compare can take long.
+  live.changed(["snapshots", "workspace.snapshots"], draw, signal);
   return h("div", null, choices(workspace, kept, from, until, again), told, problem, list.node);
 }
 
@@ -85,7 +86,8 @@ function inWords({ added, removed, changed }) {
 function respects({ change, aspects = [], before, after }) {
   if (change !== "changed") {
     const one = before ?? after;
-    return one.kind === "file" ? bytes(one.size) : one.kind === "symlink" ? `link to ${plainName(one.target)}` : one.kind;
+    if (one.kind === "symlink") return `link to ${plainName(one.target)}`;
+    return one.kind === "file" ? bytes(one.size) : one.kind;
   }
   const said = {
     kind: () => `${before.kind} → ${after.kind}`,
@@ -100,12 +102,15 @@ function respects({ change, aspects = [], before, after }) {
 /** From which state to which; a choice leads to the address of that comparison. */
 function choices(workspace, kept, from, until, again) {
   const ids = [freshId("from"), freshId("to")];
-  const named = (one, chosen) => h("option", { value: one.id, selected: one.id === chosen }, `${one.id}, ${time(one.created_at)}`);
+  const named = (one, chosen) =>
+    h("option", { value: one.id, selected: one.id === chosen }, `${one.id}, ${time(one.created_at)}`);
   const go = () => {
-    location.hash = to(HERE, { id: workspace.id }, { tab: "changes", from: first.value, to: second.value || undefined });
+    const query = { tab: "changes", from: first.value, to: second.value || undefined };
+    location.hash = to(HERE, { id: workspace.id }, query);
   };
   const first = h("select", { id: ids[0], onchange: go }, kept.map((one) => named(one, from)));
-  const second = h("select", { id: ids[1], onchange: go }, h("option", { value: "", selected: !until }, "now"), kept.map((one) => named(one, until)));
+  const now = h("option", { value: "", selected: !until }, "now");
+  const second = h("select", { id: ids[1], onchange: go }, now, kept.map((one) => named(one, until)));
   return h(
     "div",
     { class: "choices" },

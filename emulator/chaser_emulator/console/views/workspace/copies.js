@@ -9,6 +9,7 @@ import { following } from "../following.js";
 import { copyWorkspace } from "./acts.js";
 
 const DEEPEST = 50;
+const ALONE = "It is no copy, and none was made of it yet. A copy begins with all files, and goes its own way.";
 
 export async function show({ workspace, signal }) {
   const node = await following({
@@ -17,7 +18,8 @@ export async function show({ workspace, signal }) {
     draw: (workspaces) => lineage(workspaces, workspace.id),
     signal,
   });
-  const make = h("button", { type: "button", class: "primary", onclick: () => copyWorkspace(workspace) }, "Make a copy");
+  const copy = () => copyWorkspace(workspace);
+  const make = h("button", { type: "button", class: "primary", onclick: copy }, "Make a copy");
   return h(
     "div",
     null,
@@ -40,22 +42,26 @@ function lineage(workspaces, id) {
   const alone = first.id === id && !copies.has(id) && !lost;
   const below = (one, depth) => {
     const inner = depth < DEEPEST ? [...(copies.get(one.id) ?? [])].reverse() : [];
-    return h("li", null, entry(one, id), inner.length ? h("ul", null, inner.map((each) => below(each, depth + 1))) : null);
+    const list = inner.length ? h("ul", null, inner.map((each) => below(each, depth + 1))) : null;
+    return h("li", null, entry(one, id), list);
   };
   const tree = h("ul", { class: "lineage" }, below(first, 0));
   return [
-    alone ? h("p", { class: "soft" }, "It is no copy, and none was made of it yet. A copy begins with all files of the other, and goes its own way.") : null,
-    lost ? h("p", { class: "soft" }, "It begins with a copy of ", h("code", null, short(lost)), ", which is gone.") : null,
+    alone ? h("p", { class: "soft" }, ALONE) : null,
+    lost
+      ? h("p", { class: "soft" }, "It begins with a copy of ", h("code", null, short(lost)), ", which is gone.")
+      : null,
     tree,
   ];
 }
 
 function entry(one, id) {
   const here = one.id === id;
+  const href = to("/workspaces/{id}", { id: one.id }, { tab: "copies" });
   return h(
     "div",
     { class: here ? "entry here" : "entry" },
-    h("a", { href: to("/workspaces/{id}", { id: one.id }, { tab: "copies" }), "aria-current": here ? "true" : null }, one.name),
+    h("a", { href, "aria-current": here ? "true" : null }, one.name),
     one.template ? badge("template") : null,
     badge(one.status ?? ""),
     h("span", { class: "soft" }, moment(one.created_at)),

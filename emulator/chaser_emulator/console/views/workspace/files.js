@@ -13,7 +13,8 @@ export async function show({ workspace, query, signal }) {
   const path = { ws: workspace.id };
   const kept = await call("list-workspace-snapshots", { path, signal });
   const snapshot = kept.find((one) => one.id === query.snapshot)?.id;
-  const missing = query.snapshot && !snapshot;
+  const lost = `There is no snapshot ${query.snapshot} any more; these are the files of now.`;
+  const missing = query.snapshot && !snapshot ? lost : null;
   const files = filesOf({
     label: snapshot ? `Files in ${workspace.name}, snapshot ${snapshot}` : `Files in ${workspace.name}`,
     root: "/workspace",
@@ -27,13 +28,13 @@ export async function show({ workspace, query, signal }) {
   return h(
     "div",
     null,
-    missing ? h("p", { class: "problem", role: "alert" }, `There is no snapshot ${query.snapshot} any more; these are the files of now.`) : null,
+    missing ? h("p", { class: "problem", role: "alert" }, missing) : null,
     choice(workspace, kept, snapshot),
     files,
   );
 }
 
-/** Look again when the workspace's session has done something, has ended, or the disk is another; one look at a time. */
+/** Look again when the workspace's session has done something or ended, or the disk is another; one look at a time. */
 function follow(workspace, refresh, signal) {
   let session = workspace.active_session_id ?? null;
   let looking = false;
@@ -53,7 +54,7 @@ function follow(workspace, refresh, signal) {
     session = workspaces.find((one) => one.id === workspace.id)?.active_session_id ?? null;
     if (!signal.aborted) look();
   };
-  live.changed(["sessions", "workspaces", "workspace-snapshots"], change, signal);
+  live.changed(["sessions", "workspaces", "workspace.snapshots"], change, signal);
   const wrote = (data) => {
     if (session && data.done && data.method !== "GET" && data.path.includes(session)) look();
   };
@@ -66,12 +67,14 @@ function choice(workspace, kept, snapshot) {
   const id = freshId("state");
   const options = [
     h("option", { value: "", selected: !snapshot }, "now"),
-    kept.map((one) => h("option", { value: one.id, selected: one.id === snapshot }, `snapshot ${one.id}, ${time(one.created_at)}`)),
+    kept.map((one) =>
+      h("option", { value: one.id, selected: one.id === snapshot }, `snapshot ${one.id}, ${time(one.created_at)}`)),
   ];
   const select = h("select", {
     id,
     onchange: () => {
-      location.hash = to("/workspaces/{id}", { id: workspace.id }, { tab: "files", snapshot: select.value || undefined });
+      const query = { tab: "files", snapshot: select.value || undefined };
+      location.hash = to("/workspaces/{id}", { id: workspace.id }, query);
     },
   }, options);
   return h("div", { class: "choices" }, h("label", { for: id }, "Files of"), select);

@@ -6,6 +6,7 @@ import { fill, h } from "../../dom.js";
 import { plainName } from "../../tree.js";
 
 const SIGNS = { same: " ", removed: "−", added: "+" };
+const TITLES = ["Line before", "Line after", "What", "Text"];
 const SAID = { added: "It was added.", removed: "It was removed.", same: "It holds the same in both.", changed: null };
 
 /** Show them in a dialog; `names` are what the two states are called. */
@@ -33,7 +34,7 @@ function drawn({ change, binary, hunks, truncated }) {
           "div",
           { class: "diff", tabindex: 0, role: "region", "aria-label": "Lines that differ" },
           h("table", null,
-            h("thead", { class: "heard" }, h("tr", null, ["Line before", "Line after", "What", "Text"].map((one) => h("th", { scope: "col" }, one)))),
+            h("thead", { class: "heard" }, h("tr", null, TITLES.map((one) => h("th", { scope: "col" }, one)))),
             hunks.map(hunkOf)),
         )
       : null,
@@ -48,8 +49,12 @@ function hunkOf({ before, after, lines }, at) {
       { class: kind },
       h("td", { class: "number" }, kind === "added" ? "" : old++),
       h("td", { class: "number" }, kind === "removed" ? "" : now++),
-      h("td", { class: "sign" }, h("span", { "aria-hidden": "true" }, SIGNS[kind]), kind === "same" ? null : h("span", { class: "heard" }, kind)),
-      h("td", { class: "text" }, text.replaceAll("\r", "␍"), unended ? h("span", { class: "soft" }, " (no newline at the end)") : null),
+      h("td", { class: "sign" },
+        h("span", { "aria-hidden": "true" }, SIGNS[kind]),
+        kind === "same" ? null : h("span", { class: "heard" }, kind)),
+      h("td", { class: "text" },
+        text.replaceAll("\r", "␍"),
+        unended ? h("span", { class: "soft" }, " (no newline at the end)") : null),
     ),
   );
   const gap = at > 0 ? h("tr", { class: "gap" }, h("td", { colspan: 4 }, "⋯")) : null;

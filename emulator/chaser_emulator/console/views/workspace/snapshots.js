@@ -11,6 +11,8 @@ import { to } from "../../routes.js";
 import { table } from "../../table.js";
 
 const HERE = "/workspaces/{id}";
+const IN_USE =
+  "A session uses the workspace. Kept is what is on its disk at this moment; what is just written may be half there.";
 
 export async function show({ workspace, signal }) {
   const path = { ws: workspace.id };
@@ -22,21 +24,24 @@ export async function show({ workspace, signal }) {
       { title: "Kept", width: "10.5rem", minor: true, render: (one) => moment(one.created_at) },
       { title: "Gone back to", width: "10.5rem", minor: true, render: (one) => moment(one.restored_at) },
       { title: "Size", width: "5rem", minor: true, numeric: true, render: (one) => bytes(one.used_bytes) },
-      { title: "", width: "15rem", narrow: "8.5rem", render: acts },
+      { title: "", width: "15rem", narrow: "9rem", render: acts },
     ],
     link: (one) => to(HERE, { id }, { tab: "files", snapshot: one.id }),
-    empty: "No snapshots yet. A snapshot keeps all files of the workspace as they are now, to compare with and to go back to.",
+    empty: "No snapshots yet. A snapshot keeps all files as they are now, to compare with and to go back to.",
   });
 
   function acts(one) {
-    const button = (text, label, act, kind = "") =>
-      h("button", { type: "button", class: `small ${kind}`.trim(), "aria-label": `${label} ${one.id}`, onclick: () => act(one) }, text);
+    const button = (text, label, act, kind = "small") => {
+      const onclick = () => act(one);
+      return h("button", { type: "button", class: kind, "aria-label": `${label} ${one.id}`, onclick }, text);
+    };
+    const changes = to(HERE, { id }, { tab: "changes", from: one.id });
     return h(
       "div",
       { class: "row-acts" },
-      h("a", { class: "button small", href: to(HERE, { id }, { tab: "changes", from: one.id }), "aria-label": `Changes since ${one.id}` }, "Changes"),
+      h("a", { class: "button small", href: changes, "aria-label": `Changes since ${one.id}` }, "Changes"),
       button("Go back", "Go back to", restore),
-      button("Delete", "Delete", remove, "danger"),
+      button("Delete", "Delete", remove, "small danger"),
     );
   }
 
@@ -48,12 +53,11 @@ export async function show({ workspace, signal }) {
 
   async function keep() {
     const used = await user();
-    const form = await formOf("create-workspace-snapshot", { only: ["name"], hints: { name: "Made up where none is given." } });
+    const hints = { name: "Made up where none is given." };
+    const form = await formOf("create-workspace-snapshot", { only: ["name"], hints });
     await ask({
       title: "Keep the files of now",
-      text: used
-        ? "A session uses the workspace. What is on its disk at this moment is kept; what a program is just writing may be half there."
-        : "All files are kept under a name. Snapshots count as storage.",
+      text: used ? IN_USE : "All files are kept under a name. Snapshots count as storage.",
       verb: "Keep them",
       form,
       submit: (body) => call("create-workspace-snapshot", { path, body: used ? { ...body, force: true } : body }),
@@ -62,9 +66,9 @@ export async function show({ workspace, signal }) {
 
   async function restore(one) {
     const used = await user();
-    const text = used
-      ? `A session uses the workspace: it ends first, with all that runs in it. Then the files are those of ${one.id} again; what was changed since is lost, unless a snapshot keeps it.`
-      : `The files are those of ${one.id} again; what was changed since is lost, unless another snapshot keeps it.`;
+    const ends = "A session uses the workspace: it ends first, with all that runs in it. ";
+    const then = `The files are those of ${one.id} again; what has changed is lost, unless another snapshot keeps it.`;
+    const text = used ? ends + then : then;
     const verb = used ? "End the session and go back" : "Go back";
     if (!(await confirm({ title: `Go back to ${one.id}?`, text, verb }))) return;
     const asked = { path: { ...path, name: one.id }, body: { force: used !== null } };
@@ -84,7 +88,7 @@ export async function show({ workspace, signal }) {
   }
 
   await draw();
-  live.changed(["snapshots", "workspace-snapshots"], () => attempt(draw), signal);
+  live.changed(["snapshots", "workspace.snapshots"], () => attempt(draw), signal);
   return h(
     "div",
     null,
@@ -92,7 +96,8 @@ export async function show({ workspace, signal }) {
       "div",
       { class: "bar-top" },
       h("h2", null, "Snapshots"),
-      h("div", { class: "actions" }, h("button", { type: "button", class: "primary", onclick: () => attempt(keep) }, "New snapshot")),
+      h("div", { class: "actions" },
+        h("button", { type: "button", class: "primary", onclick: () => attempt(keep) }, "New snapshot")),
     ),
     list.node,
   );

@@ -19,7 +19,8 @@ const LABELLED = { width: 7, height: 5 };
  */
 export function storageCard() {
   const content = h("div", null, h("p", { class: "soft" }, "Measuring …"));
-  const node = h("section", { class: "card storage", "aria-label": "Storage", hidden: true }, h("h2", null, "Storage"), content);
+  const shown = { class: "card storage", "aria-label": "Storage", hidden: true };
+  const node = h("section", shown, h("h2", null, "Storage"), content);
   let last = null;
 
   async function draw(workspaces, signal) {
@@ -55,10 +56,11 @@ function picture(workspaces, cap) {
   const used = workspaces.reduce((sum, one) => sum + one.total_bytes, 0);
   const unknown = workspaces.filter((one) => one.used_bytes === null).length;
   const share = cap ? used / cap : null;
-  const percent = share === null ? "" : ` (${share < 0.001 ? "less than 0.1" : (share * 100).toFixed(share < 0.1 ? 1 : 0)} %)`;
+  const inHundred = share < 0.001 ? "less than 0.1" : (share * 100).toFixed(share < 0.1 ? 1 : 0);
+  const percent = used ? ` (${inHundred} %)` : "";
   const text = cap === null ? `${bytes(used)} are used.` : `${bytes(used)} of ${bytes(cap)} are used${percent}.`;
   return [
-    h("p", null, text, unknown ? ` Of ${unknown} ${unknown === 1 ? "workspace" : "workspaces"} the size is not known.` : ""),
+    h("p", null, text, unknown ? ` The size of ${unknown} of them is not known.` : ""),
     cap === null ? null : meter(share, text),
     used ? map(workspaces) : null,
     asTable(workspaces),
@@ -67,7 +69,9 @@ function picture(workspaces, cap) {
 
 function meter(share, text) {
   const kind = share > 0.95 ? "bad" : share > 0.8 ? "warn" : "";
-  const part = h("div", { class: `meter-part ${kind}`, style: { width: `${Math.min(100, Math.max(share > 0 ? 0.4 : 0, share * 100))}%` } });
+  // What is used at all is to be seen.
+  const width = Math.min(100, Math.max(share > 0 ? 0.4 : 0, share * 100));
+  const part = h("div", { class: `meter-part ${kind}`, style: { width: `${width}%` } });
   return h("div", { class: "meter", role: "img", "aria-label": text }, part);
 }
 
@@ -94,19 +98,22 @@ function map(workspaces) {
 /** Where a box is in another one. */
 function styleOf(box, within) {
   return {
-    left: `${((box.left - within.left) / within.width) * 100}%`, top: `${((box.top - within.top) / within.height) * 100}%`,
-    width: `${(box.width / within.width) * 100}%`, height: `${(box.height / within.height) * 100}%`,
+    left: `${((box.left - within.left) / within.width) * 100}%`,
+    top: `${((box.top - within.top) / within.height) * 100}%`,
+    width: `${(box.width / within.width) * 100}%`,
+    height: `${(box.height / within.height) * 100}%`,
   };
 }
 
-const TOLD = "Each area is as large as what it stands for: strong for what a workspace holds now, faint for a snapshot.";
+const TOLD = "Areas are as large as what they stand for: strong for what a workspace holds now, faint for a snapshot.";
 
 /** The largest of many things, and one that stands for the others together. */
 function largest(items, most) {
   if (items.length <= most) return items;
   const sorted = [...items].sort((one, other) => other.size - one.size);
   const rest = sorted.slice(most - 1);
-  return [...sorted.slice(0, most - 1), { ...rest[0], others: rest.length, size: rest.reduce((sum, one) => sum + one.size, 0) }];
+  const size = rest.reduce((sum, one) => sum + one.size, 0);
+  return [...sorted.slice(0, most - 1), { ...rest[0], others: rest.length, size }];
 }
 
 function leaves(item) {
@@ -123,7 +130,9 @@ function leaf({ workspace, snapshot, others, size }, box, within, tell) {
       ? `${workspace.name}, now: ${bytes(size)}`
       : `${workspace.name}, snapshot ${snapshot}: ${bytes(size)}`;
   const roomy = box.width >= LABELLED.width && box.height >= LABELLED.height;
-  const href = others && snapshot === undefined ? to("/workspaces") : to("/workspaces/{id}", { id: workspace.id }, snapshot === null ? {} : { tab: "snapshots" });
+  const query = snapshot === null ? {} : { tab: "snapshots" };
+  const all = others && snapshot === undefined;
+  const href = all ? to("/workspaces") : to("/workspaces/{id}", { id: workspace.id }, query);
   return h(
     "a",
     {
