@@ -134,7 +134,8 @@ def _aspects(was: DiskEntry, now: DiskEntry) -> list[Aspect]:
     found: list[Aspect] = []
     if was.size != now.size:
         found += ["size", "content"]
-    elif was.digest != now.digest:
+    elif was.digest != now.digest and None not in (was.digest, now.digest):
+        # Of what may not be read nothing is known.
         found.append("content")
     if was.target != now.target:
         found.append("target")
