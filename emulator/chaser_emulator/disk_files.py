@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 from chaser_emulator.errors import ApiError, Problem, invalid
 from chaser_emulator.paths import in_sandbox
-from chaser_emulator.sandbox import WORKSPACE_ROOT, DiskEntry, FileDownload, NotAFile, PathNotFound
+from chaser_emulator.sandbox import WORKSPACE_ROOT, DiskEntry, FileDownload, NotAFile, PathNotFound, SandboxError
 from chaser_emulator.store import Reader, snapshots, workspaces
 from chaser_emulator.world import World
 
@@ -64,7 +64,8 @@ async def entries(world: World, state: State, folder: str, *, recursive: bool) -
     """What is in a folder of a state, parents before what is in them. Raises SandboxError."""
     async with world.disks.held(state.disk_id):
         real = await _real(world, state, folder)
-        return await world.engine.disk_entries(state.disk_id, real, recursive=recursive)
+        with _told():
+            return await world.engine.disk_entries(state.disk_id, real, recursive=recursive)
 
 
 async def _real(world: World, state: State, path: str) -> str:
@@ -75,12 +76,22 @@ async def _real(world: World, state: State, path: str) -> str:
     return next((entry.path for entry in found if shown(entry.path) == path), path)
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """Let what an engine says of a path be told as the path is."""
+    try:
+        yield
+    except SandboxError as error:
+        raise type(error)(shown(str(error))) from None
+
+
 @asynccontextmanager
 async def opened(world: World, state: State, path: str) -> AsyncGenerator[FileDownload]:
     """A file of a state, for as long as the block lasts. Raises PathNotFound, NotAFile."""
     async with world.disks.held(state.disk_id):
-        path = await _real(world, state, path)
-        download = await world.engine.read_disk_file(state.disk_id, path)
+        real = await _real(world, state, path)
+        with _told():
+            download = await world.engine.read_disk_file(state.disk_id, real)
         try:
             yield download
         finally:

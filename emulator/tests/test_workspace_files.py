@@ -181,6 +181,12 @@ def test_links_modes_and_kinds_are_differences_and_times_are_none(local: Running
         assert lines(client, name, "turns", **{"from": "before"})["change"] == "removed"
         odd = lines(client, name, "odd \n\N{REPLACEMENT CHARACTER}", **{"from": "before"})
         assert (odd["change"], odd["binary"], odd["hunks"]) == ("added", True, [])
+        run(client, session, "mkdir \"$(printf 'folder \\347')\"")
+        odd_folder = "folder \N{REPLACEMENT CHARACTER}"
+        assert odd_folder in refused(read(client, name, odd_folder), 400, "invalid_request")["message"]
+        assert listed(client, name, path=odd_folder)["entries"] == []
+        odd_file = client.get(f"/_emulator/workspaces/{name}/files", params={"path": "odd \n\N{REPLACEMENT CHARACTER}"})
+        refused(odd_file, 400, "invalid_request")
         refused(read(client, name, "link"), 400, "invalid_request")
         refused(read(client, name, "link/x"), 400, "invalid_request")
         client.delete(f"/v1/workspaces/{name}", params={"force": True})
