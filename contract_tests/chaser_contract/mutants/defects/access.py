@@ -253,7 +253,7 @@ defect(
 defect(
     "foreign-deliveries-listed",
     "The list of deliveries shows those of somebody else.",
-    edit("store.deliveries:newest", '["deliveries.account_id = ?"]', '["(deliveries.account_id = ? OR true)"]'),
+    edit("store.deliveries:_fits", '["deliveries.account_id = ?"]', '["(deliveries.account_id = ? OR true)"]'),
     "webhooks.those-of-another-account-are-not-there",
 )
 defect(

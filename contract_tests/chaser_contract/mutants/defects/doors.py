@@ -123,7 +123,7 @@ defect(
 defect(
     "local-download-grows",
     "A file that is written to while it is downloaded has more bytes than it said.",
-    edit("sandbox.files:_Chunks.__anext__", "self._left -= len(chunk)", "self._left -= len(chunk) // 2 or 1"),
+    edit("sandbox.files:Chunks.__anext__", "self._left -= len(chunk)", "self._left -= len(chunk) // 2 or 1"),
     "files.commands-and-transfers-see-the-same-files",
     engine="local",
 )

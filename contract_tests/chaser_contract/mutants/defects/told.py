@@ -13,7 +13,7 @@ defect(
     "signature-over-other-bytes",
     "The signature of a delivery fits only after I have formatted the body.",
     edit(
-        "webhooks.delivering:Delivering._send",
+        "webhooks.delivering:Delivering._signed",
         "int(at.timestamp() + fault.timestamp_skew), body)",
         "int(at.timestamp() + fault.timestamp_skew), body + b'\\n')",
     ),
@@ -41,7 +41,7 @@ defect(
     "signature-time-in-milliseconds",
     "The time of a delivery is in milliseconds.",
     edit(
-        "webhooks.delivering:Delivering._send",
+        "webhooks.delivering:Delivering._signed",
         "int(at.timestamp() + fault.timestamp_skew)",
         "int(1000 * at.timestamp() + fault.timestamp_skew)",
     ),
@@ -56,14 +56,14 @@ defect(
 defect(
     "header-event-missing",
     "A delivery does not say in a header what it is about.",
-    edit("webhooks.delivering:Delivering._send", 'signing.EVENT_HEADER: row["event_type"],', ""),
+    edit("webhooks.composing:headers_of", 'signing.EVENT_HEADER: row["event_type"],', ""),
     "webhooks deliveries happenings",
 )
 defect(
     "header-delivery-is-event",
     "A delivery's header has the id of the event.",
     edit(
-        "webhooks.delivering:Delivering._send",
+        "webhooks.composing:headers_of",
         'signing.DELIVERY_HEADER: row["id"]',
         'signing.DELIVERY_HEADER: row["event_id"]',
     ),
@@ -73,7 +73,7 @@ defect(
     "webhook-id-is-delivery",
     "A delivery that is tried again has the same id, a replay another.",
     edit(
-        "webhooks.delivering:Delivering._send",
+        "webhooks.delivering:Delivering._signed",
         'signing.headers(secret, row["event_id"]',
         'signing.headers(secret, row["id"]',
     ),
@@ -100,7 +100,7 @@ defect(
 defect(
     "content-type-missing",
     "A delivery has no content type.",
-    edit("webhooks.delivering:Delivering._send", '"Content-Type": "application/json",', ""),
+    edit("webhooks.composing:headers_of", '"Content-Type": "application/json",', ""),
     "webhooks.each-delivery-is-signed-and-says-what-it-is",
 )
 defect(
