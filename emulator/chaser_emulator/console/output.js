@@ -12,6 +12,7 @@ const MOST_ROWS = 200_000;
 const WIDEST = 4096;
 const TOGETHER = 2 ** 20;
 const MOST_COPIED = 2 ** 20;
+const SETTLES = 1000;
 
 /**
  * A window for output, called `label`; `name` is what its file is called when it is saved. It is {node, add(bytes),
@@ -39,6 +40,7 @@ export function output({ label, name }) {
   let loose = [];
   let looseSize = 0;
   let follows = true;
+  let sentToEnd = -Infinity;
   let over = false;
   let asked = 0;
   let drawn = new Map();
@@ -144,7 +146,8 @@ export function output({ label, name }) {
 
   /** It is followed for as long as one is at its end: it grows only while it is drawn, and then one is taken along. */
   function scrolled() {
-    follows = node.scrollTop + node.clientHeight >= node.scrollHeight - ROW;
+    const atEnd = node.scrollTop + node.clientHeight >= node.scrollHeight - ROW;
+    follows = atEnd || performance.now() < sentToEnd + SETTLES;
     soon();
   }
 
@@ -160,6 +163,8 @@ export function output({ label, name }) {
 
   function goToEnd() {
     follows = true;
+    // A browser may still be on its way to where a key has sent it before.
+    sentToEnd = performance.now();
     draw();
     node.focus({ preventScroll: true });
   }
