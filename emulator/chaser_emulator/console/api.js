@@ -32,7 +32,10 @@ function inWords(status, said, requestId, wait) {
   if (status === 401) return `The key is not accepted for this: ${said ?? "it is not known here"}.`;
   if (status === 403) return `This is not allowed: ${said ?? "no reason is given"}.`;
   if (status === 404) return `This is not there: ${said ?? "there is nothing at that address"}.`;
-  if (status === 429) return `Too much was asked for: ${said ?? "there is a limit"}. Try again ${wait ? `in ${wait} s` : "in a while"}.`;
+  if (status === 429) {
+    const when = wait ? `in ${wait} s` : "in a while";
+    return `Too much was asked for: ${said ?? "there is a limit"}. Try again ${when}.`;
+  }
   if (status >= 500) {
     const log = requestId ? ` Its log says more, under ${requestId}.` : "";
     return `The emulator could not do it (${status}): ${said ?? "it does not say why"}.${log}`;
@@ -98,7 +101,8 @@ export function account(id) {
 
 /** Read which operations there are. Raises Refusal, with status 401 or 403 where the key is not the emulator's. */
 export async function learn() {
-  const answer = await send(new URL("_emulator/operations", ROOT), { method: "GET" }, { look: true, asksForItself: true, plane: "control" });
+  const how = { look: true, asksForItself: true, plane: "control" };
+  const answer = await send(new URL("_emulator/operations", ROOT), { method: "GET" }, how);
   operations = new Map((await answer.json()).operations.map((one) => [one.id, one]));
 }
 

@@ -53,7 +53,8 @@ async function loaded(route) {
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     // A browser does not ask again for a script that it could not have.
-    throw Object.assign(new Error("This page could not be loaded. Once the emulator answers, load it anew."), { anew: true, cause: error });
+    const text = "This page could not be loaded. Once the emulator answers, load it anew.";
+    throw Object.assign(new Error(text, { cause: error }), { anew: true });
   }
 }
 

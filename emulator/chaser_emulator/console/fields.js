@@ -112,7 +112,8 @@ function fieldOf(name, given, { required, value, label, hint, lines, each }) {
   const { input } = control;
   const text = [label ?? name.replaceAll("_", " "), required ? h("span", { class: "needed" }, " (required)") : null];
   const title = control.group ? h("legend", null, text) : h("label", { for: id }, text);
-  const node = h(control.group ? "fieldset" : "div", { class: `field ${control.kind}` }, title, note, control.node, complaint);
+  const tag = control.group ? "fieldset" : "div";
+  const node = h(tag, { class: `field ${control.kind}` }, title, note, control.node, complaint);
   const described = control.group ? node : input;
   if (note) described.setAttribute("aria-describedby", note.id);
   const had = value !== undefined && value !== null && value !== "";
@@ -145,7 +146,8 @@ function fieldOf(name, given, { required, value, label, hint, lines, each }) {
 /** The input that goes with what a schema says: as those of inputs.js, with `inner`, the fields of an object. */
 function controlOf(id, what, value, required) {
   const { schema, type } = what;
-  if (schema.const !== undefined) return choice(id, [schema.const], value ?? (required ? schema.const : undefined), required);
+  const only = schema.const;
+  if (only !== undefined) return choice(id, [only], value ?? (required ? only : undefined), required);
   if (schema.enum) return choice(id, schema.enum.filter((one) => one !== null), value, required);
   if (type === "boolean") {
     const usual = typeof schema.default === "boolean" && !what.nullable;
@@ -178,7 +180,8 @@ function objectControl(id, schema, value) {
   if (Object.keys(known).length) {
     return Object.keys(given).every((name) => name in known) ? inner(schema, given) : json(id, value, "object");
   }
-  const inLines = ([name, one]) => typeof one === "string" && !/[\r\n]/.test(one) && name.trim() === name && !/[=\r\n]/.test(name);
+  const isName = (one) => one.trim() === one && !/[=\r\n]/.test(one);
+  const inLines = ([name, one]) => isName(name) && typeof one === "string" && !/[\r\n]/.test(one);
   const isTextMap = plain(schema.additionalProperties ?? {}).type === "string" && Object.entries(given).every(inLines);
   return isTextMap ? pairs(id, given) : json(id, value, "object");
 }

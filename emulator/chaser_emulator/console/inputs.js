@@ -52,7 +52,8 @@ export function text(id, schema, value, required, lines) {
   const roomy = (schema.maxLength ?? 0) > LONG && !formed;
   const long = lines || roomy || /[\r\n]/.test(value ?? "");
   const secret = schema.format === "password" || schema.writeOnly;
-  const shared = { id, ...MODELESS, value: value ?? "", placeholder: exampleOf(schema), "aria-required": required ? "true" : null };
+  const needed = { "aria-required": required ? "true" : null };
+  const shared = { id, ...MODELESS, value: value ?? "", placeholder: exampleOf(schema), ...needed };
   const input = long
     ? h("textarea", { ...shared, rows: 3 })
     : h("input", { ...shared, type: secret ? "password" : "text", autocomplete: secret ? "new-password" : "off" });

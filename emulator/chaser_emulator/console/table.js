@@ -65,7 +65,8 @@ export function table({
   function inSight() {
     const each = height();
     const first = Math.floor(window_.scrollTop / each);
-    return { first: Math.max(0, first - SPARE), last: Math.min(fitting.length, first + Math.ceil(window_.clientHeight / each) + SPARE) };
+    const last = first + Math.ceil(window_.clientHeight / each);
+    return { first: Math.max(0, first - SPARE), last: Math.min(fitting.length, last + SPARE) };
   }
 
   function draw() {
@@ -134,8 +135,8 @@ export function table({
     window_.hidden = none || fitting.length === 0;
     fill(nothing, !done ? "Loading…" : sifted ? `None of ${rows.length} has these words.` : empty);
     trouble.hidden = !failure;
-    if (failure) fill(trouble, h("p", { class: "problem" }, failure), h("button", { type: "button", onclick: again }, "Try again"));
-    else fill(trouble);
+    const retry = h("button", { type: "button", onclick: again }, "Try again");
+    fill(trouble, failure ? [h("p", { class: "problem" }, failure), retry] : null);
     const all = known === null ? `${rows.length} shown, there are more` : `${known} in all`;
     const said = none || failure || !counted ? "" : sifted ? `${fitting.length} of ${all}` : all;
     if (count.textContent !== said) fill(count, said);

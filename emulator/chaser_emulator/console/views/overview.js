@@ -33,7 +33,8 @@ export async function show({ signal }) {
 }
 
 function exportLines(here) {
-  const ssh = here.ssh_port ? h("p", { class: "hint" }, `SSH is answered on port ${here.ssh_port}; the user is a workspace.`) : null;
+  const port = here.ssh_port;
+  const ssh = port ? h("p", { class: "hint" }, `SSH is answered on port ${port}; the user is a workspace.`) : null;
   return h("div", { class: "lines" }, here.exports.map((line) => copyable(line, "Copy", `Copy ${nameIn(line)}`)), ssh);
 }
 
@@ -44,7 +45,12 @@ function engine(here) {
   return h(
     "div",
     null,
-    facts([["Runs", h("span", null, name, " ", h("span", { class: "soft" }, version))], ["Emulator", here.emulator], ["Isolation", isolation], ["Chosen as", reason]]),
+    facts([
+      ["Runs", h("span", null, name, " ", h("span", { class: "soft" }, version))],
+      ["Emulator", here.emulator],
+      ["Isolation", isolation],
+      ["Chosen as", reason],
+    ]),
     warnings.length ? h("ul", { class: "warnings" }, warnings.map((one) => h("li", null, one))) : null,
   );
 }
@@ -83,19 +89,21 @@ function ticking(clock, signal) {
 async function billing(signal) {
   const found = await call("get-billing-summary", { signal });
   const { workspace_storage_used_bytes: used, workspace_storage_cap_bytes: cap, limits } = found;
-  const micros = found.wallet_balance_micros_usd;
+  const { wallet_balance_micros_usd: micros, usage_last_24h: day } = found;
   return facts([
     ["Plan", h("a", { href: "#/billing" }, found.plan_code ?? found.pricing_model)],
     ["Wallet", micros === null || micros === undefined ? null : cents(Math.floor(micros / 10000))],
     ["Storage", used === null || used === undefined ? null : storage(used, cap)],
     ["Sessions at once", limits?.max_concurrency],
-    ["Used in 24 h", `${seconds(found.usage_last_24h.seconds) || "0 s"}, ${cents(Math.round(found.usage_last_24h.amount_micros_usd / 10000))}`],
+    ["Used in 24 h", `${seconds(day.seconds) || "0 s"}, ${cents(Math.round(day.amount_micros_usd / 10000))}`],
   ]);
 }
 
 function storage(used, cap) {
   const text = cap ? `${bytes(used)} of ${bytes(cap)}` : bytes(used);
-  return h("span", { class: "storage" }, text, cap ? h("meter", { min: 0, max: cap, value: used, high: cap * 0.9, "aria-label": `Storage: ${text}` }) : null);
+  if (!cap) return text;
+  const meter = h("meter", { min: 0, max: cap, high: cap * 0.9, "aria-label": `Storage: ${text}`, value: used });
+  return h("span", { class: "storage" }, text, meter);
 }
 
 async function sessions(signal) {
@@ -119,7 +127,8 @@ async function sessions(signal) {
 async function pending(signal) {
   const found = await call("get-readiness", { signal });
   if (found.ready) return h("p", { class: "soft" }, "Nothing: the world is at rest.");
-  const rows = found.pending.slice(0, SHOWN).map((one) => h("li", null, linked(one.what), h("span", { class: "soft" }, one.why)));
+  const shown = found.pending.slice(0, SHOWN);
+  const rows = shown.map((one) => h("li", null, linked(one.what), h("span", { class: "soft" }, one.why)));
   const more = found.pending.length > SHOWN ? h("p", { class: "soft" }, `and ${found.pending.length - SHOWN} more`) : null;
   return h("div", null, h("ul", { class: "short" }, rows), more);
 }

@@ -49,7 +49,8 @@ async function createSession() {
 
 function workspaceLink(session) {
   const { workspace_id: id } = session;
-  return id ? h("a", { href: to("/workspaces/{id}", { id }) }, h("code", null, short(id))) : h("span", { class: "soft" }, "none");
+  if (!id) return h("span", { class: "soft" }, "none");
+  return h("a", { href: to("/workspaces/{id}", { id }) }, h("code", null, short(id)));
 }
 
 function endButton(session) {
@@ -59,5 +60,6 @@ function endButton(session) {
     if (!(await confirm({ title: "End this session?", text, verb: "End it" }))) return;
     await attempt(() => call("terminate-session", { path: { id: session.id }, query: { force: true } }));
   };
-  return h("button", { type: "button", class: "small danger", "aria-label": `End session ${short(session.id)}`, onclick: end }, "End");
+  const label = `End session ${short(session.id)}`;
+  return h("button", { type: "button", class: "small danger", "aria-label": label, onclick: end }, "End");
 }
