@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format generate bench contract evidence assets dist clean
+.PHONY: help run test check format generate bench contract evidence pictures assets dist clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ evidence: $(READY_DEV) ## note what a whole run sees of each operation, and show
 
 bench: $(READY_DEV) ## measure, and print the rows
 	$(BIN)/python emulator/bench.py $(ARGS)
+
+pictures: $(READY_DEV) ## take the pictures of the console in its page of documentation anew
+	$(BIN)/python emulator/picturing.py
 
 assets: $(VENV)/bin/python ## bring in the parts of the console that only npm has, where there is npm
 	@$(BIN)/python emulator/assets.py
