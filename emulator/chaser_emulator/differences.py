@@ -123,8 +123,8 @@ def _command(row: Row) -> Resource:
 # The first column of each query is the key by which rows of two databases are the same one.
 #
 # Not here, because no caller of the API sees them: facts, sign-ins and logins under way, the segments of usage
-# (an account's wallet shows what they cost), the outbox (a delivery shows its event), attempts at deliveries (which show
-# how many there were and the last one) and what assistants were told.
+# (an account's wallet shows what they cost), the outbox (a delivery shows its event), attempts at deliveries (each
+# shows how many there were and the last one) and what assistants were told.
 _COLLECTIONS: Mapping[str, _Collection] = {
     "users": _Collection("SELECT * FROM users ORDER BY rowid", resources.user_info),
     "accounts": _Collection(
