@@ -186,14 +186,6 @@ function readable(text) {
   }
 }
 
-/** Send any request with the key of this tab: an answer of any status as {status, headers, text}. */
-export async function sendRaw(method, target, { headers = {}, body, signal } = {}) {
-  const url = new URL(target.replace(/^\//, ""), ROOT);
-  if (url.origin !== ROOT.origin) throw new Error("requests go to this emulator only");
-  const answer = await fetch(url, { method, headers: { ...own(), ...headers }, body, signal, cache: "no-store" });
-  return { status: answer.status, headers: Object.fromEntries(answer.headers), text: await answer.text() };
-}
-
 /**
  * Read Server-Sent Events of an operation: for each, `onEvent({event, data, id})` with data as text. It resolves when the
  * stream ends, or has said nothing for `quiet` milliseconds, and raises Refusal where there is none.

@@ -49,7 +49,7 @@ function draw(assistants) {
 }
 
 /** Who answers, in a word or two. */
-export function modelOf(config) {
+function modelOf(config) {
   const { provider, model_id } = config.model ?? {};
   return [provider, model_id].filter(Boolean).join(" / ");
 }

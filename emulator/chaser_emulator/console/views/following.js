@@ -30,7 +30,7 @@ const ADVICE = {
  */
 export async function following({ tags, load, draw, say, signal }) {
   const part = h("div");
-  const heard = h("p", { class: "heard", role: "status" });
+  const heard = h("p", { class: "unseen", role: "status" });
   let last = null;
   let busy = false;
   let again = false;

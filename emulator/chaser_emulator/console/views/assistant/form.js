@@ -99,7 +99,7 @@ function configOf(given, before) {
 }
 
 /** The merge patch that makes one JSON value of another; undefined where there is nothing to change. */
-export function patchOf(before, after) {
+function patchOf(before, after) {
   if (!isObject(before) || !isObject(after))
     return JSON.stringify(before) === JSON.stringify(after) ? undefined : after;
   const patch = {};

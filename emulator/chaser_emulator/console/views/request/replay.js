@@ -87,7 +87,7 @@ function about(body, note) {
 }
 
 /** What is to be different, as replay-request takes it. */
-export function wishOf(exchange, before, now) {
+function wishOf(exchange, before, now) {
   const wish = {};
   if (now.method !== exchange.method) wish.method = now.method;
   if (now.path !== before.path) wish.path = now.path;

@@ -1,12 +1,12 @@
 // Which requests a list shows: what the address of the page says, held against each of them.
 
 /** What may be asked for, by the names that list-requests has for it as well. */
-export const ASKED = [
+const ASKED = [
   "search", "method", "operation", "status_class", "refused", "code", "fault", "account_id", "session_id",
 ];
 
 /** What only the emulator can look up, as it needs the bodies. */
-export const IN_BODIES = ["search", "session_id"];
+const IN_BODIES = ["search", "session_id"];
 
 /** The part of an address that chooses requests. */
 export function asked(query) {
@@ -39,7 +39,7 @@ export function matching(wanted, found) {
 }
 
 /** "2xx" and so on; "none" where nothing was answered. */
-export const statusClass = (one) => (one.status ? `${Math.floor(one.status / 100)}xx` : "none");
+const statusClass = (one) => (one.status ? `${Math.floor(one.status / 100)}xx` : "none");
 
 export const isRefused = (one) => one.code !== undefined || (one.status ?? 0) >= 400;
 

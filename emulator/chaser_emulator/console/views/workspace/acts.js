@@ -10,7 +10,7 @@ import { to } from "../../routes.js";
 const NAMED = 8;
 
 /** Go to the page of a workspace. */
-export function goTo(id, query = {}) {
+function goTo(id, query = {}) {
   location.hash = to("/workspaces/{id}", { id }, query);
 }
 

@@ -113,7 +113,7 @@ function choices(workspace, kept, from, until, again) {
   const second = h("select", { id: ids[1], onchange: go }, now, kept.map((one) => named(one, until)));
   return h(
     "div",
-    { class: "choices" },
+    { class: "moments" },
     h("div", null, h("label", { for: ids[0] }, "From"), first),
     h("div", null, h("label", { for: ids[1] }, "to"), second),
     again,

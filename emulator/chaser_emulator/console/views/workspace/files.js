@@ -77,5 +77,5 @@ function choice(workspace, kept, snapshot) {
       location.hash = to("/workspaces/{id}", { id: workspace.id }, query);
     },
   }, options);
-  return h("div", { class: "choices" }, h("label", { for: id }, "Files of"), select);
+  return h("div", { class: "moments" }, h("label", { for: id }, "Files of"), select);
 }

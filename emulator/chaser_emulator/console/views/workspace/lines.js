@@ -34,7 +34,7 @@ function drawn({ change, binary, hunks, truncated }) {
           "div",
           { class: "diff", tabindex: 0, role: "region", "aria-label": "Lines that differ" },
           h("table", null,
-            h("thead", { class: "heard" }, h("tr", null, TITLES.map((one) => h("th", { scope: "col" }, one)))),
+            h("thead", { class: "unseen" }, h("tr", null, TITLES.map((one) => h("th", { scope: "col" }, one)))),
             hunks.map(hunkOf)),
         )
       : null,
@@ -51,7 +51,7 @@ function hunkOf({ before, after, lines }, at) {
       h("td", { class: "number" }, kind === "removed" ? "" : now++),
       h("td", { class: "sign" },
         h("span", { "aria-hidden": "true" }, SIGNS[kind]),
-        kind === "same" ? null : h("span", { class: "heard" }, kind)),
+        kind === "same" ? null : h("span", { class: "unseen" }, kind)),
       h("td", { class: "text" },
         text.replaceAll("\r", "␍"),
         unended ? h("span", { class: "soft" }, " (no newline at the end)") : null),

@@ -71,8 +71,8 @@ function meter(share, text) {
   const kind = share > 0.95 ? "bad" : share > 0.8 ? "warn" : "";
   // What is used at all is to be seen.
   const width = Math.min(100, Math.max(share > 0 ? 0.4 : 0, share * 100));
-  const part = h("div", { class: `meter-part ${kind}`, style: { width: `${width}%` } });
-  return h("div", { class: "meter", role: "img", "aria-label": text }, part);
+  const part = h("div", { class: `share-part ${kind}`, style: { width: `${width}%` } });
+  return h("div", { class: "share", role: "img", "aria-label": text }, part);
 }
 
 /** Rectangles for what each workspace holds now and for its snapshots; one is told of below while it is pointed at. */
