@@ -36,7 +36,10 @@ function ruleOf(rule, said) {
       ["It was", rule.value === undefined ? null : h("code", null, shown(rule.value))],
       ["Accepted", rule.accepted === undefined ? null : h("code", null, shown(rule.accepted))],
       ["The document says", rule.description],
-      ["Written at", h("span", null, h("code", null, rule.document), rule.file ? ` (${rule.file})` : "", " ", swagger(said.operation))],
+      [
+        "Written at",
+        h("span", null, h("code", null, rule.document), rule.file ? ` (${rule.file})` : "", " ", swagger(said.operation)),
+      ],
     ]),
     (rule.rulings ?? []).map((one) => h("p", { class: "soft" }, `Assumption ${one.number} of the emulator: ${one.text}`)),
   );

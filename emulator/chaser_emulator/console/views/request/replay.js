@@ -135,7 +135,7 @@ function outcome(exchange, { request, differences, untrue }) {
   };
   return [
     h("h3", { tabindex: -1 }, said),
-    h("p", null, "It is ", h("a", { href: to("/requests/{number}", { number: request.number }) }, `request ${request.number}`), "."),
+    h("p", null, "It is ", linkTo(request.number), "."),
     untrue.length > 0 && h("ul", { class: "untrue" }, untrue.map((one) => h("li", null, `Not as it was: ${one}.`))),
     h("div", { class: "halves" }, side("Then", exchange), side("Now", request)),
   ];
@@ -160,3 +160,5 @@ function field(label, input, hint) {
   if (note) input.setAttribute("aria-describedby", note.id);
   return { input, node: h("div", { class: "field" }, h("label", { for: id }, label), input, note) };
 }
+
+const linkTo = (number) => h("a", { href: to("/requests/{number}", { number }) }, `request ${number}`);
