@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -10,6 +11,9 @@ from chaser_emulator.server import Running
 from chaser_sdk import ChaserClient
 from emulators import emulator_on, http_of, sdk_of
 from people import Organization, organization_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 # One a module: a start takes 30 ms and a stop six times that, so tests share it and make organizations of their own.
@@ -36,4 +40,14 @@ def sdk(emulator: Running) -> ChaserClient:
 def organization(emulator: Running) -> Iterator[Organization]:
     """A fresh organization with people in every role."""
     with organization_of(emulator) as one:
+        yield one
+
+
+# Not one for all: while it runs, nothing else of this thread may run an event loop of its own.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium without a window."""
+    from consoles import a_browser
+
+    with a_browser() as one:
         yield one

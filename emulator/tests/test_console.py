@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -10,15 +9,9 @@ import pytest
 from chaser_emulator.banner import print_banner
 from chaser_emulator.server import Running, running
 from chaser_emulator.settings import Settings
-from consoles import Scheme, a_browser, assert_accessible, assert_fits, console_of
+from consoles import Scheme, assert_accessible, assert_fits, console_of
 from emulators import emulator_on, http_of
 from playwright.sync_api import Browser, expect
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as one:
-        yield one
 
 
 def test_a_session_is_made_and_ended_by_clicking(emulator: Running, browser: Browser, client: httpx.Client) -> None:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 from assistants import create, path_of, propose, read, use, used
 from chaser_emulator.server import Running
-from consoles import Scheme, a_browser, assert_accessible, assert_fits, console_of, go
+from consoles import Scheme, assert_accessible, assert_fits, console_of, go
 from people import ok, refused
 from playwright.sync_api import Browser, expect
 
 MARKUP = "<b id=bold>helper</b>"
 SECRET = "123456:a-secret-of-a-bot"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as one:
-        yield one
 
 
 def test_an_assistant_is_made_changed_and_paused(emulator: Running, browser: Browser, client: httpx.Client) -> None:

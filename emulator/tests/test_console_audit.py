@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 from chaser_emulator.server import Running
-from consoles import Scheme, a_browser, assert_accessible, assert_fits, console_of
+from consoles import Scheme, assert_accessible, assert_fits, console_of
 from databases import tell
 from people import ok
 from playwright.sync_api import Browser, expect
@@ -22,12 +20,6 @@ TO_THE_END = """async () => {
   }
   region.scrollTop = region.scrollHeight;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as one:
-        yield one
 
 
 def test_what_is_done_appears_at_once_and_leads_to_its_thing(

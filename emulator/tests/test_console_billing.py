@@ -8,7 +8,7 @@ import httpx
 import pytest
 from billings import checkout, complete, summary
 from chaser_emulator.server import Running
-from consoles import Scheme, a_browser, assert_accessible, assert_fits, console_of
+from consoles import Scheme, assert_accessible, assert_fits, console_of
 from emulators import emulator_on
 from people import ok
 from playwright.sync_api import Browser, expect
@@ -18,12 +18,6 @@ from playwright.sync_api import Browser, expect
 def emulator() -> Iterator[Running]:
     """One for each test: all of them are about the wallet of the first user."""
     with emulator_on("scripted") as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as one:
         yield one
 
 

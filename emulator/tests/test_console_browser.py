@@ -7,19 +7,13 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from chaser_emulator.server import Running
-from consoles import a_browser, assert_accessible, assert_fits, console_of
+from consoles import assert_accessible, assert_fits, console_of
 from emulators import emulator_on, http_of
 from people import ok
 from playwright.sync_api import Browser, expect
 from test_exec import until
 
 PAGE = "data:text/html,<title>A%20page%20of%20ours</title><body style='background:green'>hello"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from chaser_emulator.server import Running
-from consoles import a_browser, assert_accessible, assert_fits, console_of, go
+from consoles import assert_accessible, assert_fits, console_of, go
 from emulators import emulator_on, http_of
 from people import ok
 from playwright.sync_api import Browser, Page, Route, expect
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,13 @@ import httpx
 import pytest
 from chaser_emulator.server import Running
 from click.testing import CliRunner
-from consoles import Scheme, a_browser, assert_accessible, assert_fits, console_of, go
+from consoles import Scheme, assert_accessible, assert_fits, console_of, go
 from emulators import emulator_on, http_of
 from people import ok, refused
 from playwright.sync_api import Browser, expect
 
 MARKUP = "<img src=x onerror=alert(1)>"
 REPORT = "/_emulator/contract/report"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as one:
-        yield one
 
 
 def _finding(number: int = 1) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from chaser_emulator.server import Running
-from consoles import a_browser, assert_accessible, assert_fits, console_of
+from consoles import assert_accessible, assert_fits, console_of
 from emulators import EngineChoice, emulator_on, http_of
 from people import ok, refused
 from playwright.sync_api import Browser, Page, expect
@@ -19,12 +19,6 @@ PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 ODD = "a b & <b>c #1 ü.txt"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from chaser_emulator.sandbox.stubs import Answer, Said, Stub
 from chaser_emulator.server import Running
-from consoles import Scheme, a_browser, assert_accessible, assert_fits, console_of, go
+from consoles import Scheme, assert_accessible, assert_fits, console_of, go
 from emulators import emulator_on
 from people import ok
 from playwright.sync_api import Browser, Page, expect
@@ -22,12 +22,6 @@ MARKUP = '<img src=x onerror="document.title=1">'
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Running]:
     with emulator_on("scripted", stubs=(FAILING,)) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as one:
         yield one
 
 

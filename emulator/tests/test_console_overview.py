@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 
 import httpx
 import pytest
 from chaser_emulator import __version__
 from chaser_emulator.server import Running
-from consoles import Scheme, a_browser, assert_accessible, assert_fits, console_of
+from consoles import Scheme, assert_accessible, assert_fits, console_of
 from emulators import emulator_on, http_of
 from people import ok, refused
 from playwright.sync_api import Browser, Locator, Page, expect
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as one:
-        yield one
 
 
 def card(page: Page, title: str) -> Locator:

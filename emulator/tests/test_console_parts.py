@@ -10,16 +10,10 @@ import jsonschema_rs
 import pytest
 from chaser_emulator import assembly
 from chaser_emulator.server import Running
-from consoles import a_browser, assert_accessible, console_of
+from consoles import assert_accessible, console_of
 from playwright.sync_api import Browser, Page, expect
 
 MANY = 10_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

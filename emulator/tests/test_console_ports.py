@@ -14,7 +14,7 @@ from chaser_emulator.sandbox.scripted import ScriptedEngine
 from chaser_emulator.sandbox.stubs import Answer, Stub
 from chaser_emulator.server import Running
 from click.testing import CliRunner
-from consoles import a_browser, assert_accessible, assert_fits, console_of
+from consoles import assert_accessible, assert_fits, console_of
 from emulators import emulator_on, http_of
 from people import ok, refused
 from playwright.sync_api import Browser, expect
@@ -27,12 +27,6 @@ OTHER = Stub("more", Answer(ports={4000: "http"}, runs="forever"))
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Running]:
     with emulator_on("scripted", stubs=(SERVER, OTHER)) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as one:
         yield one
 
 

@@ -10,17 +10,11 @@ from typing import Any
 import httpx
 import pytest
 from chaser_emulator.server import Running
-from consoles import Scheme, a_browser, assert_accessible, assert_fits, console_of, go
+from consoles import Scheme, assert_accessible, assert_fits, console_of, go
 from people import ok
 from playwright.sync_api import Browser, Locator, Page, expect
 
 Json = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as one:
-        yield one
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ import chaser_emulator
 import httpx
 import pytest
 from chaser_emulator.server import Running
-from consoles import a_browser, console_of
+from consoles import console_of
 from people import ok, refused
 from playwright.sync_api import Browser, Page, expect
 
@@ -21,12 +21,6 @@ MARKUP = "<img src=x onerror=alert(1)><script>alert(2)</script><b class=mark>x</
 """What would tell of itself if anything took it for markup."""
 
 CONSOLE = Path(chaser_emulator.__file__).parent / "console"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as one:
-        yield one
 
 
 @contextmanager

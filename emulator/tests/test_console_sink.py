@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 from chaser_emulator.server import Running
-from consoles import Scheme, a_browser, assert_accessible, assert_fits
+from consoles import Scheme, assert_accessible, assert_fits
 from people import ok
 from playwright.sync_api import Browser, expect
 from receivers import hooked, workspace
 from test_console_webhooks import ODD, opened, world  # noqa: F401
 from test_sink import SINK, address, behave, received
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as one:
-        yield one
 
 
 def test_a_webhook_to_the_sink_takes_one_click_and_what_comes_is_seen_at_once(

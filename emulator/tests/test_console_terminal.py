@@ -10,16 +10,10 @@ from uuid import uuid4
 import httpx
 import pytest
 from chaser_emulator.server import Running
-from consoles import Scheme, a_browser, assert_accessible, assert_fits, console_of, go
+from consoles import Scheme, assert_accessible, assert_fits, console_of, go
 from emulators import emulator_on, http_of
 from playwright.sync_api import Browser, Locator, Page, expect
 from requirements import require
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

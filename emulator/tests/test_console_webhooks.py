@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from chaser_emulator.server import Running
-from consoles import Scheme, a_browser, assert_accessible, assert_fits, console_of, go
+from consoles import Scheme, assert_accessible, assert_fits, console_of, go
 from databases import tell
 from people import ok
 from playwright.sync_api import Browser, Page, expect
@@ -19,12 +19,6 @@ from test_delivery_attempts import tried
 from test_sink import address, at_rest, behave
 
 ODD = "<img src=x onerror=alert(1)><script>alert(2)</script>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as one:
-        yield one
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from bases import bare
 from chaser_emulator.server import Running
-from consoles import Scheme, a_browser, assert_accessible, assert_fits, console_of, go
+from consoles import Scheme, assert_accessible, assert_fits, console_of, go
 from emulators import emulator_on, http_of
 from people import ok
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -17,12 +17,6 @@ from test_snapshots import content, names, put, snap
 from test_workspaces import clone, create, session_on, upload
 
 MARKUP = "<img src=x onerror=alert(1)>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

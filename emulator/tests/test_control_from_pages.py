@@ -10,19 +10,7 @@ import httpx
 import pytest
 from chaser_emulator.server import Running
 from people import ok, refused
-from playwright.sync_api import Browser, Page, sync_playwright
-from requirements import chromium, require
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    require("chromium")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=chromium(), args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield opened
-        opened.close()
+from playwright.sync_api import Browser, Page
 
 
 @pytest.fixture

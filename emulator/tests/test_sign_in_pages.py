@@ -17,8 +17,7 @@ from chaser_emulator.server import Running
 from chaser_sdk import ChaserClient
 from emulators import emulator_on
 from people import ok, refused
-from playwright.sync_api import Browser, Page, sync_playwright
-from requirements import chromium, require
+from playwright.sync_api import Browser, Page
 from sign_ins import address, bearer, choose, nobody, query_of, register, start
 
 
@@ -26,16 +25,6 @@ from sign_ins import address, bearer, choose, nobody, query_of, register, start
 def visitor(emulator: Running) -> Iterator[httpx.Client]:
     with nobody(emulator) as one:
         yield one
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    require("chromium")
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-background-networking"]
-        one = playwright.chromium.launch(executable_path=chromium(), args=arguments)
-        yield one
-        one.close()
 
 
 @pytest.fixture
