@@ -11,7 +11,7 @@ from chaser_emulator.server import Running, running
 from chaser_emulator.settings import Settings
 from consoles import Scheme, assert_accessible, assert_fits, console_of
 from emulators import emulator_on, http_of
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 
 def test_a_session_is_made_and_ended_by_clicking(emulator: Running, browser: Browser, client: httpx.Client) -> None:
@@ -227,3 +227,24 @@ def test_an_emulator_that_comes_back_is_heard_again(browser: Browser, tmp_path: 
 def test_the_start_names_the_console(emulator: Running, capsys: pytest.CaptureFixture[str]) -> None:
     print_banner(emulator, emulator.world.settings)
     assert f"{emulator.url}/_emulator/" in capsys.readouterr().out
+
+
+def test_a_file_that_did_not_come_is_asked_for_again(emulator: Running, browser: Browser) -> None:
+    """As when a container starts while the page is opened, which is a change of the machine's networks."""
+    lost = ["live.js", "app.js", "views/sessions.js"]
+
+    def prepare(page: Page) -> None:
+        def answer(route: Route) -> None:
+            name = route.request.url.partition("/console/")[2]
+            if name in lost:
+                lost.remove(name)
+                route.abort("failed")
+            else:
+                route.continue_()
+
+        page.route("**/console/**", answer)
+
+    with console_of(emulator, browser, "/sessions", prepare=prepare, expected=("net::ERR_FAILED",)) as page:
+        expect(page.get_by_role("heading", name="Sessions", level=1)).to_be_visible()
+        expect(page.get_by_role("button", name="New session")).to_be_visible()
+    assert lost == []

@@ -4,6 +4,8 @@ const KEY = "chaser.key";
 const ACCOUNT = "chaser.account";
 const FORGOTTEN = "chaser.forgotten";
 const AT_A_STRETCH = 24;
+const AGAIN = 2;
+const AGAIN_APART = 150;
 const ROOT = new URL("../", document.baseURI);
 
 let operations = new Map();
@@ -242,16 +244,27 @@ function own() {
 async function send(url, request, { look, plane, asksForItself }) {
   const headers = { ...own(), ...(look ? { "X-Chaser-Observer": "console" } : {}), ...request.headers };
   if (plane === "control") delete headers["X-Chaser-Account"];
-  let answer;
-  try {
-    answer = await fetch(url, { ...request, headers, cache: "no-store" });
-  } catch (error) {
-    if (wasGivenUp(error)) throw error;
-    throw new Refusal(0, null);
-  }
+  const answer = await fetched(url, { ...request, headers, cache: "no-store" });
   if (answer.ok) return answer;
   const body = await answer.json().catch(() => null);
   // Another key is refused as that of no world, so that it may mean nothing here.
   if (!asksForItself && (answer.status === 401 || (answer.status === 403 && plane === "control"))) lost();
   throw new Refusal(answer.status, body, answer.headers.get("x-request-id"), answer.headers.get("retry-after"));
+}
+
+/**
+ * An answer, of whatever status. What reads is asked for again where it did not get through: a browser gives up what it is
+ * about to send when a network of the machine changes, as when a container starts. What changes something may have got
+ * through, and is not.
+ */
+async function fetched(url, request) {
+  for (let again = request.method === "GET" ? AGAIN : 0; ; again -= 1) {
+    try {
+      return await fetch(url, request);
+    } catch (error) {
+      if (wasGivenUp(error)) throw error;
+      if (!again) throw new Refusal(0, null);
+      await new Promise((done) => setTimeout(done, AGAIN_APART));
+    }
+  }
 }

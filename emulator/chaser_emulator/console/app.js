@@ -8,6 +8,9 @@ import * as live from "./live.js";
 import { find } from "./routes.js";
 import { drawWhere } from "./where.js";
 
+const ANEW = "chaser.anew";
+const ANEW_APART = 60_000;
+
 const main = document.getElementById("main");
 
 let leaving = new AbortController();
@@ -52,10 +55,20 @@ async function loaded(route) {
     return await route.load();
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    // A browser does not ask again for a script that it could not have.
+    // A browser does not ask again for a script that it could not have. Where the emulator answers, it was only that.
+    if (await loadAnew()) return new Promise(() => {});
     const text = "This page could not be loaded. Once the emulator answers, load it anew.";
     throw Object.assign(new Error(text, { cause: error }), { anew: true });
   }
+}
+
+/** Load the page anew, at most once a minute; answers whether it will be. */
+async function loadAnew() {
+  const before = Number(sessionStorage.getItem(ANEW) ?? 0);
+  if (Date.now() - before < ANEW_APART || !(await api.learn().then(() => true, () => false))) return false;
+  sessionStorage.setItem(ANEW, Date.now());
+  location.reload();
+  return true;
 }
 
 function failed(error) {
@@ -196,6 +209,8 @@ addEventListener("error", (event) => {
   if (!event.message?.startsWith("ResizeObserver")) notice(event.message, "bad");
 });
 
+document.documentElement.dataset.begun = "once";
+sessionStorage.removeItem("chaser.loaded-anew");
 api.guardKey();
 drawTools(forget);
 live.watchState(drawStatus);
