@@ -375,12 +375,13 @@ class Volumes:
         working = asyncio.ensure_future(asking)
         try:
             done = await asyncio.shield(working)
+            await asyncio.shield(self._spawn(self._end(ref, working, None)))
         except BaseException:
+            # Also where one gives up when the work is done, and only its container is still to be removed.
             if given_up is not None:
                 given_up.set()
             await asyncio.shield(self._spawn(self._end(ref, working, disk_id)))
             raise
-        await asyncio.shield(self._spawn(self._end(ref, working, None)))
         return done
 
     async def _end(self, ref: str, working: asyncio.Future[T], disk_id: str | None) -> None:
