@@ -22,6 +22,7 @@ async function show({ focus = true } = {}) {
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
+  live.turn();
   closeAll();
   fold(true);
   const found = find(location.hash);
@@ -158,7 +159,7 @@ async function begin(options) {
   if (document.body.classList.contains("locked")) fill(main);
   document.body.classList.remove("locked");
   drawWhere(document.getElementById("where"), forgetting.signal, { enter, act });
-  live.start();
+  await live.start();
   last = null;
   await show(options);
 }

@@ -7,22 +7,35 @@ const LONGEST_WAIT = 10_000;
 const TOGETHER = 120;
 /** The emulator says every 15 s that it is there. */
 const QUIET = 40_000;
+/** For how long a page waits until it is heard what happens. */
+const PATIENCE = 1000;
+/** How many happenings since a page began are kept for those of its parts that listen later. */
+const KEPT = 100;
 
 const listeners = new Set();
 const watchers = new Set();
 let state = "connecting";
 let stopping = null;
+let sinceTurn = [];
 
-/** Begin to listen, or begin anew, as with another key. */
+/**
+ * Begin to listen, or begin anew, as with another key. It resolves once all that happens is heard, so that what is read
+ * after it is never older than what is heard of; or in a second, and then all is told to have changed later.
+ */
 export function start() {
   stopping?.abort();
   stopping = new AbortController();
-  follow(stopping.signal);
+  return follow(stopping.signal);
 }
 
 /** Stop listening. */
 export function stop() {
   stopping?.abort();
+}
+
+/** Another page begins. Its parts read first and listen then; they hear what came between as well. */
+export function turn() {
+  sinceTurn = [];
 }
 
 /** "connecting", "live" or "away", now and (with a listener) whenever it changes. */
@@ -33,7 +46,7 @@ export function watchState(listener) {
 
 /**
  * Call `listener(data, kind)` for each happening of a kind ("exchange", "event", "due", "delivery", "received", "clock",
- * "control", "*" for all) until `signal` is aborted.
+ * "control", "*" for all) since the page began and until `signal` is aborted.
  */
 export function on(kind, listener, signal) {
   const entry = (found, data) => (kind === "*" || kind === found) && listener(data, found);
@@ -73,7 +86,7 @@ export function changed(tags, listener, signal) {
 
 /** Tell all who listen that something of a tag has changed, which the stream does not tell of. */
 export function tell(tag) {
-  for (const listener of [...listeners]) listener("told", { tag });
+  emit("told", { tag });
 }
 
 function concerns(tags, kind, data) {
@@ -90,6 +103,8 @@ function concerns(tags, kind, data) {
 }
 
 function keepUntil(signal, entry) {
+  if (signal?.aborted) return;
+  for (const [kind, data] of [...sinceTurn]) entry(kind, data);
   listeners.add(entry);
   signal?.addEventListener("abort", () => listeners.delete(entry), { once: true });
 }
@@ -100,10 +115,24 @@ function become(now) {
   for (const watcher of watchers) watcher(state);
 }
 
-async function follow(signal) {
+function follow(signal) {
+  return new Promise((ready) => {
+    let late = false;
+    const begun = () => {
+      late = true;
+      ready();
+    };
+    setTimeout(begun, PATIENCE);
+    listen(signal, () => {
+      if (late) emit("back", {});
+      begun();
+    }).finally(begun);
+  });
+}
+
+async function listen(signal, opened) {
   let wait = FIRST_WAIT;
   let last = null;
-  let met = false;
   while (!signal.aborted) {
     try {
       await stream("watch-events", {
@@ -113,8 +142,7 @@ async function follow(signal) {
         onOpen: () => {
           become("live");
           wait = FIRST_WAIT;
-          if (met) emit("back", {});
-          met = true;
+          opened();
         },
         onEvent: ({ event, data, id }) => {
           last = id ?? last;
@@ -148,5 +176,8 @@ function sleep(time) {
 }
 
 function emit(kind, data) {
+  // Who has missed more than is kept is told that anything may have changed.
+  if (sinceTurn.length < KEPT) sinceTurn.push([kind, data]);
+  else sinceTurn = [["back", {}]];
   for (const listener of [...listeners]) listener(kind, data);
 }

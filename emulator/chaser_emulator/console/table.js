@@ -133,7 +133,7 @@ export function table({
     grid.setAttribute("aria-rowcount", sifted ? fitting.length + 1 : known === null ? -1 : known + 1);
     nothing.hidden = !none;
     window_.hidden = none || fitting.length === 0;
-    fill(nothing, !done ? "Loading…" : sifted ? `None of ${rows.length} has these words.` : empty);
+    fill(nothing, !none ? null : !done ? "Loading…" : sifted ? `None of ${rows.length} has these words.` : empty);
     trouble.hidden = !failure;
     const retry = h("button", { type: "button", onclick: again }, "Try again");
     fill(trouble, failure ? [h("p", { class: "problem" }, failure), retry] : null);

@@ -30,7 +30,8 @@ export async function show({ query, signal }) {
     fill(place, list.table.node);
   };
   draw(given);
-  live.changed(["*"], () => list.follow(), signal);
+  // While nobody answers the list stays as it is; the header says that it is old.
+  live.changed(["*"], () => list.follow().catch(() => {}), signal);
   const note = h(
     "p",
     { class: "soft" },
@@ -108,22 +109,7 @@ function listOf(values, signal) {
   });
 
   list.node.classList.add("tight");
-  let busy = false;
-  let again = false;
   async function follow() {
-    if (busy) {
-      again = true;
-      return;
-    }
-    busy = true;
-    do {
-      again = false;
-      await add().catch(() => {});
-    } while (again && !signal.aborted);
-    busy = false;
-  }
-
-  async function add() {
     const newest = await page({ limit: 100 });
     const first = list.rows()[0];
     const at = first ? newest.findIndex((one) => one.id === first.id) : -1;

@@ -7,7 +7,7 @@ import { pretty, short } from "../format.js";
 import * as live from "../live.js";
 import { badge, copyable, facts, moment, style, top } from "../parts.js";
 import { to } from "../routes.js";
-import { gently } from "./webhooks/gently.js";
+import { gently } from "./gently.js";
 import { timeline } from "./webhooks/timeline.js";
 
 const HERE = "/webhooks/deliveries/{id}";

@@ -4,6 +4,7 @@ import { Refusal, wasGivenUp } from "../api.js";
 import { fill, h } from "../dom.js";
 import * as live from "../live.js";
 import { to } from "../routes.js";
+import { gently } from "./gently.js";
 
 /** What somebody can do who was refused, by the code of the refusal. */
 const ADVICE = {
@@ -32,8 +33,6 @@ export async function following({ tags, load, draw, say, signal }) {
   const part = h("div");
   const heard = h("p", { class: "unseen", role: "status" });
   let last = null;
-  let busy = false;
-  let again = false;
 
   function show(value) {
     const written = JSON.stringify(value);
@@ -44,28 +43,19 @@ export async function following({ tags, load, draw, say, signal }) {
     if (spoken && spoken !== heard.textContent) fill(heard, spoken);
   }
 
-  async function look() {
-    if (busy) {
-      again = true;
-      return;
+  const look = gently(async () => {
+    try {
+      show(await load());
+    } catch (error) {
+      if (signal.aborted || wasGivenUp(error)) return;
+      const answered = error instanceof Refusal && error.status > 0;
+      // While nobody answers, what was seen last is better than nothing; the header says that it is old.
+      if (!answered && last !== null) return;
+      if (!(error instanceof Refusal)) console.error(error);
+      last = null;
+      redraw(part, [refused(error), answered && error.status < 500 ? null : tryAgain(look)]);
     }
-    busy = true;
-    do {
-      again = false;
-      try {
-        show(await load());
-      } catch (error) {
-        if (signal.aborted || wasGivenUp(error)) return;
-        const answered = error instanceof Refusal && error.status > 0;
-        // While nobody answers, what was seen last is better than nothing; the header says that it is old.
-        if (!answered && last !== null) continue;
-        if (!(error instanceof Refusal)) console.error(error);
-        last = null;
-        redraw(part, [refused(error), answered && error.status < 500 ? null : tryAgain(look)]);
-      }
-    } while (again && !signal.aborted);
-    busy = false;
-  }
+  }, signal);
 
   await look();
   live.changed(tags, look, signal);

@@ -5,6 +5,7 @@ import { fill, h } from "../dom.js";
 import * as live from "../live.js";
 import { badge, facts, moment, style, top } from "../parts.js";
 import { to } from "../routes.js";
+import { gently } from "./gently.js";
 import { explanationOf, swagger } from "./request/explanation.js";
 import { faultOf } from "./request/fault.js";
 import { copyLine, linesOf } from "./request/lines.js";
@@ -13,7 +14,6 @@ import { neighbours } from "./request/neighbours.js";
 import { replayOf } from "./request/replay.js";
 import { asked, isRefused } from "./requests/matching.js";
 import { statusKind, statusWord, took } from "./requests/words.js";
-import { gently } from "./webhooks/gently.js";
 
 const HERE = "/requests/{number}";
 const LOOK = 500;

@@ -7,10 +7,10 @@ import { style, top } from "../parts.js";
 import { to } from "../routes.js";
 import { table } from "../table.js";
 import { filters } from "./filters.js";
+import { gently } from "./gently.js";
 import { keeping } from "./requests/keeping.js";
 import { asked, inBodies, matching } from "./requests/matching.js";
 import { answer, instant, line, took } from "./requests/words.js";
-import { gently } from "./webhooks/gently.js";
 
 const PAGE = "/requests";
 const SAID = 1000;

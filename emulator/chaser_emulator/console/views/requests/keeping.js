@@ -2,7 +2,7 @@
 
 import { call } from "../../api.js";
 import * as live from "../../live.js";
-import { gently } from "../webhooks/gently.js";
+import { gently } from "../gently.js";
 
 /** Requests that a page keeps; the journal keeps fewer, but in full. */
 export const MOST = 10_000;
@@ -18,19 +18,27 @@ export function keeping({ signal, changed }) {
   let rows = [];
   let coming = [];
   let drawing = false;
+  let loading = false;
   let waiting = null;
   let missing = new Set();
   let missed = 0;
   let oldest = 1;
 
   const load = async () => {
-    const { requests } = await call("list-requests", { query: { brief: true, limit: OF_THE_JOURNAL }, signal });
-    rows = requests.reverse();
+    // What comes from here on may be in the answer or not.
+    coming = [];
+    loading = true;
+    try {
+      const { requests } = await call("list-requests", { query: { brief: true, limit: OF_THE_JOURNAL }, signal });
+      rows = requests.reverse();
+    } finally {
+      loading = false;
+    }
     oldest = rows.at(-1)?.number ?? 1;
     missing = new Set();
     missed = 0;
-    coming = [];
     changed(null);
+    take();
   };
 
   /** Look for those that began before others which are over, and are still under way; and for those that were missed. */
@@ -64,7 +72,7 @@ export function keeping({ signal, changed }) {
   /** Put those that have come in their places. */
   function take() {
     drawing = false;
-    if (signal.aborted || !coming.length) return;
+    if (signal.aborted || loading || !coming.length) return;
     const fresh = new Map();
     // Of one that is told of twice, what says that it is over counts.
     for (const one of coming) if (!fresh.get(one.number)?.done) fresh.set(one.number, one);

@@ -6,7 +6,7 @@ import { fill, h } from "../../dom.js";
 import { formOf } from "../../form.js";
 import { seconds } from "../../format.js";
 import * as live from "../../live.js";
-import { gently } from "../webhooks/gently.js";
+import { gently } from "../gently.js";
 
 /** A section that says it, and lets it be changed. */
 export async function behaviours({ signal }) {

@@ -6,7 +6,7 @@ import { freshId, h } from "../../dom.js";
 import * as live from "../../live.js";
 import { moment } from "../../parts.js";
 import { table } from "../../table.js";
-import { gently } from "../webhooks/gently.js";
+import { gently } from "../gently.js";
 import { answer, content, signature } from "./content.js";
 
 const KEPT = 1000;

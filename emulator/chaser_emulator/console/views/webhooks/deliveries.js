@@ -7,7 +7,7 @@ import * as live from "../../live.js";
 import { badge, moment } from "../../parts.js";
 import { to } from "../../routes.js";
 import { table } from "../../table.js";
-import { gently } from "./gently.js";
+import { gently } from "../gently.js";
 
 const PAGE = 200;
 const NOTHING = "Nothing was sent yet. It begins with a webhook, and something that happens.";

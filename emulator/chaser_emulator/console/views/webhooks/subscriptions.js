@@ -6,8 +6,8 @@ import { fill, h } from "../../dom.js";
 import * as live from "../../live.js";
 import { moment } from "../../parts.js";
 import { to } from "../../routes.js";
+import { gently } from "../gently.js";
 import { createWebhook, createWebhookToSink } from "./making.js";
-import { gently } from "./gently.js";
 
 const NOTHING =
   "No webhooks yet. A webhook tells an address of yours what happens: sessions that start and end, jobs that fail.";

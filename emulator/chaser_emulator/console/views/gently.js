@@ -1,6 +1,6 @@
 // What a page asks for anew while things happen: never twice at once, and once more for what happened meanwhile.
 
-import { tellError } from "../../dialog.js";
+import { tellError } from "../dialog.js";
 
 /** A function that does the work now, or once more after what is under way; what goes wrong is told. */
 export function gently(work, signal) {
