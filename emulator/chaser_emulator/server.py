@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import socket
 import threading
@@ -30,6 +31,9 @@ THREAD = "chaser-emulator"
 
 _GRACE = 1
 """Seconds that open requests get when the server stops."""
+
+_TICK = 0.1
+"""Seconds between two looks of uvicorn, which counts ten to a second."""
 
 
 class PortTakenError(Exception):
@@ -59,7 +63,23 @@ class Running:
 
 
 class _Uvicorn(uvicorn.Server):
-    """Uvicorn without its signal handlers: a signal must close the world before it ends the process."""
+    """Uvicorn without its signal handlers, as a signal must close the world first; and it ends when that is asked for."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        """End, now rather than at the next tick."""
+        self.should_exit = True
+        self._ending.set()
+
+    async def main_loop(self) -> None:
+        for tick in itertools.count():
+            if await self.on_tick(tick):
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), _TICK)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -108,7 +128,7 @@ async def serve(settings: Settings, engine: Engine | None = None) -> AsyncIterat
             stopped = asyncio.Event()
 
             def stop() -> None:
-                server.should_exit = True
+                server.end()
                 stopped.set()
 
             task = asyncio.create_task(server.serve(sockets=[listener]))
