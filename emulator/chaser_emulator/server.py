@@ -63,7 +63,7 @@ class Running:
 
 
 class _Uvicorn(uvicorn.Server):
-    """Uvicorn without its signal handlers, as a signal must close the world first; and it ends when that is asked for."""
+    """Uvicorn without its signal handlers, as a signal must close the world first; it ends once that is asked for."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
