@@ -34,8 +34,7 @@ def hunks_of(before: str, after: str, context: int) -> list[Hunk]:
     """The hunks of two texts, each with up to `context` lines around what differs."""
     old, new = lines_of(before), lines_of(after)
     return [
-        Hunk(group[0][1] + 1, group[0][3] + 1, list(_lines(group, old, new)))
-        for group in _grouped(_steps(old, new), context)
+        Hunk(group[0][1] + 1, group[0][3] + 1, list(_lines(group, old, new))) for group in _groups(old, new, context)
     ]
 
 
@@ -54,8 +53,8 @@ def _lines(group: Sequence[_Step], old: Sequence[str], new: Sequence[str]) -> It
         yield from (Line("added", text) for text in new[new_from:new_to])
 
 
-def _steps(old: Sequence[str], new: Sequence[str]) -> list[_Step]:
-    """From one text to the other, as difflib says it."""
+def _groups(old: Sequence[str], new: Sequence[str], context: int) -> Iterator[list[_Step]]:
+    """The steps from one text to the other, as difflib groups them."""
     start = 0
     while start < min(len(old), len(new)) and old[start] == new[start]:
         start += 1
@@ -63,40 +62,19 @@ def _steps(old: Sequence[str], new: Sequence[str]) -> list[_Step]:
     while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
         end += 1
     old_end, new_end = len(old) - end, len(new) - end
-    steps: list[_Step] = [("equal", 0, start, 0, start)] if start else []
+    # Of what is equal at both ends, only the lines around the rest are looked at.
+    head, tail = min(start, context), min(end, context)
     if max(old_end, new_end) - start > MOST_COMPARED:
-        steps.append(("replace", start, old_end, start, new_end))
-    else:
-        # Imported on use: most emulators compare nothing.
-        from difflib import SequenceMatcher
-
-        matcher = SequenceMatcher(None, old[start:old_end], new[start:new_end])
-        steps += [
-            (tag, old_from + start, old_to + start, new_from + start, new_to + start)
-            for tag, old_from, old_to, new_from, new_to in matcher.get_opcodes()
+        yield [
+            ("equal", start - head, start, start - head, start),
+            ("replace", start, old_end, start, new_end),
+            ("equal", old_end, old_end + tail, new_end, new_end + tail),
         ]
-    if end:
-        steps.append(("equal", old_end, len(old), new_end, len(new)))
-    return steps
+        return
+    # Imported on use: most emulators compare nothing.
+    from difflib import SequenceMatcher
 
-
-def _grouped(steps: Sequence[_Step], context: int) -> Iterator[list[_Step]]:
-    """Steps in groups: what is equal is cut to the lines next to a difference, and long stretches of it divide."""
-    group: list[_Step] = []
-    for at, (tag, old_from, old_to, new_from, new_to) in enumerate(steps):
-        if tag != "equal":
-            group.append((tag, old_from, old_to, new_from, new_to))
-            continue
-        length = old_to - old_from
-        head = min(length, context) if at > 0 else 0
-        tail = min(length, context) if at < len(steps) - 1 else 0
-        if head + tail >= length and at not in (0, len(steps) - 1):
-            group.append((tag, old_from, old_to, new_from, new_to))
-            continue
-        if head:
-            group.append((tag, old_from, old_from + head, new_from, new_from + head))
-        if group:
-            yield group
-        group = [(tag, old_to - tail, old_to, new_to - tail, new_to)] if tail else []
-    if any(tag != "equal" for tag, *_ in group):
-        yield group
+    first = start - head
+    matcher = SequenceMatcher(None, old[first : old_end + tail], new[first : new_end + tail])
+    for group in matcher.get_grouped_opcodes(context):
+        yield [(tag, first + a, first + b, first + c, first + d) for tag, a, b, c, d in group]
