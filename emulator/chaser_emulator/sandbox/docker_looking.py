@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from . import DiskEntry, EntryKind, NotAFolder
-from .looking import Look, no_folder
+from . import DiskEntry, NotAFolder
+from .looking import Look, kind_of, no_folder
 
 OUT: Final = "/chaser-look"
 """The folder of the container where they write."""
@@ -74,7 +74,7 @@ def entries_of(written: Mapping[str, bytes], folder: str) -> list[DiskEntry]:
     start = f"{folder}/" if folder else ""
     for name, mode, size, modified in _stats(written.get("found", b"")):
         path = start + os.fsdecode(name)
-        entry = DiskEntry(path, _kind(mode), None, stat.S_IMODE(mode), modified)
+        entry = DiskEntry(path, kind_of(mode), None, stat.S_IMODE(mode), modified)
         inside = b"./" + name
         if entry.kind == "file":
             digest = digests.get(inside)
@@ -99,9 +99,3 @@ def _stats(written: bytes) -> Iterator[tuple[bytes, int, int, int]]:
         if name and len(words) == 3:
             yield name, int(words[0], 16), int(words[1]), int(words[2])
         fields = following
-
-
-def _kind(mode: int) -> EntryKind:
-    if stat.S_ISREG(mode):
-        return "file"
-    return "directory" if stat.S_ISDIR(mode) else "symlink" if stat.S_ISLNK(mode) else "other"

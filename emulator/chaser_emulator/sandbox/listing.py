@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator
 
 from chaser_emulator.sandbox import FileEntry, FileListing, NotAFolder, PathNotFound
 from chaser_emulator.sandbox.beneath import Spot, View, locate_folder, walk
+from chaser_emulator.sandbox.looking import Names, kind_of, opened
 
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-
-Names = tuple[str, ...]
 
 
 def read(view: View, path: str, *, recursive: bool, limit: int) -> FileListing:
@@ -61,9 +60,8 @@ def _listing(found: Iterable[tuple[Names, int, int]], limit: int, *, whole: bool
 def _entry(names: Names, mode: int, size: int) -> FileEntry:
     # A name need not be UTF-8, but what is listed has to be.
     path = os.fsencode("/".join(names)).decode("utf-8", "replace")
-    if stat.S_ISREG(mode):
-        return FileEntry(path, "file", size)
-    return FileEntry(path, "directory" if stat.S_ISDIR(mode) else "symlink" if stat.S_ISLNK(mode) else "other", None)
+    kind = kind_of(mode)
+    return FileEntry(path, kind, size if kind == "file" else None)
 
 
 def _open(spot: Spot) -> int:
@@ -83,23 +81,11 @@ def _open(spot: Spot) -> int:
 
 def _within(top: int, names: Names) -> list[tuple[Names, int, int]]:
     """The entries of a folder below an open one; none of one that has gone, or that may not be read."""
-    here = os.dup(top)
-    try:
-        # Step by step: nobody can swap a folder for a link in between, and no path gets too long.
-        for name in names:
-            inner = os.open(name, _FOLDER, dir_fd=here)
-            os.close(here)
-            here = inner
-        found = []
-        # A copy of a descriptor shares its place in the folder with it.
-        os.lseek(here, 0, os.SEEK_SET)
-        with os.scandir(here) as entries:
-            for entry in entries:
-                with contextlib.suppress(OSError):
-                    seen = entry.stat(follow_symlinks=False)
-                    found.append(((*names, entry.name), seen.st_mode, seen.st_size))
-        return found
-    except OSError:
-        return []
-    finally:
-        os.close(here)
+    found = []
+    # Step by step: nobody can swap a folder for a link in between.
+    with contextlib.suppress(OSError), opened(top, names) as here, os.scandir(here) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                seen = entry.stat(follow_symlinks=False)
+                found.append(((*names, entry.name), seen.st_mode, seen.st_size))
+    return found

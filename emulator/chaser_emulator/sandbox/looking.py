@@ -127,7 +127,7 @@ def of_folder(disk: Path, folder: str = "", *, recursive: bool = True, digests: 
 
 def _require_folder(top: int, names: Names) -> None:
     try:
-        with _opened(top, names):
+        with opened(top, names):
             pass
     except FileNotFoundError:
         raise no_folder("/".join(names)) from None
@@ -200,13 +200,11 @@ def _within(way: _Way, names: Names, look: Look, *, digests: bool) -> Iterator[D
 
 
 def _entry_of(path: str, name: str, here: int, state: os.stat_result, look: Look, *, digests: bool) -> DiskEntry:
-    mode, modified = stat.S_IMODE(state.st_mode), int(state.st_mtime)
-    if stat.S_ISLNK(state.st_mode):
-        return DiskEntry(path, "symlink", None, mode, modified, target=os.readlink(name, dir_fd=here))
-    if stat.S_ISREG(state.st_mode):
-        digest = _digest_at(name, here, look) if digests else None
-        return DiskEntry(path, "file", state.st_size, mode, modified, digest=digest)
-    return DiskEntry(path, "directory" if stat.S_ISDIR(state.st_mode) else "other", None, mode, modified)
+    kind = kind_of(state.st_mode)
+    size = state.st_size if kind == "file" else None
+    target = os.readlink(name, dir_fd=here) if kind == "symlink" else None
+    digest = _digest_at(name, here, look) if kind == "file" and digests else None
+    return DiskEntry(path, kind, size, stat.S_IMODE(state.st_mode), int(state.st_mtime), target, digest)
 
 
 def _digest_at(name: str, here: int, look: Look) -> str | None:
@@ -238,11 +236,11 @@ def open_file(folder: Path, path: str) -> FileDownload:
         with contextlib.ExitStack() as stack:
             top = os.open(folder, _FOLDER)
             stack.callback(os.close, top)
-            here = stack.enter_context(_opened(top, tuple(above)))
+            here = stack.enter_context(opened(top, tuple(above)))
             # Looked at before it is opened: opening a device or a pipe is an act of its own.
             mode = os.stat(name, dir_fd=here, follow_symlinks=False).st_mode
             if not stat.S_ISREG(mode):
-                raise no_file(path, _kind(mode))
+                raise no_file(path, kind_of(mode))
             fd = os.open(name, _FILE, dir_fd=here)
     except FileNotFoundError:
         raise PathNotFound(f"There is no file {path} on the disk.") from None
@@ -263,7 +261,7 @@ def no_file(path: str, kind: str) -> NotAFile:
 
 
 @contextlib.contextmanager
-def _opened(top: int, names: Names) -> Iterator[int]:
+def opened(top: int, names: Names) -> Iterator[int]:
     """A folder below an open one, opened step by step: no link leads out, and no path gets too long."""
     here = os.dup(top)
     try:
@@ -278,7 +276,8 @@ def _opened(top: int, names: Names) -> Iterator[int]:
         os.close(here)
 
 
-def _kind(mode: int) -> EntryKind:
+def kind_of(mode: int) -> EntryKind:
+    """What something is, by its mode."""
     if stat.S_ISREG(mode):
         return "file"
     return "directory" if stat.S_ISDIR(mode) else "symlink" if stat.S_ISLNK(mode) else "other"
