@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chaser_emulator.repeating import shell
+from chaser_emulator import shell
 
 KEY, PEER_KEY, OTHER_KEY = "$CHASER_API_KEY", "$CHASER_PEER_KEY", "$CHASER_OTHER_KEY"
 """What stands in findings for the credentials of a run: its own, another user's, and any made on the way."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from chaser_emulator.repeating import python, shell
+from chaser_emulator import shell
+from chaser_emulator.repeating import python
 
 from chaser_contract.document import Document, bundled
 from chaser_contract.exchanges import LONGEST, NAMES, Exchange

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from chaser_emulator import shell
 from chaser_emulator.errors import ApiError
 from chaser_emulator.explaining.jsontext import lenient
 from chaser_emulator.explaining.places import Change, changes
 from chaser_emulator.journal import Exchange
 from chaser_emulator.paths import decode_segment
-from chaser_emulator.repeating import shell
 from chaser_emulator.spec import Operation, Spec
 from chaser_emulator.validation import parse_json
 

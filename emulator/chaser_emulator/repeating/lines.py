@@ -6,10 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from chaser_emulator import shell
 from chaser_emulator.explaining.asking import CALLERS, FORM, KEY
 from chaser_emulator.journal import Exchange
 from chaser_emulator.paths import decode_segment
-from chaser_emulator.repeating import python, shell
+from chaser_emulator.repeating import python
 from chaser_emulator.repeating.needs import Need, Needs
 from chaser_emulator.repeating.python import Json, Sent, Text
 from chaser_emulator.repeating.sending import sent_by

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from chaser_emulator.errors import ApiError
 from chaser_emulator.explaining import sdk
 from chaser_emulator.explaining.asking import FORM, JSON, KEY, SELECTOR, Ask
-from chaser_emulator.repeating.shell import File
+from chaser_emulator.shell import File
 from chaser_emulator.spec import Operation
 from chaser_emulator.validation import parse_json
 

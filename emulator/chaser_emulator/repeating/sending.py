@@ -11,8 +11,8 @@ from chaser_emulator.journal import Exchange
 from chaser_emulator.redaction import HIDDEN
 from chaser_emulator.repeating.needs import Needs
 from chaser_emulator.repeating.python import Content, Json, Sent, Text
-from chaser_emulator.repeating.shell import File
 from chaser_emulator.rules import join
+from chaser_emulator.shell import File
 from chaser_emulator.validation import parse_json
 
 OF_THE_CONNECTION = frozenset(
