@@ -40,12 +40,12 @@ export function moving(work) {
     label: "How far, or to when",
     hint: "As 90, 5m, 1h30m or 2 days; or a moment of UTC, as 2026-04-01 09:30.",
     verb: "Move on",
+    wrong: "is neither a duration nor a moment",
     read(text) {
       const seconds = secondsOf(text);
       if (seconds !== null) return { seconds };
       const to = momentOf(text);
-      if (to !== null) return { to };
-      throw new Error("is neither a duration nor a moment");
+      return to && { to };
     },
     submit: advance,
   });
@@ -54,10 +54,10 @@ export function moving(work) {
     hint: "It goes from one thing that falls due to the next: retries of webhooks, jobs that wait, ends of sessions.",
     verb: "Run until idle",
     value: "1h",
+    wrong: "is no duration",
     read(text) {
       const within = secondsOf(text);
-      if (within === null) throw new Error("is no duration");
-      return { within };
+      return within === null ? null : { within };
     },
     submit: (body) => work(() => call("run-clock-until-idle", { body })),
   });
@@ -69,8 +69,8 @@ function button(words, onclick, kind = null) {
   return h("button", { type: "button", class: kind, onclick }, words);
 }
 
-/** A field with a button: what `read` makes of its text is submitted, or what it throws is said. */
-function asked({ label, hint, verb, value = "", read, submit }) {
+/** A field with a button: what `read` makes of its text is submitted; of null it is said that the text is `wrong`. */
+function asked({ label, hint, verb, value = "", wrong, read, submit }) {
   const id = freshId("asked");
   const problem = h("p", { class: "problem", id: `${id}-problem`, role: "alert" });
   const described = `${id}-hint ${id}-problem`;
@@ -79,16 +79,14 @@ function asked({ label, hint, verb, value = "", read, submit }) {
     event.preventDefault();
     fill(problem);
     input.removeAttribute("aria-invalid");
-    let body;
-    try {
-      body = read(input.value);
-    } catch (error) {
-      fill(problem, `“${input.value}” ${error.message}.`);
-      input.setAttribute("aria-invalid", "true");
-      input.focus();
+    const body = read(input.value);
+    if (body) {
+      await submit(body);
       return;
     }
-    await submit(body);
+    fill(problem, `“${input.value}” ${wrong}.`);
+    input.setAttribute("aria-invalid", "true");
+    input.focus();
   };
   return h(
     "form",
@@ -110,10 +108,10 @@ async function askForMoment(work) {
         label: "To this moment",
         hint: "A moment of UTC, as 2026-04-01 09:30, also one that is over. What lies between does not fall due.",
         verb: "Set it",
+        wrong: "is no moment",
         read(text) {
           const at = momentOf(text);
-          if (at === null) throw new Error("is no moment");
-          return { mode: still.checked ? "frozen" : "real", at };
+          return at && { mode: still.checked ? "frozen" : "real", at };
         },
         submit: async (body) => close(body),
       });
