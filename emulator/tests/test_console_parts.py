@@ -234,3 +234,58 @@ def test_a_form_says_at_the_field_what_is_wrong_with_it(page: Page, client: http
     made = client.get("/_emulator/worlds/formed").json()
     assert made["clock"]["mode"] == "frozen"
     client.delete("/_emulator/worlds/formed")
+
+
+_LOOKS = """async (text) => {
+  const { nodesOf, PLAIN } = await import("/_emulator/console/ansi.js");
+  const { reader } = await import("/_emulator/console/views/session/terminal-text.js");
+  const read = reader();
+  read.feed(new TextEncoder().encode(text));
+  const ofLine = nodesOf(text, PLAIN).map((one) => [one.className ?? "", one.textContent ?? one]);
+  return [ofLine, read.take().current.map(({ look, text }) => [look, text])];
+}"""
+
+
+@pytest.mark.parametrize(
+    ("sequence", "look"),
+    [
+        ("1;31", "bold fore-red"),
+        ("91", "fore-bright-red"),
+        ("103", "back-yellow"),
+        ("38;5;12", "fore-bright-blue"),
+        ("38:5:4", "fore-blue"),
+        ("38;2;1;3;4", ""),
+        ("38:2::1:3:4;9", "struck"),
+        ("58;5;1", ""),
+        ("4;4:0", ""),
+        (">4;2", ""),
+    ],
+    ids=["1-31", "91", "103", "38-5-12", "38-5-4", "rgb", "rgb-by-colons", "of-a-line", "no-line", "no-look"],
+)
+def test_colours_are_read_alike_in_output_and_in_a_plain_terminal(page: Page, sequence: str, look: str) -> None:
+    assert page.evaluate(_LOOKS, f"\x1b[{sequence}mword") == [[[look, "word"]]] * 2
+
+
+_GENTLY = """async ([wait, calls]) => {
+  const { gently } = await import("/_emulator/console/gently.js");
+  const did = [];
+  let under = 0;
+  const work = async () => {
+    under += 1;
+    did.push(under);
+    if (did.length === 1) for (let at = 0; at < calls; at += 1) again();
+    await new Promise((done) => setTimeout(done));
+    under -= 1;
+    if (did.length === 2) throw Object.assign(new Error("given up"), { name: "AbortError" });
+  };
+  const again = gently(work, undefined, wait);
+  again();
+  await again();
+  await again();
+  return did;
+}"""
+
+
+@pytest.mark.parametrize("wait", [0, 1])
+def test_what_is_done_anew_is_done_once_at_a_time_and_once_more_for_all_that_came(page: Page, wait: int) -> None:
+    assert page.evaluate(_GENTLY, [wait, 5]) == [1, 1, 1]

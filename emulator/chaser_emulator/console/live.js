@@ -1,6 +1,7 @@
 // What happens in the world, as it happens: one stream of events for the whole page, and who wants to hear of it.
 
 import { operation, stream, wasGivenUp } from "./api.js";
+import { gently } from "./gently.js";
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 10_000;
@@ -58,29 +59,7 @@ export function on(kind, listener, signal) {
  * "clock", and "*" for anything at all), once for what happens within a moment, and when the stream was away and has come back.
  */
 export function changed(tags, listener, signal) {
-  let waiting = null;
-  let busy = false;
-  let again = false;
-  const soon = () => {
-    waiting ??= setTimeout(run, TOGETHER);
-  };
-  // What takes longer than the next news is not asked for twice at a time.
-  const run = async () => {
-    waiting = null;
-    if (signal?.aborted) return;
-    if (busy) {
-      again = true;
-      return;
-    }
-    busy = true;
-    try {
-      await listener();
-    } finally {
-      busy = false;
-      if (again) soon();
-      again = false;
-    }
-  };
+  const soon = gently(listener, signal, TOGETHER);
   keepUntil(signal, (kind, data) => concerns(tags, kind, data) && soon());
 }
 

@@ -2,6 +2,7 @@
 
 import { wasGivenUp } from "./api.js";
 import { fill, h } from "./dom.js";
+import { gently } from "./gently.js";
 import { filterBox, stepOf, textOf } from "./rows.js";
 
 const ROW = 44;
@@ -143,9 +144,14 @@ export function table({
   }
 
   function redraw() {
+    fit();
+    draw();
+  }
+
+  /** Find the rows that are to be shown, and say how many there are. */
+  function fit() {
     fitting = words.length ? rows.filter((row) => words.every((word) => textOf(row, filter).includes(word))) : rows;
     sum();
-    draw();
   }
 
   function sift(given) {
@@ -182,24 +188,9 @@ export function table({
     else more();
   }
 
-  let wanting = false;
-  let refreshing = null;
-
   /** Ask again for what is in sight; it stays there, and what is not is asked for when it comes into sight. */
-  function refresh() {
-    if (!next) return null;
-    wanting = true;
-    refreshing ??= (async () => {
-      while (wanting) {
-        wanting = false;
-        await renew();
-      }
-      refreshing = null;
-    })();
-    return refreshing;
-  }
-
-  async function renew() {
+  const refresh = gently(async () => {
+    if (!next) return;
     if (asking) await asking.catch(() => {});
     const { first, last } = inSight();
     // Where rows are left out, those in sight say little of how many there were.
@@ -226,7 +217,7 @@ export function table({
     total = page.total ?? null;
     failure = null;
     redraw();
-  }
+  });
 
   function set(given) {
     rows = given;
@@ -243,8 +234,7 @@ export function table({
     rows = given;
     total = given.length;
     failure = null;
-    fitting = words.length ? rows.filter((row) => words.every((word) => textOf(row, filter).includes(word))) : rows;
-    sum();
+    fit();
     const now = anchor === null ? -1 : fitting.findIndex((row) => idOf(row) === anchor);
     if (now >= 0 && now !== at) {
       body.style.setProperty("height", `${fitting.length * each}px`);
@@ -271,8 +261,7 @@ export function table({
       redraw();
       return;
     }
-    fitting = rows;
-    sum();
+    fit();
     body.style.setProperty("height", `${fitting.length * each}px`);
     if (before) window_.scrollTop += given.length * each;
     draw();

@@ -4,10 +4,10 @@ import { call } from "../api.js";
 import { attempt, confirm } from "../dialog.js";
 import { fill, h } from "../dom.js";
 import { pretty, short } from "../format.js";
+import { gently } from "../gently.js";
 import * as live from "../live.js";
 import { badge, copyable, facts, moment, style, top } from "../parts.js";
 import { to } from "../routes.js";
-import { gently } from "./gently.js";
 import { timeline } from "./webhooks/timeline.js";
 
 const HERE = "/webhooks/deliveries/{id}";

@@ -2,9 +2,9 @@
 
 import { Refusal, wasGivenUp } from "../api.js";
 import { fill, h } from "../dom.js";
+import { gently } from "../gently.js";
 import * as live from "../live.js";
 import { to } from "../routes.js";
-import { gently } from "./gently.js";
 
 /** What somebody can do who was refused, by the code of the refusal. */
 const ADVICE = {

@@ -1,11 +1,12 @@
 // One exchange of the journal in full, why it went so, and what can be made of it: lines, a fault, the same once more.
 
 import { call, operation } from "../api.js";
+import { tellError } from "../dialog.js";
 import { fill, h } from "../dom.js";
+import { gently } from "../gently.js";
 import * as live from "../live.js";
 import { badge, facts, moment, style, top } from "../parts.js";
 import { to } from "../routes.js";
-import { gently } from "./gently.js";
 import { explanationOf, swagger } from "./request/explanation.js";
 import { faultOf } from "./request/fault.js";
 import { copyLine, linesOf } from "./request/lines.js";
@@ -93,7 +94,7 @@ export async function show({ params, query, signal }) {
     }
   }
 
-  const drawAround = gently(async () => {
+  const drawAround = async () => {
     const { older, newer } = await neighbours(exchange.number, wanted, signal);
     const link = (number, text) =>
       number === undefined
@@ -101,24 +102,20 @@ export async function show({ params, query, signal }) {
         : h("a", { href: to(HERE, { number }, wanted) }, text);
     const list = h("a", { href: to("/requests", {}, wanted) }, "All requests");
     fill(around, link(older, "← Older"), list, link(newer, "Newer →"));
-  }, signal);
+  };
+  const soon = gently(drawAround, signal, LOOK);
 
-  let waiting = null;
   live.on("exchange", async (told) => {
     if (told.number === exchange.number && !exchange.done) {
       exchange = await call("get-request", { path: { number: exchange.number }, signal });
       drawHead();
       await draw();
     }
-    if (around.lastChild?.tagName === "A") return;
-    waiting ??= setTimeout(() => {
-      waiting = null;
-      if (!signal.aborted) drawAround();
-    }, LOOK);
+    if (around.lastChild?.tagName !== "A") soon();
   }, signal);
 
   drawHead();
-  await Promise.all([draw(), drawAround()]);
+  await Promise.all([draw(), drawAround().catch(tellError)]);
   if (query.replay) openReplay();
   return h("div", { class: "request" }, around, head, again, content);
 }

@@ -3,11 +3,11 @@
 import { allOperations, call } from "../api.js";
 import { attempt, confirm } from "../dialog.js";
 import { fill, h } from "../dom.js";
+import { gently } from "../gently.js";
 import { style, top } from "../parts.js";
 import { to } from "../routes.js";
 import { table } from "../table.js";
 import { filters } from "./filters.js";
-import { gently } from "./gently.js";
 import { keeping } from "./requests/keeping.js";
 import { asked, inBodies, matching } from "./requests/matching.js";
 import { answer, instant, line, took } from "./requests/words.js";
@@ -83,16 +83,12 @@ export async function show({ query, signal }) {
     const { requests } = await call("list-requests", { query: query_, signal });
     for (const one of requests) found.add(one.number);
     if (requests.length && !paused) draw();
-  }, signal);
+  }, signal, LOOK);
 
-  let looking = null;
   function lookSoon(numbers) {
     if (!needsLook()) return;
     for (const number of numbers) unlooked.add(number);
-    looking ??= setTimeout(() => {
-      looking = null;
-      if (!signal.aborted) lookNew();
-    }, LOOK);
+    lookNew();
   }
 
   // Pausing

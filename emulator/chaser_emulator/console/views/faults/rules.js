@@ -3,6 +3,7 @@
 import { call } from "../../api.js";
 import { attempt, confirm, notice, open, tellError } from "../../dialog.js";
 import { freshId, h } from "../../dom.js";
+import { gently } from "../../gently.js";
 import { askForList } from "../../lists.js";
 import * as live from "../../live.js";
 import { copyable } from "../../parts.js";
@@ -62,18 +63,11 @@ export async function show({ signal }) {
     }
   }
 
-  let waiting = null;
-  const soon = () => {
-    waiting ??= setTimeout(() => {
-      waiting = null;
-      if (!signal.aborted) look();
-    }, WAIT);
-  };
+  const soon = gently(look, signal, WAIT);
   await look();
   live.changed(["faults", "seed", "state"], look, signal);
   // Any call may be one that a rule is about.
   live.on("exchange", soon, signal);
-  live.on("due", soon, signal);
 
   const actions = [
     h("button", { type: "button", class: "primary", onclick: () => newFault() }, "New fault"),

@@ -1,8 +1,8 @@
 // The requests that a page knows, in brief and newest first: those of the journal, and those that come while it is open.
 
 import { call } from "../../api.js";
+import { gently } from "../../gently.js";
 import * as live from "../../live.js";
-import { gently } from "../gently.js";
 
 /** Requests that a page keeps; the journal keeps fewer, but in full. */
 export const MOST = 10_000;
@@ -19,7 +19,6 @@ export function keeping({ signal, changed }) {
   let coming = [];
   let drawing = false;
   let loading = false;
-  let waiting = null;
   let missing = new Set();
   let missed = 0;
   let oldest = 1;
@@ -57,7 +56,7 @@ export function keeping({ signal, changed }) {
       missing.delete(one.number);
       come(one);
     }
-  }, signal);
+  }, signal, LOOK);
 
   function come(one) {
     coming.push(one);
@@ -88,7 +87,7 @@ export function keeping({ signal, changed }) {
     for (const number of numbers) missing.delete(number);
     oldest = Math.max(oldest, (rows[0]?.number ?? 0) - OF_THE_JOURNAL + 1);
     changed(numbers);
-    if (missing.size) waiting ??= setTimeout(lookSoon, LOOK);
+    if (missing.size) look();
   }
 
   /** Put one among the others, or in the place of what was known of it; those that come late are near the top. */
@@ -108,11 +107,6 @@ export function keeping({ signal, changed }) {
       for (next = first; next < number; next += 1) missing.add(next);
       next = number + 1;
     }
-  }
-
-  function lookSoon() {
-    waiting = null;
-    if (!signal.aborted) look();
   }
 
   const again = gently(load, signal);

@@ -1,6 +1,7 @@
 // What happens in one session, told from what happens in all others.
 
 import { operation } from "../../api.js";
+import { gently } from "../../gently.js";
 import * as live from "../../live.js";
 
 const TOGETHER = 150;
@@ -11,24 +12,7 @@ const TAGS = ["exec", "files", "sessions", "mcp"];
  * still at it, once more afterwards.
  */
 export function heard(session, listener, signal) {
-  let waiting = null;
-  let busy = false;
-  const soon = () => {
-    waiting ??= setTimeout(async () => {
-      waiting = null;
-      if (signal.aborted) return;
-      if (busy) {
-        soon();
-        return;
-      }
-      busy = true;
-      try {
-        await listener();
-      } finally {
-        busy = false;
-      }
-    }, TOGETHER);
-  };
+  const soon = gently(listener, signal, TOGETHER);
   live.on("*", (data, kind) => concerns(session.id, kind, data) && soon(), signal);
 }
 

@@ -6,7 +6,6 @@ import { fill, h } from "../../dom.js";
 import { formOf } from "../../form.js";
 import { seconds } from "../../format.js";
 import * as live from "../../live.js";
-import { gently } from "../gently.js";
 
 /** A section that says it, and lets it be changed. */
 export async function behaviours({ signal }) {
@@ -27,7 +26,7 @@ export async function behaviours({ signal }) {
   }
 
   await draw();
-  live.changed(["sink"], gently(draw, signal), signal);
+  live.changed(["sink"], draw, signal);
   return h(
     "section",
     { class: "card", "aria-labelledby": "behaviour" },

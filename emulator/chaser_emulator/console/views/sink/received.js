@@ -3,10 +3,10 @@
 import { call } from "../../api.js";
 import { attempt, confirm, open } from "../../dialog.js";
 import { freshId, h } from "../../dom.js";
+import { gently } from "../../gently.js";
 import * as live from "../../live.js";
 import { moment } from "../../parts.js";
 import { table } from "../../table.js";
-import { gently } from "../gently.js";
 import { answer, content, signature } from "./content.js";
 
 const KEPT = 1000;

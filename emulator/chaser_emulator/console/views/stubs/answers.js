@@ -5,6 +5,7 @@ import { ask, attempt, confirm, notice, open, tellError } from "../../dialog.js"
 import { fill, h } from "../../dom.js";
 import { formOf } from "../../form.js";
 import { short } from "../../format.js";
+import { gently } from "../../gently.js";
 import { askForList } from "../../lists.js";
 import * as live from "../../live.js";
 import { copyable } from "../../parts.js";
@@ -40,13 +41,7 @@ export async function show({ signal }) {
     }
   }
 
-  let waiting = null;
-  const soon = () => {
-    waiting ??= setTimeout(() => {
-      waiting = null;
-      if (!signal.aborted) look();
-    }, WAIT);
-  };
+  const soon = gently(look, signal, WAIT);
   await look();
   live.changed(["stubs", "seed", "state", "exec", "jobs"], look, signal);
   live.on("event", soon, signal);

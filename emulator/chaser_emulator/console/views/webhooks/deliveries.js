@@ -7,7 +7,6 @@ import * as live from "../../live.js";
 import { badge, moment } from "../../parts.js";
 import { to } from "../../routes.js";
 import { table } from "../../table.js";
-import { gently } from "../gently.js";
 
 const PAGE = 200;
 const NOTHING = "Nothing was sent yet. It begins with a webhook, and something that happens.";
@@ -73,7 +72,7 @@ export async function deliveries({ query, signal }) {
   states.offer([["", "all"], ...STATES.map((one) => [one, one])], chosen.status);
   begin();
   live.changed(["*"], () => list.refresh(), signal);
-  live.changed(["webhooks", "listening", "seed"], gently(learn, signal), signal);
+  live.changed(["webhooks", "listening", "seed"], learn, signal);
   return h(
     "section",
     { "aria-labelledby": "deliveries" },

@@ -6,7 +6,6 @@ import { fill, h } from "../../dom.js";
 import * as live from "../../live.js";
 import { moment } from "../../parts.js";
 import { to } from "../../routes.js";
-import { gently } from "../gently.js";
 import { createWebhook, createWebhookToSink } from "./making.js";
 
 const NOTHING =
@@ -52,7 +51,7 @@ export async function subscriptions({ signal }) {
   }
 
   await draw();
-  live.changed(["webhooks", "deliveries", "listening", "seed"], gently(draw, signal), signal);
+  live.changed(["webhooks", "deliveries", "listening", "seed"], draw, signal);
   return h("section", { "aria-labelledby": "subscriptions" }, title, list, nothing);
 }
 
