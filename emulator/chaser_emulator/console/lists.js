@@ -1,14 +1,15 @@
 // A list of things out of a file, or pasted: read as JSON, and sent as one.
 
-import { ask } from "./dialog.js";
+import { ask, notice } from "./dialog.js";
 import { fill, freshId, h } from "./dom.js";
 import { wasGivenUp } from "./api.js";
 
 /**
- * Ask for a JSON list, or for an object that holds one under `name`, and submit it: answers what `submit(list)` did,
- * undefined where the dialog was left.
+ * Ask for a JSON list, or for an object that holds one under the name of many such (`one` is that of one, as "fault"), and
+ * say how many were added: `add(list)` answers with those that were, under the same name.
  */
-export function askForList({ title, text, name, example, verb = "Add them", submit }) {
+export async function addFromList({ title, text, one, example, add }) {
+  const many = `${one}s`;
   const id = freshId("list");
   const problem = h("p", { class: "problem", id: `${id}-problem`, role: "alert" });
   const area = h(
@@ -39,9 +40,9 @@ export function askForList({ title, text, name, example, verb = "Add them", subm
     complain(null);
     try {
       const found = JSON.parse(area.value);
-      const list = Array.isArray(found) ? found : found?.[name];
+      const list = Array.isArray(found) ? found : found?.[many];
       if (Array.isArray(list)) return list;
-      complain(`That is neither a list nor an object with “${name}” in it.`);
+      complain(`That is neither a list nor an object with “${many}” in it.`);
     } catch (error) {
       complain(`That is no JSON: ${error.message}`);
     }
@@ -59,5 +60,6 @@ export function askForList({ title, text, name, example, verb = "Add them", subm
     for (const button of node.querySelectorAll("button")) button.disabled = flag;
   }
 
-  return ask({ title, text, verb, form: { node, read, refuse, busy }, submit });
+  const added = await ask({ title, text, verb: "Add them", form: { node, read, refuse, busy }, submit: add });
+  if (added) notice(`Added ${added[many].length === 1 ? `one ${one}` : `${added[many].length} ${many}`}.`, "good");
 }

@@ -1,10 +1,10 @@
 // The rules of faults: what they do, how often they did, what is left of them; common ones by one click.
 
 import { call } from "../../api.js";
-import { attempt, confirm, notice, open, tellError } from "../../dialog.js";
+import { attempt, confirm, open, tellError } from "../../dialog.js";
 import { freshId, h } from "../../dom.js";
 import { gently } from "../../gently.js";
-import { askForList } from "../../lists.js";
+import { addFromList } from "../../lists.js";
 import * as live from "../../live.js";
 import { copyable } from "../../parts.js";
 import { to } from "../../routes.js";
@@ -127,14 +127,13 @@ function common() {
 }
 
 async function load() {
-  const added = await askForList({
+  await addFromList({
     title: "Load faults",
     text: "Rules are added in their order behind those that are there: all of them, or none.",
-    name: "faults",
+    one: "fault",
     example: '[{"operations": ["create-session"], "error": "rate_limited", "calls": [2, 3]}]',
-    submit: (faults) => call("load-faults", { body: { faults } }),
+    add: (faults) => call("load-faults", { body: { faults } }),
   });
-  if (added) notice(`Added ${added.faults.length === 1 ? "one fault" : `${added.faults.length} faults`}.`, "good");
 }
 
 async function clear() {

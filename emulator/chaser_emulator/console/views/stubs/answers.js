@@ -1,12 +1,12 @@
 // The stubs of a world without real commands: what they answer, and the commands that found none.
 
 import { call } from "../../api.js";
-import { ask, attempt, confirm, notice, open, tellError } from "../../dialog.js";
+import { ask, attempt, confirm, open, tellError } from "../../dialog.js";
 import { fill, h } from "../../dom.js";
 import { formOf } from "../../form.js";
 import { short } from "../../format.js";
 import { gently } from "../../gently.js";
-import { askForList } from "../../lists.js";
+import { addFromList } from "../../lists.js";
 import * as live from "../../live.js";
 import { copyable } from "../../parts.js";
 import { to } from "../../routes.js";
@@ -161,14 +161,13 @@ function drawUnknown(node, unknown) {
 }
 
 async function load() {
-  const added = await askForList({
+  await addFromList({
     title: "Load stubs",
     text: "They go before all that are there, in their own order: all of them, or none.",
-    name: "stubs",
+    one: "stub",
     example: '[{"command": "npm test", "output": "3 passed\\n"}]',
-    submit: (stubs) => call("load-stubs", { body: { stubs } }),
+    add: (stubs) => call("load-stubs", { body: { stubs } }),
   });
-  if (added) notice(`Added ${added.stubs.length === 1 ? "one stub" : `${added.stubs.length} stubs`}.`, "good");
 }
 
 async function clear() {
