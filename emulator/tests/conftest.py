@@ -11,6 +11,7 @@ from chaser_emulator.server import Running
 from chaser_sdk import ChaserClient
 from emulators import emulator_on, http_of, sdk_of
 from people import Organization, organization_of
+from seeded import fresh_world
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -23,11 +24,32 @@ def emulator() -> Iterator[Running]:
         yield one
 
 
+@pytest.fixture(scope="module")
+def local() -> Iterator[Running]:
+    """An emulator in which commands really run, on this machine."""
+    with emulator_on("local") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def http(local: Running) -> Iterator[httpx.Client]:
+    """Plain HTTP of the one in which commands really run."""
+    with http_of(local) as one:
+        yield one
+
+
 @pytest.fixture
 def client(emulator: Running) -> Iterator[httpx.Client]:
     """Plain HTTP with the key of the first user, who acts in their personal account unless a header says otherwise."""
     with http_of(emulator) as one:
         yield one
+
+
+@pytest.fixture
+def world(emulator: Running) -> Iterator[httpx.Client]:
+    """A world of its own, whose clock stands still."""
+    with fresh_world(emulator, clock={"mode": "frozen", "at": "2026-03-01T12:00:00Z"}) as client:
+        yield client
 
 
 @pytest.fixture

@@ -17,14 +17,8 @@ from requirements import require
 
 
 @pytest.fixture(scope="module")
-def real() -> Iterator[Running]:
-    with emulator_on("local") as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def client(real: Running) -> Iterator[httpx.Client]:
-    with http_of(real) as one:
+def client(local: Running) -> Iterator[httpx.Client]:
+    with http_of(local) as one:
         yield one
 
 
@@ -88,8 +82,8 @@ def size_of(page: Page) -> tuple[int, int]:
     return rows, columns
 
 
-def test_a_command_is_typed_and_its_output_seen(real: Running, browser: Browser, session: str) -> None:
-    with terminal_of(real, browser, session) as page:
+def test_a_command_is_typed_and_its_output_seen(local: Running, browser: Browser, session: str) -> None:
+    with terminal_of(local, browser, session) as page:
         run(page, "echo $((6 * 7)); cat")
         expect(screen(page)).to_contain_text("42")
         page.keyboard.insert_text("grün 日本 🦊")
@@ -98,8 +92,8 @@ def test_a_command_is_typed_and_its_output_seen(real: Running, browser: Browser,
         expect(page.get_by_role("listitem").filter(has_text="grün 日本 🦊")).to_have_count(2)
 
 
-def test_the_shell_knows_how_large_the_terminal_is(real: Running, browser: Browser, session: str) -> None:
-    with terminal_of(real, browser, session) as page:
+def test_the_shell_knows_how_large_the_terminal_is(local: Running, browser: Browser, session: str) -> None:
+    with terminal_of(local, browser, session) as page:
         run(page, "echo size: $(stty size)")
         rows, columns = size_of(page)
         expect(screen(page)).to_contain_text(f"size: {rows} {columns}")
@@ -110,8 +104,8 @@ def test_the_shell_knows_how_large_the_terminal_is(real: Running, browser: Brows
         assert size_of(page) != (rows, columns)
 
 
-def test_ctrl_c_interrupts_what_runs(real: Running, browser: Browser, session: str) -> None:
-    with terminal_of(real, browser, session) as page:
+def test_ctrl_c_interrupts_what_runs(local: Running, browser: Browser, session: str) -> None:
+    with terminal_of(local, browser, session) as page:
         run(page, "echo begun; sleep 1000; echo not this")
         expect(screen(page)).to_contain_text("begun")
         page.keyboard.press("Control+c")
@@ -119,8 +113,8 @@ def test_ctrl_c_interrupts_what_runs(real: Running, browser: Browser, session: s
         expect(screen(page)).to_contain_text("interrupted=130")
 
 
-def test_a_program_may_have_the_whole_screen_and_colours(real: Running, browser: Browser, session: str) -> None:
-    with terminal_of(real, browser, session) as page:
+def test_a_program_may_have_the_whole_screen_and_colours(local: Running, browser: Browser, session: str) -> None:
+    with terminal_of(local, browser, session) as page:
         run(page, "echo before; seq 1 500 | less")
         expect(screen(page)).not_to_contain_text("before")
         page.keyboard.type("G")
@@ -135,8 +129,8 @@ def test_a_program_may_have_the_whole_screen_and_colours(real: Running, browser:
         expect(red).to_have_css("color", "rgb(255, 143, 153)")
 
 
-def test_a_flood_ends_and_can_be_ended(real: Running, browser: Browser, session: str) -> None:
-    with terminal_of(real, browser, session) as page:
+def test_a_flood_ends_and_can_be_ended(local: Running, browser: Browser, session: str) -> None:
+    with terminal_of(local, browser, session) as page:
         run(page, "head -c 5000000 /dev/zero | tr '\\0' x | fold -w 99; echo; echo all of it")
         expect(screen(page)).to_contain_text("all of it", timeout=60_000)
         run(page, "yes flood")
@@ -146,8 +140,8 @@ def test_a_flood_ends_and_can_be_ended(real: Running, browser: Browser, session:
         expect(screen(page)).to_contain_text("over", timeout=60_000)
 
 
-def test_output_is_text_and_never_markup(real: Running, browser: Browser, session: str) -> None:
-    with terminal_of(real, browser, session) as page:
+def test_output_is_text_and_never_markup(local: Running, browser: Browser, session: str) -> None:
+    with terminal_of(local, browser, session) as page:
         page.evaluate("() => { window.open = (address) => { document.body.dataset.opened = address } }")
         run(page, "echo '<img src=x onerror=document.title=1><b>bold</b><style>*{display:none}</style>'")
         run(
@@ -167,8 +161,8 @@ def test_output_is_text_and_never_markup(real: Running, browser: Browser, sessio
         assert page.evaluate("document.body.dataset.opened") is None
 
 
-def test_the_keyboard_can_leave_and_copy(real: Running, browser: Browser, session: str) -> None:
-    with terminal_of(real, browser, session) as page:
+def test_the_keyboard_can_leave_and_copy(local: Running, browser: Browser, session: str) -> None:
+    with terminal_of(local, browser, session) as page:
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         expect(page.get_by_text("Ctrl+Shift+L")).to_be_visible()
         page.keyboard.press("Tab")
@@ -189,8 +183,8 @@ def test_the_keyboard_can_leave_and_copy(real: Running, browser: Browser, sessio
         expect(screen(page)).to_contain_text("pasted-2")
 
 
-def test_the_end_of_a_shell_is_told_and_another_begun(real: Running, browser: Browser, session: str) -> None:
-    with terminal_of(real, browser, session) as page:
+def test_the_end_of_a_shell_is_told_and_another_begun(local: Running, browser: Browser, session: str) -> None:
+    with terminal_of(local, browser, session) as page:
         run(page, "exit 3")
         expect(page.get_by_text("Ended with exit code 3.")).to_be_visible()
         expect(page.get_by_role("button", name="Start again")).to_be_focused()
@@ -202,9 +196,9 @@ def test_the_end_of_a_shell_is_told_and_another_begun(real: Running, browser: Br
 
 
 def test_terminals_stay_open_on_other_pages_and_are_closed_one_by_one(
-    real: Running, browser: Browser, session: str, client: httpx.Client
+    local: Running, browser: Browser, session: str, client: httpx.Client
 ) -> None:
-    with terminal_of(real, browser, session) as page:
+    with terminal_of(local, browser, session) as page:
         run(page, "name=first")
         page.get_by_role("button", name="New terminal").click()
         expect(page.get_by_label("Input of Shell 2")).to_be_focused()
@@ -232,9 +226,9 @@ def test_terminals_stay_open_on_other_pages_and_are_closed_one_by_one(
 
 
 def test_the_end_of_a_session_is_told_where_one_looks(
-    real: Running, browser: Browser, session: str, client: httpx.Client
+    local: Running, browser: Browser, session: str, client: httpx.Client
 ) -> None:
-    with terminal_of(real, browser, session) as page:
+    with terminal_of(local, browser, session) as page:
         run(page, "echo last words")
         expect(screen(page)).to_contain_text("last words")
         page.get_by_role("button", name="End", exact=True).click()
@@ -246,14 +240,14 @@ def test_the_end_of_a_session_is_told_where_one_looks(
 
 
 def test_a_browser_that_cannot_hold_a_sender_back_has_terminals_too(
-    real: Running, browser: Browser, session: str
+    local: Running, browser: Browser, session: str
 ) -> None:
     require("xterm")
 
     def without(page: Page) -> None:
         page.add_init_script("delete window.WebSocketStream")
 
-    with console_of(real, browser, f"/sessions/{session}", prepare=without) as page:
+    with console_of(local, browser, f"/sessions/{session}", prepare=without) as page:
         page.get_by_label("Input of Shell 1").focus()
         run(page, "seq -s ' ' 1 9; seq 1 300000; echo; echo sum: $((6 * 7)); exit 5")
         expect(screen(page)).to_contain_text("sum: 42", timeout=60_000)
@@ -261,13 +255,13 @@ def test_a_browser_that_cannot_hold_a_sender_back_has_terminals_too(
 
 
 def test_a_session_of_another_account_has_terminals_as_well(
-    real: Running, browser: Browser, client: httpx.Client
+    local: Running, browser: Browser, client: httpx.Client
 ) -> None:
     require("xterm")
     made = client.post("/v1/accounts/organizations", json={"name": "another"}).json()["account"]
-    with http_of(real, account=made["id"]) as inside:
+    with http_of(local, account=made["id"]) as inside:
         session = inside.post("/v1/sessions", json={"session_type": "sandbox", "ephemeral": True}).json()["id"]
-        with console_of(real, browser) as page:
+        with console_of(local, browser) as page:
             page.get_by_label("Account").select_option(made["id"])
             expect(page.get_by_label("Account")).to_have_value(made["id"])
             go(page, f"/sessions/{session}", "Session")
@@ -275,8 +269,8 @@ def test_a_session_of_another_account_has_terminals_as_well(
         inside.delete(f"/v1/sessions/{session}", params={"force": True})
 
 
-def test_a_session_that_is_no_more_is_said_so(real: Running, browser: Browser) -> None:
-    with console_of(real, browser, f"/sessions/{uuid4()}", expected=("404",)) as page:
+def test_a_session_that_is_no_more_is_said_so(local: Running, browser: Browser) -> None:
+    with console_of(local, browser, f"/sessions/{uuid4()}", expected=("404",)) as page:
         expect(page.get_by_role("heading", level=1)).to_have_text("No such session")
         page.get_by_role("link", name="All sessions").click()
         page.get_by_role("heading", name="Sessions").wait_for()
@@ -300,9 +294,9 @@ def test_an_emulator_that_stops_is_told(browser: Browser) -> None:
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1920, "light")])
 def test_a_full_terminal_fits_and_is_accessible(
-    real: Running, browser: Browser, session: str, width: int, scheme: Scheme
+    local: Running, browser: Browser, session: str, width: int, scheme: Scheme
 ) -> None:
-    with terminal_of(real, browser, session, width=width, scheme=scheme) as page:
+    with terminal_of(local, browser, session, width=width, scheme=scheme) as page:
         run(page, "printf '\\033[3%dmcolour ' 1 2 3 4 5 6 7")
         expect(screen(page)).to_contain_text("colour colour")
         assert_fits(page)
@@ -311,16 +305,16 @@ def test_a_full_terminal_fits_and_is_accessible(
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1920, "light")])
 def test_without_the_component_there_is_a_plain_terminal(
-    real: Running, browser: Browser, session: str, width: int, scheme: Scheme
+    local: Running, browser: Browser, session: str, width: int, scheme: Scheme
 ) -> None:
-    with plain_terminal_of(real, browser, session, width=width, scheme=scheme) as page:
+    with plain_terminal_of(local, browser, session, width=width, scheme=scheme) as page:
         expect(page.get_by_text("This is a plain terminal")).to_be_visible()
         line = page.get_by_label("Input of Shell 1")
         log = page.get_by_role("log")
         line.fill("echo $((6 * 7)) '<b>grün</b>'; printf '\\033[31mred\\033[0m\\n'")
         line.press("Enter")
         expect(log).to_contain_text("42 <b>grün</b>")
-        expect(log.locator(".ink-red", has_text="red")).to_have_count(1)
+        expect(log.locator(".fore-red", has_text="red")).to_have_count(1)
         assert_fits(page)
         assert_accessible(page)
         line.fill("cat; head -c 3000000 /dev/zero | tr '\\0' x | fold -w 99; echo; echo all of it")

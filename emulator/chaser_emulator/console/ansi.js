@@ -7,6 +7,7 @@ export const PLAIN = Object.freeze({});
 
 const NAMES = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
 const ATTRIBUTES = { 1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "inverse", 9: "struck" };
+const UNDERLINE = 4;
 const ENDS = { 22: ["bold", "dim"], 23: ["italic"], 24: ["underline"], 27: ["inverse"], 29: ["struck"] };
 
 // Colours and the like; other sequences of CSI; those that carry a text; short ones; and what else is not shown.
@@ -50,21 +51,27 @@ function visible(line) {
   return whole.slice(whole.lastIndexOf("\r") + 1);
 }
 
-function turned(look, codes) {
-  const list = codes.split(/[;:]/).map((one) => Number(one || 0));
+/** A look, turned by the numbers of a sequence that ends in `m`, as they are written. */
+export function turned(look, codes) {
   const next = { ...look };
+  const list = codes.split(";");
   for (let at = 0; at < list.length; at += 1) {
-    const code = list[at];
+    // What belongs to a number follows it after colons, or as numbers of their own.
+    const [code, ...more] = list[at].split(":").map(Number);
     if (code === 0) for (const name of Object.keys(next)) delete next[name];
+    else if (code === UNDERLINE && more[0] === 0) delete next.underline;
     else if (ATTRIBUTES[code]) next[ATTRIBUTES[code]] = true;
     else if (ENDS[code]) for (const name of ENDS[code]) delete next[name];
-    else if (code === 38 || code === 48) {
+    else if (code === 38 || code === 48 || code === 58) {
+      const [kind, colour] = more.length ? more : list.slice(at + 1).map(Number);
+      if (!more.length) at += kind === 5 ? 2 : 4;
       // One of 256, of which the first have names, or any mixture, which has none here.
-      const colour = list[at + 1] === 5 ? list[at + 2] : null;
-      set(next, code === 38 ? "fore" : "back", colour !== null && colour < 16 ? NAMES[colour % 8] : undefined);
-      at += list[at + 1] === 5 ? 2 : 4;
+      const named = kind === 5 && colour < 16;
+      if (code === 38) set(next, "fore", named ? `${colour < 8 ? "" : "bright-"}${NAMES[colour % 8]}` : undefined);
+      if (code === 48) set(next, "back", named ? NAMES[colour % 8] : undefined);
     } else if (code === 39 || code === 49) set(next, code === 39 ? "fore" : "back", undefined);
-    else if ((code >= 30 && code < 38) || (code >= 90 && code < 98)) set(next, "fore", NAMES[code % 10]);
+    else if (code >= 30 && code < 38) set(next, "fore", NAMES[code % 10]);
+    else if (code >= 90 && code < 98) set(next, "fore", `bright-${NAMES[code % 10]}`);
     else if ((code >= 40 && code < 48) || (code >= 100 && code < 108)) set(next, "back", NAMES[code % 10]);
   }
   return next;
@@ -75,7 +82,8 @@ function set(look, name, value) {
   else look[name] = value;
 }
 
-function classOf(look) {
+/** The classes of a look, as ansi.css has them. */
+export function classOf(look) {
   const words = Object.values(ATTRIBUTES).filter((name) => look[name]);
   if (look.fore) words.push(`fore-${look.fore}`);
   if (look.back) words.push(`back-${look.back}`);

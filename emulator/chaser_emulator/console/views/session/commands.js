@@ -14,7 +14,7 @@ import { runForm } from "./running.js";
 import { selfTestButton } from "./self-test.js";
 
 export async function show({ session, query, signal }) {
-  await style("inside");
+  await Promise.all([style("inside"), style("ansi")]);
   if (query.command) return showCommand({ session, id: query.command, signal });
   const begin = h("div");
   const test = h("div");

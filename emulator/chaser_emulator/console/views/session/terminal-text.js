@@ -1,10 +1,11 @@
 // What a terminal writes, read as lines of text with a few looks: for where there is no screen to draw on.
 
+import { classOf, PLAIN, turned } from "../../ansi.js";
+
 /** Lines that are kept. */
 export const MOST_LINES = 2000;
 
 const WIDEST = 4096;
-const NAMES = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
 
 /**
  * A reader of output. `feed(bytes)` takes it, and characters over the borders of pieces too. `take()` answers what is
@@ -17,7 +18,7 @@ export function reader() {
   let looks = [];
   let at = 0;
   let look = "";
-  let marks = { bold: false, underline: false, colour: "" };
+  let marks = PLAIN;
   let lines = [];
   let skipped = 0;
   let cleared = false;
@@ -100,7 +101,7 @@ export function reader() {
     const many = Math.min(WIDEST, Math.max(1, first));
     if (given.startsWith("?")) {
       if (/^\?(1049|1047|47)$/.test(given) && final === "h") full = true;
-    } else if (final === "m") dress(numbers);
+    } else if (final === "m" && /^[\d;:]*$/.test(given)) dress(given);
     else if (final === "K") cut(first === 0 ? at : 0);
     else if (final === "J") {
       if (first >= 2) clear();
@@ -117,23 +118,9 @@ export function reader() {
     }
   }
 
-  function dress(numbers) {
-    for (let each = 0; each < numbers.length; each += 1) {
-      const one = numbers[each];
-      if (one === 0) marks = { bold: false, underline: false, colour: "" };
-      else if (one === 1) marks.bold = true;
-      else if (one === 22) marks.bold = false;
-      else if (one === 4) marks.underline = true;
-      else if (one === 24) marks.underline = false;
-      else if (one >= 30 && one <= 37) marks.colour = NAMES[one - 30];
-      else if (one >= 90 && one <= 97) marks.colour = `bright-${NAMES[one - 90]}`;
-      else if (one === 39) marks.colour = "";
-      // A colour of the many: what follows are its numbers, and it is left out here.
-      else if (one === 38 || one === 48) each += numbers[each + 1] === 5 ? 2 : 4;
-    }
-    look = [marks.bold && "bold", marks.underline && "underline", marks.colour && `ink-${marks.colour}`]
-      .filter(Boolean)
-      .join(" ");
+  function dress(codes) {
+    marks = turned(marks, codes);
+    look = classOf(marks);
   }
 
   function feed(bytes) {

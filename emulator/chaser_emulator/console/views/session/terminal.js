@@ -19,7 +19,7 @@ onKeyChanged(() => {
 });
 
 export async function show({ session }) {
-  await style("terminal");
+  await Promise.all([style("terminal"), style("ansi")]);
   for (const [id, desk] of desks) if (id !== session.id && desk.empty()) desks.delete(id);
   if (!desks.has(session.id)) {
     if (session.status !== "running") return notRunning(session);
