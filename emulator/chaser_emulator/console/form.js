@@ -1,7 +1,7 @@
 // Forms made of the schemas of the document, so that what may be said, and how, is written there alone.
 
 import { call, Refusal, wasGivenUp } from "./api.js";
-import { append, fill, h } from "./dom.js";
+import { fill, h } from "./dom.js";
 import { fieldsOf, hasFields } from "./fields.js";
 
 /**
@@ -33,20 +33,29 @@ export function formOfSchema(schema, options = {}) {
     except,
   });
   const { fields } = every;
-  const first = fields.filter((field) => field.first);
-  const more = fields.filter((field) => !field.first);
-  const problems = h("div", { class: "problems", role: "alert" });
-  const node = h("form", { novalidate: true, class: "form", onkeydown: sendByKey }, problems);
+  const first = fields.filter((field) => field.first).map((field) => field.node);
+  const more = fields.filter((field) => !field.first).map((field) => field.node);
   // With nothing that is needed, all is shown.
-  append(node, (first.length ? first : more).map((field) => field.node));
-  if (first.length && more.length) {
-    append(node, h("details", null, h("summary", null, "More"), more.map((field) => field.node)));
-  }
+  const content = first.length && more.length
+    ? [first, h("details", null, h("summary", null, "More"), more)]
+    : [first, more];
+  return { ...formAround(content, every), field: (name) => fields.find((one) => one.name === name) };
+}
+
+/**
+ * A form around fields: `content` is in it, `read()` answers what they say or throws once one that cannot be read has said
+ * so, `complain(words, message)` lets the one at a JSON pointer say what is wrong with it, and answers whether there is one,
+ * and `clear()` takes all of that back.
+ */
+export function formAround(content, { read: readAll, complain, clear: clearAll }) {
+  const problems = h("div", { class: "problems", role: "alert" });
+  const node = h("form", { novalidate: true, class: "form", onkeydown: sendByKey }, problems, content);
+  const firstWrong = () => node.querySelector('[aria-invalid="true"]');
 
   function read() {
     clear();
     try {
-      return every.read();
+      return readAll();
     } catch {
       focusOnFirst();
       return undefined;
@@ -59,9 +68,9 @@ export function formOfSchema(schema, options = {}) {
     const left = [];
     for (const problem of error instanceof Refusal ? error.problems : []) {
       const words = (problem.pointer ?? "").split("/").slice(1).map((one) => one.replaceAll("~1", "/").replaceAll("~0", "~"));
-      if (!every.complain(words, problem.message)) left.push(`${problem.pointer ?? ""} ${problem.message}`.trim());
+      if (!complain(words, problem.message)) left.push(`${problem.pointer ?? ""} ${problem.message}`.trim());
     }
-    if (left.length || !node.querySelector('[aria-invalid="true"]')) {
+    if (left.length || !firstWrong()) {
       fill(problems, h("p", { class: "problem" }, left.length ? left.join("; ") : error.message));
     }
     focusOnFirst();
@@ -69,11 +78,11 @@ export function formOfSchema(schema, options = {}) {
 
   function clear() {
     fill(problems);
-    every.clear();
+    clearAll();
   }
 
   function focusOnFirst() {
-    const wrong = node.querySelector('[aria-invalid="true"]');
+    const wrong = firstWrong();
     wrong?.closest("details")?.setAttribute("open", "");
     wrong?.focus();
   }
@@ -82,7 +91,7 @@ export function formOfSchema(schema, options = {}) {
     for (const button of node.querySelectorAll("button")) button.disabled = flag;
   }
 
-  return { node, read, refuse, busy, field: (name) => fields.find((one) => one.name === name) };
+  return { node, read, refuse, busy };
 }
 
 /** The form of a body that has no fields of its own: it is asked for as a whole. */

@@ -1,8 +1,9 @@
 // The form of a new fault: which calls it is about, what happens to them, and to how many.
 
-import { call, operation as short, Refusal, wasGivenUp } from "../../api.js";
+import { call, operation as short } from "../../api.js";
 import { fill, freshId, h } from "../../dom.js";
 import { fieldsOf } from "../../fields.js";
+import { formAround } from "../../form.js";
 import { effectFields, effectOf, EFFECTS } from "./effects.js";
 import { operationsField } from "./operations.js";
 
@@ -19,7 +20,6 @@ export async function faultForm(initial = {}) {
   let effect = effectOf(initial) ?? EFFECTS[0];
   let parts = null;
 
-  const problems = h("div", { class: "problems", role: "alert" });
   const operations = operationsField(
     { chosen: [initial.operations ?? []].flat(), onChange: () => effect.name === "error" && drawEffect() },
   );
@@ -41,10 +41,7 @@ export async function faultForm(initial = {}) {
   const whose = fieldsOf(part(WHOSE), { initial });
   const ofWebhooks = h("div", { class: "fields" }, events.fields.map((field) => field.node));
   const whoseIsSet = WHOSE.some((name) => initial[name] !== undefined);
-  const node = h(
-    "form",
-    { class: "form fault-form", novalidate: true, onkeydown: sendByKey },
-    problems,
+  const content = [
     operations.node,
     h("div", { class: "field" }, h("label", { for: kind.id }, "what happens"), kind, explained),
     inner,
@@ -56,7 +53,7 @@ export async function faultForm(initial = {}) {
       h("summary", null, "Only for some, and by which name"),
       whose.fields.map((field) => field.node),
     ),
-  );
+  ];
 
   function part(names) {
     const properties = Object.fromEntries(names.map((name) => [name, schema.properties[name]]));
@@ -94,7 +91,6 @@ export async function faultForm(initial = {}) {
   }
 
   function read() {
-    clear();
     const body = {};
     let readable = true;
     const take = (reading) => {
@@ -112,23 +108,8 @@ export async function faultForm(initial = {}) {
     if (effect.name === "webhook") take(() => Object.assign(body, events.read()));
     take(() => Object.assign(body, which.read()));
     take(() => Object.assign(body, whose.read()));
-    if (readable) return body;
-    focusOnFirst();
-    return undefined;
-  }
-
-  function refuse(error) {
-    if (wasGivenUp(error)) return;
-    clear();
-    const rest = [];
-    for (const problem of error instanceof Refusal ? error.problems : []) {
-      const words = (problem.pointer ?? "").split("/").slice(1);
-      if (!complain(words, problem.message)) rest.push(`${problem.pointer ?? ""} ${problem.message}`.trim());
-    }
-    if (rest.length || !node.querySelector('[aria-invalid="true"]')) {
-      fill(problems, h("p", { class: "problem" }, rest.length ? rest.join("; ") : error.message));
-    }
-    focusOnFirst();
+    if (!readable) throw new Error("cannot be read");
+    return body;
   }
 
   function complain(words, message) {
@@ -141,23 +122,14 @@ export async function faultForm(initial = {}) {
   }
 
   function clear() {
-    fill(problems);
     operations.complain(null);
     for (const one of [parts, parts.when, events, which, whose]) one?.clear();
   }
 
-  function focusOnFirst() {
-    const wrong = node.querySelector('[aria-invalid="true"]');
-    wrong?.closest("details")?.setAttribute("open", "");
-    wrong?.focus();
-  }
-
-  function busy(flag) {
-    for (const button of node.querySelectorAll("button")) button.disabled = flag;
-  }
-
   drawEffect();
-  return { node, read, refuse, busy };
+  const form = formAround(content, { read, complain, clear });
+  form.node.classList.add("fault-form");
+  return form;
 }
 
 /** Whether an operation is one of those that are named by id, tag or wildcard; with none, any is. */
@@ -167,11 +139,4 @@ function selected(names) {
     `^${name.split("*").map((one) => one.replace(/\W/g, "\\$&")).join(".*")}$`,
   ));
   return (id) => wild.some((one) => one.test(id)) || names.includes(short(id).tag);
-}
-
-/** In a text of several lines Enter makes another one; with Ctrl or ⌘ it sends the form. */
-function sendByKey(event) {
-  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-  event.preventDefault();
-  event.currentTarget.requestSubmit();
 }
