@@ -313,6 +313,15 @@ def command(service: RealService, *arguments: str, home: Path) -> tuple[int, str
     return running.COULD_NOT, result.exception.format_message()
 
 
+# A shell tells what it starts in the background to ignore Ctrl-C, these tests perhaps as well.
+_AS_IN_A_TERMINAL = """
+import signal
+from chaser_contract.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+
+
 def begun(service: RealService, home: Path) -> subprocess.Popen[str]:
     """A run that has made a session, and holds it."""
     before = service.there()["sessions"]
@@ -321,7 +330,7 @@ def begun(service: RealService, home: Path) -> subprocess.Popen[str]:
     environment = {**os.environ, "CHASER_API_KEY": service.key, "XDG_DATA_HOME": str(home)}
     run = subprocess.Popen(
         [
-            *(sys.executable, "-c", "from chaser_contract.cli import main; main()", "run", "--url", service.url),
+            *(sys.executable, "-c", _AS_IN_A_TERMINAL, "run", "--url", service.url),
             *("--profile", "live", "--allow", "create-session", "--only", "sessions.terminals-have-sizes-of-1-to-1000"),
         ],
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
