@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 from chaser_emulator.server import Running
 from consoles import assert_accessible, assert_fits, console_of
-from emulators import emulator_on, http_of
 from people import ok
 from playwright.sync_api import Browser, expect
 from test_exec import until
 
 PAGE = "data:text/html,<title>A%20page%20of%20ours</title><body style='background:green'>hello"
-
-
-@pytest.fixture(scope="module")
-def local(browser: Browser) -> Iterator[Running]:
-    with emulator_on("local") as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def http(local: Running) -> Iterator[httpx.Client]:
-    with http_of(local) as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import httpx
 import pytest
 from chaser_emulator.server import Running
 from consoles import assert_accessible, assert_fits, console_of, go
-from emulators import emulator_on, http_of
 from people import ok
 from playwright.sync_api import Browser, Page, Route, expect
-
-
-@pytest.fixture(scope="module")
-def local() -> Iterator[Running]:
-    with emulator_on("local") as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def http(local: Running) -> Iterator[httpx.Client]:
-    with http_of(local) as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,6 @@ PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 ODD = "a b & <b>c #1 ü.txt"
-
-
-@pytest.fixture(scope="module")
-def local() -> Iterator[Running]:
-    with emulator_on("local") as one:
-        yield one
-
-
-@pytest.fixture
-def http(local: Running) -> Iterator[httpx.Client]:
-    with http_of(local) as one:
-        yield one
 
 
 def _session(http: httpx.Client) -> str:

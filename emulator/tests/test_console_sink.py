@@ -9,14 +9,12 @@ from consoles import Scheme, assert_accessible, assert_fits
 from people import ok
 from playwright.sync_api import Browser, expect
 from receivers import hooked, workspace
-from test_console_webhooks import ODD, opened, world  # noqa: F401
+from test_console_webhooks import ODD, opened
 from test_sink import SINK, address, behave, received
 
 
 def test_a_webhook_to_the_sink_takes_one_click_and_what_comes_is_seen_at_once(
-    emulator: Running,
-    browser: Browser,
-    world: httpx.Client,  # noqa: F811
+    emulator: Running, browser: Browser, world: httpx.Client
 ) -> None:
     with opened(emulator, browser, world, "/sink") as page:
         expect(page.get_by_text("Nothing has come.")).to_be_visible()
@@ -40,9 +38,7 @@ def test_a_webhook_to_the_sink_takes_one_click_and_what_comes_is_seen_at_once(
 
 
 def test_what_strangers_send_is_told_apart_filtered_and_inert(
-    emulator: Running,
-    browser: Browser,
-    world: httpx.Client,  # noqa: F811
+    emulator: Running, browser: Browser, world: httpx.Client
 ) -> None:
     with hooked(world, address(world, "ci")), opened(emulator, browser, world, "/sink") as page:
         workspace(world)
@@ -70,9 +66,7 @@ def test_what_strangers_send_is_told_apart_filtered_and_inert(
 
 
 def test_an_event_is_waited_for_while_the_sink_fails_at_first(
-    emulator: Running,
-    browser: Browser,
-    world: httpx.Client,  # noqa: F811
+    emulator: Running, browser: Browser, world: httpx.Client
 ) -> None:
     with opened(emulator, browser, world, "/sink") as page:
         page.get_by_role("button", name="Send every event here").click()
@@ -97,11 +91,7 @@ def test_an_event_is_waited_for_while_the_sink_fails_at_first(
 
 @pytest.mark.parametrize(("width", "scheme"), [(1920, "light"), (360, "dark")])
 def test_it_fits_and_is_accessible(
-    emulator: Running,
-    browser: Browser,
-    world: httpx.Client,  # noqa: F811
-    width: int,
-    scheme: Scheme,
+    emulator: Running, browser: Browser, world: httpx.Client, width: int, scheme: Scheme
 ) -> None:
     behave(world, name="other", status=500, delay=2)
     with (

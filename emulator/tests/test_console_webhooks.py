@@ -14,18 +14,10 @@ from databases import tell
 from people import ok
 from playwright.sync_api import Browser, Page, expect
 from receivers import answer, hooked, receiving, rename, workspace
-from seeded import fresh_world
 from test_delivery_attempts import tried
 from test_sink import address, at_rest, behave
 
 ODD = "<img src=x onerror=alert(1)><script>alert(2)</script>"
-
-
-@pytest.fixture
-def world(emulator: Running) -> Iterator[httpx.Client]:
-    """A world of its own, whose clock stands still."""
-    with fresh_world(emulator, clock={"mode": "frozen", "at": "2026-03-01T12:00:00Z"}) as client:
-        yield client
 
 
 @contextmanager

@@ -13,24 +13,16 @@ from databases import tell
 from emulators import emulator_on
 from people import Organization, ok, refused
 from receivers import Hook, answer, hooked, receiving, rename, workspace
-from seeded import fresh_world
 from test_control_commands import Run, run  # noqa: F401
-from test_sink import at_rest, behave, received
+from test_sink import address, at_rest, behave, received
 
 DELIVERIES = "/_emulator/webhooks/deliveries"
 
 
 @pytest.fixture
-def world(emulator: Running) -> Iterator[httpx.Client]:
-    """A world of its own, whose clock stands still."""
-    with fresh_world(emulator, clock={"mode": "frozen", "at": "2026-03-01T12:00:00Z"}) as client:
-        yield client
-
-
-@pytest.fixture
 def hook(world: httpx.Client) -> Iterator[Hook]:
     """A webhook that leads to the sink."""
-    with hooked(world, str(ok(world.get("/_emulator/webhooks/sink"))["url"]) + "ci") as one:
+    with hooked(world, address(world, "ci")) as one:
         yield one
 
 

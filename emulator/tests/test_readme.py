@@ -6,10 +6,8 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from chaser_emulator.cli import commands
 from chaser_emulator.server import Running
 from emulators import emulator_on
@@ -17,13 +15,6 @@ from emulators import emulator_on
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 ADDRESS = "http://localhost:8000"
-
-
-@pytest.fixture(scope="module")
-def local() -> Iterator[Running]:
-    """An emulator in which commands really run, as the README's reader has one."""
-    with emulator_on("local") as one:
-        yield one
 
 
 def block(language: str, word: str) -> str:

@@ -23,13 +23,6 @@ SINK = "/_emulator/webhooks/sink"
 
 
 @pytest.fixture
-def world(emulator: Running) -> Iterator[httpx.Client]:
-    """A world of its own, whose clock stands still."""
-    with fresh_world(emulator, clock={"mode": "frozen", "at": "2026-03-01T12:00:00Z"}) as client:
-        yield client
-
-
-@pytest.fixture
 def hook(world: httpx.Client) -> Iterator[Hook]:
     """A webhook that leads to the sink, under the name `ci`."""
     with hooked(world, address(world, "ci")) as one:

@@ -122,12 +122,6 @@ def test_what_was_never_used_has_nothing_and_takes_nothing(any_client: httpx.Cli
     client.delete(f"/v1/workspaces/{workspace['id']}")
 
 
-@pytest.fixture(scope="module")
-def local() -> Iterator[Running]:
-    with emulator_on("local") as one:
-        yield one
-
-
 def test_two_snapshots_are_compared_and_what_was_written_back_is_no_change(local: Running) -> None:
     with http_of(local) as client:
         name = create(client)["name"]
