@@ -16,6 +16,18 @@ from chaser_emulator.gateway.places import split_label
 from chaser_emulator.paths import routed
 from chaser_emulator.settings import Settings
 
+_CONTROL = "/_emulator"
+
+_GUARDED = {
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    # A preview by path is of this origin: it could read whatever window it has opened.
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""What every answer of the control plane tells a browser that says nothing else of it."""
+
 _GOOD_ID = re.compile(r"^[!-~]{1,128}$")
 
 
@@ -38,6 +50,9 @@ class Edge:
         own = {"request_id": request_id, "application": self}
         scope = {**scope, "path": routed(raw), "state": {**scope.get("state", {}), **own}}
 
+        host = headers.get("host", "")
+        # By a host of its own a sandbox answers, on every path.
+        guarded = scope["path"].startswith(_CONTROL) and split_label(host, self._settings) is None
         refused = False
 
         async def tagged(message: Message) -> None:
@@ -46,10 +61,12 @@ class Edge:
                 answered = MutableHeaders(scope=message)
                 answered["x-request-id"] = request_id
                 answered["X-Chaser-Emulator"] = __version__
+                if guarded:
+                    for name, value in _GUARDED.items():
+                        answered.setdefault(name, value)
             await send(message)
             refused = refused or message["type"] == "websocket.http.response.body"
 
-        host = headers.get("host", "")
         if not self._answers(host):
             shown = json.dumps(host)
             text = f"header Host: {shown} is not answered; localhost, an address, or a name given by --allowed-host is"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -74,7 +75,9 @@ def start(client: httpx.Client, **body: Any) -> dict[str, Any]:
 
 def press(url: str, outcome: str, **headers: str) -> httpx.Response:
     """What a browser sends when a button is pressed."""
-    return httpx.post(url, data={"outcome": outcome}, headers=_HTML | headers)
+    key = re.search(r'name="form_key" value="([0-9a-f]+)"', httpx.get(url, headers=_HTML).text)
+    form = {"outcome": outcome} | ({"form_key": key[1]} if key else {})
+    return httpx.post(url, data=form, headers=_HTML | headers)
 
 
 def test_a_checkout_says_where_to_pay(emulator: Running, payer: httpx.Client) -> None:

@@ -60,7 +60,8 @@ _IN_A_FRAME = """async ([action, fields]) => {
   }
   document.body.append(form);
   form.submit();
-  const shown = () => frame.contentDocument?.body?.innerText;
+  // What may not be framed is of another origin then.
+  const shown = () => (frame.contentDocument ? frame.contentDocument.body?.innerText : 'refused');
   for (let tries = 0; tries < 200 && !shown(); tries++) await new Promise((done) => setTimeout(done, 50));
   const seen = shown() || '';
   frame.remove();
@@ -72,12 +73,115 @@ def test_a_script_of_a_preview_signs_nobody_in_within_a_frame(preview: Page, cli
     started = client.get("/auth/google/login").headers["location"]
     fields = {name: values[0] for name, values in parse_qs(urlsplit(started).query).items()}
     fields |= {"email": "developer@localhost"}
-    seen = preview.evaluate(_IN_A_FRAME, ["/_emulator/sign-in/google", fields])
-    assert "access_token" not in seen
-    assert "Sec-Fetch-Dest" in seen
+    assert preview.evaluate(_IN_A_FRAME, ["/_emulator/sign-in/google", fields]) == "refused"
     bought = checkout(client)
-    assert "Sec-Fetch-Dest" in preview.evaluate(_IN_A_FRAME, [f"/_emulator/checkout/{bought}", {"outcome": "paid"}])
+    assert preview.evaluate(_IN_A_FRAME, [f"/_emulator/checkout/{bought}", {"outcome": "paid"}]) == "refused"
+    framed = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+    answer = client.post(f"/_emulator/checkout/{bought}", data={"outcome": "paid"}, headers=framed)
+    assert "Sec-Fetch-Dest" in refused(answer, 403, "forbidden")["message"]
     assert ok(client.get(f"/_emulator/checkout/{bought}"))["status"] == "open"
+
+
+_IN_A_WINDOW = """async ([action, fields]) => {
+  const opened = open(fields ? 'about:blank' : action, 'window');
+  if (fields) {
+    const form = document.createElement('form');
+    Object.assign(form, {method: 'post', target: 'window', action});
+    for (const [name, value] of Object.entries(fields)) {
+      const input = document.createElement('input');
+      Object.assign(input, {name, value});
+      form.append(input);
+    }
+    document.body.append(form);
+    form.submit();
+  }
+  for (;;) {
+    await new Promise((done) => setTimeout(done, 20));
+    try {
+      if (opened.closed) return 'closed';
+      const shown = opened.location.href !== 'about:blank' && opened.document.body?.innerText;
+      if (shown) return shown;
+    } catch (error) {
+      return error.name;
+    }
+  }
+}"""
+"""What a page sees of a window that it opens, or sends a form to."""
+
+_NOTHING = ("SecurityError", "closed")
+
+
+@pytest.mark.parametrize("path", ["world", "requests", "", "sign-in/google", "none"])
+def test_a_preview_sees_nothing_of_a_window_that_it_opens(preview: Page, path: str) -> None:
+    assert preview.evaluate(_IN_A_WINDOW, [f"/_emulator/{path}", None]) in _NOTHING
+
+
+def test_a_preview_is_not_led_to_what_shows_the_key(preview: Page, emulator: Running) -> None:
+    preview.evaluate("location.href = '/_emulator/world'")
+    preview.wait_for_url("**/world")
+    assert "Sec-Fetch-Site" in preview.content()
+    assert emulator.api_key not in preview.content()
+    # A person who types it comes there.
+    preview.goto(f"{emulator.url}/_emulator/world")
+    assert emulator.api_key in preview.content()
+
+
+def test_a_form_of_a_preview_neither_resets_nor_pays_nor_signs_anybody_in(preview: Page, client: httpx.Client) -> None:
+    key = str(ok(client.post("/v1/keys", json={"name": "kept"}))["id"])
+    bought = checkout(client)
+    # The address to which it was led is the one thing that its script sees.
+    led = preview.evaluate("fetch('/auth/google/login').then((answer) => answer.url)")
+    fields = {name: values[0] for name, values in parse_qs(urlsplit(led).query).items()}
+    with preview.expect_popup():
+        assert preview.evaluate(_IN_A_WINDOW, ["/_emulator/reset", {}]) in _NOTHING
+    assert key in {one["id"] for one in ok(client.get("/v1/keys"))["keys"]}
+    for path, sent in (
+        (f"/_emulator/checkout/{bought}", {"outcome": "paid"}),
+        ("/_emulator/sign-in/google", fields | {"email": "developer@localhost"}),
+    ):
+        with preview.expect_popup() as opened:
+            assert preview.evaluate(_IN_A_WINDOW, [path, sent]) in _NOTHING
+        opened.value.get_by_text("Another page has sent that").wait_for()
+        opened.value.close()
+    assert ok(client.get(f"/_emulator/checkout/{bought}"))["status"] == "open"
+
+
+@pytest.mark.parametrize("site", ["same-origin", "same-site", "cross-site"])
+def test_nobody_is_led_by_a_page_to_what_is_not_one(client: httpx.Client, site: str) -> None:
+    led = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    for path in ("world", "requests", "webhooks/sink/any", "openapi.json"):
+        assert "Sec-Fetch-Site" in refused(client.get(f"/_emulator/{path}", headers=led), 403, "forbidden")["message"]
+    assert client.get("/_emulator/", headers=led).status_code == 200
+    own = {**led, "Sec-Fetch-Site": "none"}
+    assert "no page has a form" in refused(client.post("/_emulator/reset", headers=own), 403, "forbidden")["message"]
+
+
+def test_every_answer_of_it_is_held_apart_from_other_pages(client: httpx.Client) -> None:
+    policies = {
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+        "x-content-type-options": "nosniff",
+    }
+    for path, headers in (
+        ("", {}),
+        ("world", {}),
+        ("none", {}),
+        ("%2e%2e/none", {}),
+        ("console/app.js", {}),
+        ("console/none.js", {}),
+        ("style.css", {}),
+        ("sign-in/google", {}),
+        ("checkout/none", {"Accept": "text/html"}),
+        ("world", {"Host": "elsewhere.example"}),
+        ("world", {"Origin": "null"}),
+        ("world", {"X-Chaser-World": "none"}),
+        ("requests?limit=no", {}),
+    ):
+        answer = client.get(f"/_emulator/{path}", headers=headers)
+        assert {name: answer.headers.get(name) for name in policies} == policies, (path, headers)
+        policy = answer.headers["content-security-policy"]
+        for part in ("default-src 'none'", "frame-ancestors 'none'"):
+            assert part in policy, (path, headers)
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])

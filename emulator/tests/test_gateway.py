@@ -416,6 +416,9 @@ def test_cookies_stay_in_the_preview(box: Box, app: str) -> None:
     ]
 
 
+OPENER = "Cross-Origin-Opener-Policy"
+
+
 def test_an_app_has_no_power_over_what_else_is_at_its_origin(box: Box, app: str) -> None:
     query = httpx.QueryParams([("Service-Worker-Allowed", "/"), ("Clear-Site-Data", '"storage"')])
     answer = box.client.get(f"{app}/headers?{query}")
@@ -425,6 +428,24 @@ def test_an_app_has_no_power_over_what_else_is_at_its_origin(box: Box, app: str)
         # Its own host is its own.
         answer = root.get(f"/headers?{query}")
         assert (answer.headers["service-worker-allowed"], answer.headers["clear-site-data"]) == ("/", '"storage"')
+
+
+def test_a_page_by_path_has_no_hand_on_the_window_of_another(box: Box, app: str) -> None:
+    def policy(client: httpx.Client, start: str, *headers: tuple[str, str]) -> str:
+        return str(client.get(f"{start}/headers?{httpx.QueryParams(list(headers))}").headers[OPENER])
+
+    same, isolated = (OPENER, "same-origin"), ("Cross-Origin-Embedder-Policy", "require-corp")
+    assert policy(box.client, app, same) == "same-origin-allow-popups"
+    assert policy(box.client, app, (OPENER, "same-origin; report-to=x")) == "same-origin-allow-popups; report-to=x"
+    assert policy(box.client, app, (OPENER, "unsafe-none")) == "unsafe-none"
+    # What is isolated is apart already.
+    assert policy(box.client, app, same, isolated) == "same-origin"
+    assert policy(box.client, app, same, isolated, isolated) == "same-origin-allow-popups"
+    worker = {"Service-Worker": "script"}
+    refused(box.client.get(f"{app}/headers", headers=worker), 403, "forbidden")
+    with by_host(box, 3000) as root:
+        assert policy(root, "", same) == "same-origin"
+        assert root.get("/headers", headers=worker).status_code == 200
 
 
 # Requests at the root

@@ -56,7 +56,7 @@ class Control:
 
     def _admit(self, connection: HTTPConnection) -> None:
         """Raise ApiError for whom this is not for."""
-        path = connection.scope["path"].removeprefix(connection.scope.get("root_path", ""))
+        path = _path(connection)
         if DELIVERY_HEADER in connection.headers and not path.startswith(_SINK):
             raise ApiError("forbidden", "webhooks do not reach the control plane")
         world = world_at(connection)
@@ -73,11 +73,11 @@ class Control:
 def _require_own_window(connection: HTTPConnection, *, shows_key: bool) -> None:
     """Raise ApiError `forbidden` for what a browser asks for on behalf of another page than a person looks at.
 
-    A preview of a sandbox by path is a page of this very origin: its scripts could move the clock, pay, and sign in as
-    anybody in a frame. Those of the console are told from them by the key that a person has given it. Only browsers
-    name the site; Node.js sends the mode as well, and no page is behind it.
+    A preview of a sandbox by path is a page of this very origin: its scripts could move the clock, pay, sign in as
+    anybody in a frame, and read the key in a window that they open. Those of the console are told from them by the key
+    that a person has given it. Only browsers name the site; Node.js sends the mode as well, and no page is behind it.
     """
-    asked = connection.headers
+    asked, path = connection.headers, _path(connection)
     if "sec-fetch-site" not in asked:
         return
     if asked.get("sec-fetch-mode", "navigate") != "navigate":
@@ -88,5 +88,15 @@ def _require_own_window(connection: HTTPConnection, *, shows_key: bool) -> None:
         return
     if asked.get("sec-fetch-dest", "document") != "document":
         raise ApiError("forbidden", "header Sec-Fetch-Dest: this opens in a window of its own, in no frame")
-    if connection.scope["method"] not in ("GET", "HEAD") and asked["sec-fetch-site"] not in ("same-origin", "none"):
+    if not (path.startswith(_FOR_EVERY_BROWSER) or path == _CONSOLE):
+        if asked["sec-fetch-site"] != "none":
+            raise ApiError("forbidden", "header Sec-Fetch-Site: people come here by themselves, and led by no page")
+        if connection.scope["method"] not in ("GET", "HEAD"):
+            raise ApiError("forbidden", "header Sec-Fetch-Mode: no page has a form for this")
+    elif connection.scope["method"] not in ("GET", "HEAD") and asked["sec-fetch-site"] not in ("same-origin", "none"):
         raise ApiError("forbidden", "header Sec-Fetch-Site: no other site sends anything here")
+
+
+def _path(connection: HTTPConnection) -> str:
+    """The path below the control plane's own."""
+    return str(connection.scope["path"].removeprefix(connection.scope.get("root_path", "")))

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from chaser_emulator import billing, uploads
 from chaser_emulator.control.operations import ControlCall, control
-from chaser_emulator.control.pages import page
+from chaser_emulator.control.pages import FORM_KEY, form_key, is_of_page, page
 from chaser_emulator.errors import ApiError, invalid_field
 from chaser_emulator.store import Row
 from chaser_emulator.store import billing as rows
@@ -48,7 +48,10 @@ async def submit_checkout(call: ControlCall) -> Response:
         row = await _found(call)
     except ApiError as error:
         return _missing(call, error)
-    outcome = await _sent(call.request)
+    outcome, key = await _sent(call.request)
+    if not is_of_page(call, key):
+        problem = "Another page has sent that, and nothing has changed."
+        return _page(call, row, call.api.error_status["forbidden"], problem)
     try:
         done = await billing.complete(call.world, row, outcome)
     except ApiError as error:
@@ -82,7 +85,9 @@ def _missing(call: ControlCall, error: ApiError) -> Response:
 
 def _page(call: ControlCall, row: Row, status: int = 200, problem: str | None = None) -> Response:
     ways_on = _ways_on(call.world).values()
-    return page(call.request, _TEMPLATE, status, leads_to=ways_on, problem=problem, **_words(row))
+    return page(
+        call.request, _TEMPLATE, status, leads_to=ways_on, problem=problem, form_key=form_key(call), **_words(row)
+    )
 
 
 def _ways_on(world: World) -> dict[str, str | None]:
@@ -90,16 +95,17 @@ def _ways_on(world: World) -> dict[str, str | None]:
     return {rows.PAID: world.settings.checkout_success_url, rows.CANCELED: world.settings.checkout_cancel_url}
 
 
-async def _sent(request: Request) -> str:
-    """Which button was pressed. Raises ApiError for anything but the page's own form."""
+async def _sent(request: Request) -> tuple[str, str]:
+    """Which button was pressed, and the key of the form. Raises ApiError for anything but the page's own form."""
     raw = await uploads.read_json(request)
     try:
-        sent = parse_qs(raw.decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS).get("outcome", [])
+        form = parse_qs(raw.decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS)
     except ValueError:
         raise ApiError("invalid_request", f"the body is no form of at most {_MOST_FIELDS} fields") from None
+    sent = form.get("outcome", [])
     if len(sent) != 1 or sent[0] not in _OUTCOMES:
         raise invalid_field("/outcome", f"must be {' or '.join(_OUTCOMES)}")
-    return sent[0]
+    return sent[0], form.get(FORM_KEY, [""])[0]
 
 
 def _with_id(address: str, checkout_id: str) -> str:

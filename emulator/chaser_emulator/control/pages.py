@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -44,6 +45,22 @@ def page(
         "X-Content-Type-Options": "nosniff",
     }
     return HTMLResponse(text, status, headers)
+
+
+FORM_KEY = "form_key"
+"""The field of a form that says which page it is of."""
+
+
+def form_key(call: ControlCall) -> str:
+    """What a form of this page carries; a preview of a sandbox, though of this origin, cannot read the page."""
+    return hmac.new(call.world.api_key.encode(), call.request.scope["path"].encode(), "sha256").hexdigest()
+
+
+def is_of_page(call: ControlCall, given: str) -> bool:
+    """Whether what was sent is of the page itself, or of a program, behind which there is no page."""
+    if "sec-fetch-site" not in call.request.headers and "origin" not in call.request.headers:
+        return True
+    return hmac.compare_digest(given.encode(), form_key(call).encode())
 
 
 @control("get-style")

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from chaser_emulator import callers, uploads
 from chaser_emulator.clock import new_token
 from chaser_emulator.control.operations import ControlCall, control
-from chaser_emulator.control.pages import page
+from chaser_emulator.control.pages import FORM_KEY, form_key, is_of_page, page
 from chaser_emulator.errors import ApiError
 from chaser_emulator.logins import CLIENT, PROVIDERS
 from chaser_emulator.store import Row, logins
@@ -50,6 +50,9 @@ async def submit_sign_in(call: ControlCall) -> Response:
     login = await _under_way(call, state)
     if login is None or not _CHALLENGE.fullmatch(form.get("code_challenge", "")):
         return _over(call)
+    if not is_of_page(call, form.get(FORM_KEY, "")):
+        problem = "Another page has sent that. Who you are is chosen here."
+        return await _offer(call, state, form["code_challenge"], problem=problem)
     if "cancel" in form:
         return _back(login["callback"], {"error": "access_denied", "state": state})
     address = call.api.document["components"]["schemas"]["EmailAddress"]["pattern"]
@@ -83,6 +86,7 @@ async def _offer(call: ControlCall, state: str, code_challenge: str, typed: str 
         action=call.path["provider"] + (f"?{urlencode(call.world.selector)}" if call.world.selector else ""),
         state=state,
         code_challenge=code_challenge,
+        form_key=form_key(call),
         ask_key=not near,
         users=users[:_LISTED],
         more=len(users) > _LISTED,

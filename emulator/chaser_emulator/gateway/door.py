@@ -131,6 +131,9 @@ class Gateway:
         if visit.is_socket:
             # It leases the session once it is open.
             await sockets.forward(visit, connections, patience)
+        elif visit.place.base and visit.headers.get("service-worker") == "script":
+            # What it answers goes past the gateway, with headers by which its pages could have a hand on the console.
+            raise ApiError("forbidden", "a service worker needs an origin of its own: open the preview by its host")
         elif visit.place.prefix and not visit.place.tail and visit.scope["method"] in ("GET", "HEAD"):
             # Relative links of the page would lead beside it.
             await _redirect(visit.place.prefix + "/", visit.scope)(visit.scope, visit.receive, visit.send)

@@ -32,6 +32,8 @@ _HOP_BY_HOP = frozenset(
 )
 _ABSOLUTE = re.compile(r"(?:https?:)?//([^/?#\\]*)(.*)", re.IGNORECASE | re.DOTALL)
 _REFRESH = re.compile(r"(\s*[0-9.]*\s*[;,]\s*url\s*=\s*)(['\"]?)(.*)", re.IGNORECASE | re.DOTALL)
+_SAME_ORIGIN = re.compile(r"\s*same-origin\s*(;.*)?", re.DOTALL)
+_ISOLATING = re.compile(rb"\s*require-corp\s*(;.*)?", re.DOTALL)
 _SESSION_PATH = re.compile(r"/s/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:[/?#]|$)")
 
 
@@ -102,7 +104,9 @@ class Rewriting:
     def response(self, headers: Iterable[tuple[bytes, bytes]]) -> Pairs:
         """The headers of an answer without those of the connection; redirects and cookies stay in the preview."""
         passed = []
-        for name, value in _end_to_end(headers):
+        listed = _end_to_end(headers)
+        isolated = _isolates(listed)
+        for name, value in listed:
             if name == b"date":
                 # Our server writes its own, and two are one too many.
                 continue
@@ -119,6 +123,8 @@ class Rewriting:
             elif self.place.prefix and name == b"service-worker-allowed":
                 # At the root a worker of an app would answer for all that is here.
                 text = f"{self.place.prefix}/"
+            elif self.place.base and name == b"cross-origin-opener-policy" and not isolated:
+                text = _apart(text)
             passed.append((name, text.encode("latin-1")))
         return passed
 
@@ -183,6 +189,21 @@ def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Pairs:
     # Some would do harm by being named there: whoever wants the Host gone wants the app confused.
     dropped -= {b"host", b"content-length", b"cookie", b"set-cookie", b"authorization"}
     return [(name, value) for name, value in listed if name not in dropped]
+
+
+def _apart(policy: str) -> str:
+    """A policy of windows that is not the console's, which has the same origin: a page could have a hand on its window.
+
+    To other pages it is the same, but for those that this one opens.
+    """
+    found = _SAME_ORIGIN.fullmatch(policy)
+    return policy if found is None else f"same-origin-allow-popups{found[1] or ''}"
+
+
+def _isolates(headers: Pairs) -> bool:
+    """Whether a page asks to be isolated from other origins, by which its window is also apart from the console's."""
+    policies = [value for name, value in headers if name == b"cross-origin-embedder-policy"]
+    return len(policies) == 1 and _ISOLATING.fullmatch(policies[0]) is not None
 
 
 def _without_our_cookie(value: bytes) -> bytes:
