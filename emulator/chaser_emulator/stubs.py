@@ -91,7 +91,8 @@ def read(value: Mapping[str, Any], pointer: str = "") -> Stub:
         one_of(*pair)
     answer = Answer(
         output=_output(value.get("output", ""), wrong),
-        exit_code=value.get("exit_code", 0),
+        # 3.0 is a whole number to JSON Schema.
+        exit_code=int(value.get("exit_code", 0)),
         signal=SIGNALS[value["signal"]] if "signal" in value else None,
         delay=value.get("delay", 0),
         files=_files(value.get("files", {}), wrong),
@@ -108,7 +109,7 @@ def read(value: Mapping[str, Any], pointer: str = "") -> Stub:
         workspace_id=value.get("workspace_id"),
         cwd=value.get("cwd"),
         stdin=value["stdin"] if "stdin" in value else pattern("stdin_pattern"),
-        times=value.get("times"),
+        times=int(value["times"]) if "times" in value else None,
         note=value.get("note"),
     )
     if problems:
@@ -162,7 +163,7 @@ def _ports(value: Sequence[Mapping[str, Any]], wrong: Wrong) -> dict[int, Port]:
         if ("echo" in port) == ("answers" in port):
             wrong(f"{where}/answers", "is required, or echo in its place; one of the two is accepted")
         answers = [_http(one, f"{where}/answers/{at}", wrong) for at, one in enumerate(port.get("answers", []))]
-        ports[port["port"]] = port.get("echo", answers)
+        ports[int(port["port"])] = port.get("echo", answers)
     return ports
 
 
@@ -183,7 +184,7 @@ def _http(value: Mapping[str, Any], where: str, wrong: Wrong) -> HttpAnswer:
     else:
         body = _content(value, where, wrong, "body")
     return HttpAnswer(
-        value.get("path"), value.get("method"), value.get("status", 200), headers, body, value.get("delay", 0)
+        value.get("path"), value.get("method"), int(value.get("status", 200)), headers, body, value.get("delay", 0)
     )
 
 

@@ -197,6 +197,14 @@ def test_it_fails_as_often_as_it_was_told_and_retries_come_with_the_clock(world:
     assert ok(world.get(f"{SINK}/behaviour"))["behaviours"] == []
 
 
+def test_a_whole_number_may_be_written_with_a_fraction_and_is_told_without(world: httpx.Client) -> None:
+    behaviour = {"name": "whole", "status": 503.0, "times": 2.0}
+    told = world.post("/_emulator/webhooks/sink/behaviour", json=behaviour).text
+    assert '"status":503,' in told
+    assert '"times":2}' in told
+    world.post("/_emulator/webhooks/sink/behaviour", json={"name": "whole"})
+
+
 def test_each_name_may_behave_in_its_own_way(world: httpx.Client, hook: Hook) -> None:
     behave(world, status=500)
     assert len(behave(world, name="ci", status=410)) == 2

@@ -74,6 +74,17 @@ def test_a_command_gets_the_answer_of_its_stub(box: Box, sdk: ChaserClient) -> N
     assert ran(box, "npm test")[0] == 127
 
 
+def test_a_whole_number_may_be_written_with_a_fraction_and_is_told_without(box: Box) -> None:
+    answer = {"status": 201.0, "body": "made"}
+    ports = [{"port": 4711.0, "answers": [answer]}]
+    stub = {"command": "whole", "times": 2.0, "exit_code": 3.0, "runs": "forever", "ports": ports}
+    told = box.client.post("/_emulator/stubs", json=stub)
+    assert told.status_code == 201, told.text
+    for part in ('"times":2,', '"exit_code":3', '"port":4711,', '"status":201'):
+        assert part in told.text
+        assert f"{part.rstrip(',')}.0" not in told.text
+
+
 def test_text_has_what_the_pattern_found(box: Box) -> None:
     add(
         box,

@@ -73,7 +73,9 @@ def _behaviours(sink: Sink) -> dict[str, Any]:
 async def set_sink_behaviour(call: ControlCall) -> dict[str, Any]:
     """Let a name behave in another way."""
     body = call.body
-    behaviour = Behaviour(body.get("status", 200), body.get("delay", 0), body.get("times"))
+    times = body.get("times")
+    # 3.0 is a whole number to JSON Schema.
+    behaviour = Behaviour(int(body.get("status", 200)), body.get("delay", 0), None if times is None else int(times))
     call.world.sink.behave(body.get("name", EVERY), behaviour)
     return _behaviours(call.world.sink)
 

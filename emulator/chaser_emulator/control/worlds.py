@@ -138,8 +138,9 @@ def _rate_limit(wanted: dict[str, Any]) -> Limits | None:
         return None
     default = Limits()
     return Limits(
-        per_principal=setting.get("per_principal", default.per_principal),
-        per_account=setting.get("per_account", default.per_account),
+        # 3.0 is a whole number to JSON Schema.
+        per_principal=int(setting.get("per_principal", default.per_principal)),
+        per_account=int(setting.get("per_account", default.per_account)),
         window=setting.get("window_seconds", default.window),
         enabled=setting.get("enabled", default.enabled),
     )
