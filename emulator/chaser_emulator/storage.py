@@ -85,12 +85,8 @@ class Storage:
     async def of_each(self, rows: list[Row]) -> dict[str, int | None]:
         """Bytes on disk of workspaces by their ids; None of one whose size the engine could not say."""
         await self._refresh(rows)
-        known = {row["id"]: self._measures.get(row["id"]) for row in rows}
-        untouched = {row["id"] for row in rows if _is_untouched(row)}
-        return {
-            one: measure.used if measure is not None else 0 if one in untouched else None
-            for one, measure in known.items()
-        }
+        used: dict[str, int | None] = {row["id"]: 0 if _is_untouched(row) else None for row in rows}
+        return used | {one: self._measures[one].used for one in used if one in self._measures}
 
     async def _used(self, rows: list[Row]) -> list[int]:
         await self._refresh(rows)
