@@ -318,11 +318,11 @@ def test_a_revoked_key_makes_no_request_again(client: httpx.Client, emulator: Ru
 @pytest.mark.parametrize(
     "wish",
     [
-        {"path": "v1/sessions"}, {"path": "/_emulator/clock"}, {"headers": {"host": "evil.example"}},
-        {"headers": {"a b": "c"}}, {"headers": {"a": "b\nc"}}, {"value": 1, "text": "x"}, {"caller": "root"},
-        {"within": 0}, {"headers": {"x": "☃"}},
+        {"path": "v1/sessions"}, {"path": "/_emulator/clock"}, {"path": "/%5Femulator/clock"},
+        {"headers": {"host": "evil.example"}}, {"headers": {"a b": "c"}}, {"headers": {"a": "b\nc"}},
+        {"value": 1, "text": "x"}, {"caller": "root"}, {"within": 0}, {"headers": {"x": "☃"}},
     ],
-    ids=["path", "control", "host", "name", "line", "two", "caller", "within", "letter"],
+    ids=["path", "control", "spelled", "host", "name", "line", "two", "caller", "within", "letter"],
 )  # fmt: skip
 def test_wishes_that_make_no_sense_are_refused(wish: Json, client: httpx.Client) -> None:
     ok(client.get("/v1/sessions"))

@@ -19,6 +19,7 @@ from chaser_emulator.explaining.asking import JSON, Ask
 from chaser_emulator.explaining.places import Change, changes
 from chaser_emulator.explaining.remedies.missing import parameters_of
 from chaser_emulator.journal import Exchange
+from chaser_emulator.paths import routed
 from chaser_emulator.redaction import HIDDEN
 from chaser_emulator.repeating.sending import OF_THE_CONNECTION, in_ascii, is_open, is_whole
 from chaser_emulator.selection import HEADER
@@ -131,9 +132,10 @@ def _target(exchange: Exchange, wish: Wish) -> str:
         if HIDDEN in exchange.query:
             raise ApiError(REFUSED, "its query holds what is secret, and is not kept; give another `path`")
         return in_ascii(exchange.path + (f"?{exchange.query}" if exchange.query else ""))
-    if wish.target.startswith("/_emulator"):
+    target = quote(wish.target, safe="/?&=%:@!$'()*+,;~#[]{}|\\^`\"<>-._").partition("#")[0]
+    if routed(target.partition("?")[0].encode()).startswith("/_emulator"):
         raise invalid_field("/path", "must be one of Chaser's, as the control plane is asked without this")
-    return quote(wish.target, safe="/?&=%:@!$'()*+,;~#[]{}|\\^`\"<>-._").partition("#")[0]
+    return target
 
 
 def _content(exchange: Exchange, spec: Spec, wish: Wish, method: str, target: str) -> tuple[bytes | None, str | None]:
