@@ -146,7 +146,7 @@ class Volumes:
             self._create(ref, {"/from": source_id, "/to": target_id}, ["sh", "-c", _COPY], read_only=("/from",))
             self._run(ref)
 
-        await self._making(target_id, work)
+        await self._by_container(work, target_id)
 
     async def fill(self, target_id: str, folder: Path) -> None:
         """Make a volume of a folder here, its files the image's user's."""
@@ -159,21 +159,19 @@ class Volumes:
             uid, gid = self._owner(ref, image.owner)
             _put(self._line, ref, _tar(folder, "to", uid, gid, given_up))
 
-        await self._making(target_id, work, given_up)
+        await self._by_container(work, target_id, given_up)
 
     async def export(self, disk_id: str, to: BinaryIO, *, in_use: bool) -> None:
         """Write a volume into a file here; one in use by way of a copy, which nobody changes while it is read."""
         if await self._line.ask(lambda: self.is_new(disk_id)):
             to.write(archives.empty())
             return
-
         await self._image()
         source_id = f"exported-{secrets.token_hex(8)}" if in_use else disk_id
         if in_use:
             await self.copy(disk_id, source_id)
-        ref = self._moment()
 
-        def work() -> None:
+        def work(ref: str) -> None:
             place = f"/{archives.ROOT}"
             self._create(ref, {place: source_id}, ["true"], read_only=(place,))
             stream, _ = self._line.slow_api.get_archive(ref, place, chunk_size=_CHUNK)
@@ -181,7 +179,7 @@ class Volumes:
                 to.write(piece)
 
         try:
-            await self._shielded(ref, self._line.ask(work, _COPYING))
+            await self._by_container(work)
         finally:
             if in_use:
                 await asyncio.shield(self._spawn(self.delete(source_id)))
@@ -197,10 +195,10 @@ class Volumes:
             docker_looking.require_folder("missing" if folder else "directory", folder)
             return []
         await self._image()
-        ref, root = self._moment(), f"/{archives.ROOT}"
+        root = f"/{archives.ROOT}"
         place = f"{root}/{folder}" if folder else root
 
-        def work() -> list[DiskEntry]:
+        def work(ref: str) -> list[DiskEntry]:
             argv = docker_looking.command(place, recursive=recursive, digests=digests)
             self._create(ref, {root: disk_id}, argv, read_only=(root,))
             docker_looking.require_folder(self._run(ref, whatever=True).strip(), folder)
@@ -212,17 +210,17 @@ class Volumes:
                         written[info.name.rpartition("/")[2]] = content.read()
             return docker_looking.entries_of(written, folder)
 
-        return await self._shielded(ref, self._line.ask(work, _COPYING))
+        return await self._by_container(work)
 
     async def read(self, disk_id: str, path: str) -> FileDownload:
         """Open a file of a volume, of which a copy is made here. Raises PathNotFound and NotAFile."""
         if await self._line.ask(lambda: self.is_new(disk_id)):
             raise PathNotFound(f"There is no file {path} on the disk.")
         await self._image()
-        ref, place = self._moment(), f"/{archives.ROOT}"
+        place = f"/{archives.ROOT}"
         copy = tempfile.TemporaryFile()  # noqa: SIM115 - it is the caller's to the end
 
-        def work() -> int:
+        def work(ref: str) -> int:
             self._create(
                 ref,
                 {place: disk_id},
@@ -255,7 +253,7 @@ class Volumes:
             return info.size
 
         with copy:
-            size = await self._shielded(ref, self._line.ask(work, _COPYING))
+            size = await self._by_container(work)
             return FileDownload(size, files.Chunks(os.dup(copy.fileno()), size, path))
 
     async def import_(self, target_id: str, archive: BinaryIO, *, owners: bool) -> None:
@@ -271,25 +269,23 @@ class Volumes:
             owner = None if owners else self._owner(ref, image.owner)
             _put(self._line, ref, _until(given_up, archives.rewritten(archive, owner)))
 
-        await self._making(target_id, work, given_up)
+        await self._by_container(work, target_id, given_up)
 
     async def bytes(self, disk_id: str) -> int | None:
         """What a volume takes on the engine's disk, by a container that looks into it."""
         if await self._line.ask(lambda: self.is_new(disk_id)):
             return None
         await self._image()
-        ref = self._moment()
-        measured: list[str] = []
 
-        def work() -> None:
+        def work(ref: str) -> str:
             self._create(ref, {"/from": disk_id}, ["du", "-sk", "/from"], read_only=("/from",))
-            measured.append(self._run(ref, whatever=True))
+            return self._run(ref, whatever=True)
 
         try:
-            await self._shielded(ref, self._line.ask(work, _COPYING))
+            measured = await self._by_container(work)
         except SandboxUnavailable:
             return None
-        kib = measured[0].split()[:1]
+        kib = measured.split()[:1]
         return int(kib[0]) * 1024 if kib and kib[0].isdigit() else None
 
     # In threads
@@ -357,22 +353,12 @@ class Volumes:
 
     # The life of what is made
 
-    def _moment(self) -> str:
-        return f"{self._prefix}moment-{secrets.token_hex(8)}"
-
-    async def _making(self, disk_id: str, work: Callable[[str], None], given_up: threading.Event | None = None) -> None:
-        ref = self._moment()
-        await self._shielded(ref, self._line.ask(lambda: work(ref), _COPYING), disk_id, given_up)
-
-    async def _shielded(
-        self,
-        ref: str,
-        asking: Coroutine[object, object, T],
-        disk_id: str | None = None,
-        given_up: threading.Event | None = None,
+    async def _by_container(
+        self, work: Callable[[str], T], disk_id: str | None = None, given_up: threading.Event | None = None
     ) -> T:
-        """Wait for work by a container. It is gone after that, and without success the new disk is too."""
-        working = asyncio.ensure_future(asking)
+        """Work in a thread by a container of a moment, given its name; without success a new disk is gone after it."""
+        ref = f"{self._prefix}moment-{secrets.token_hex(8)}"
+        working = asyncio.ensure_future(self._line.ask(lambda: work(ref), _COPYING))
         try:
             done = await asyncio.shield(working)
             await asyncio.shield(self._spawn(self._end(ref, working, None)))
