@@ -8,8 +8,6 @@ import io
 import os
 import secrets
 import shutil
-import stat
-import tarfile
 import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -36,13 +34,13 @@ from . import (
 from .docker_image import Image
 from .docker_labelled import DISK, INSTANCE
 from .docker_line import SLOW, Line
+from .docker_packing import packed, until
 
 T = TypeVar("T")
 
 _COPYING: Final = 600
 """Seconds for the copy of a whole disk."""
 _CHUNK: Final = 256 * 1024
-_BLOCK: Final = 512
 _MOST_READ: Final = 4 * 2**30
 """Bytes of a file of which a copy is made here, holes included."""
 _MOST_FILLED: Final = 16 * 2**30
@@ -157,7 +155,7 @@ class Volumes:
             self._fresh(target_id)
             self._create(ref, {"/to": target_id}, ["true"])
             uid, gid = self._owner(ref, image.owner)
-            _put(self._line, ref, _tar(folder, "to", uid, gid, given_up))
+            _put(self._line, ref, until(given_up, packed(folder, "to", uid, gid)))
 
         await self._by_container(work, target_id, given_up)
 
@@ -267,7 +265,7 @@ class Volumes:
             self._fresh(target_id)
             self._create(ref, {f"/{archives.ROOT}": target_id}, ["true"])
             owner = None if owners else self._owner(ref, image.owner)
-            _put(self._line, ref, _until(given_up, archives.rewritten(archive, owner)))
+            _put(self._line, ref, until(given_up, archives.rewritten(archive, owner)))
 
         await self._by_container(work, target_id, given_up)
 
@@ -392,68 +390,3 @@ def _put(line: Line, ref: str, archive: Iterator[bytes]) -> None:
         if "no space left" in str(error).lower():
             raise DiskFull("No space is left on the disk for the files.") from error
         raise
-
-
-def _until(given_up: threading.Event, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    for piece in pieces:
-        if given_up.is_set():
-            raise OSError("given up")
-        yield piece
-
-
-def _tar(folder: Path, place: str, uid: int, gid: int, given_up: threading.Event) -> Iterator[bytes]:
-    """A folder as a tar archive, piece by piece: all but devices and sockets, links as links, no link followed.
-
-    It is unpacked to `place`, a relative path.
-    """
-    first: dict[tuple[int, int], str] = {}
-
-    def head(info: tarfile.TarInfo) -> bytes:
-        info.uid, info.gid, info.uname, info.gname = uid, gid, "", ""
-        return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
-
-    for top, folders, names in os.walk(folder, followlinks=False):
-        inside = os.path.relpath(top, folder)
-        here = [place] if inside == "." else [place, inside]
-        if inside == ".":
-            yield head(_entry_of(os.lstat(top), place))
-        for name in sorted(folders) + sorted(names):
-            if given_up.is_set():
-                raise OSError("given up")
-            path, entry = os.path.join(top, name), os.path.join(*here, name)
-            state = os.lstat(path)
-            info = _entry_of(state, entry)
-            if stat.S_ISLNK(state.st_mode):
-                info.type, info.linkname = tarfile.SYMTYPE, os.readlink(path)
-            elif stat.S_ISFIFO(state.st_mode):
-                info.type = tarfile.FIFOTYPE
-            elif stat.S_ISREG(state.st_mode):
-                known = first.setdefault((state.st_dev, state.st_ino), entry)
-                if known != entry:
-                    info.type, info.linkname = tarfile.LNKTYPE, known
-                else:
-                    info.size = state.st_size
-                    yield head(info)
-                    yield from _content(path, state.st_size)
-                    continue
-            elif not stat.S_ISDIR(state.st_mode):
-                continue
-            yield head(info)
-    yield bytes(2 * _BLOCK)
-
-
-def _entry_of(state: os.stat_result, name: str) -> tarfile.TarInfo:
-    info = tarfile.TarInfo(name)
-    info.mode, info.mtime = stat.S_IMODE(state.st_mode), int(state.st_mtime)
-    if stat.S_ISDIR(state.st_mode):
-        info.type = tarfile.DIRTYPE
-    return info
-
-
-def _content(path: str, size: int) -> Iterator[bytes]:
-    left = size
-    with open(path, "rb") as file:
-        while left and (data := file.read(min(_CHUNK, left))):
-            left -= len(data)
-            yield data
-    yield bytes(left + -size % _BLOCK)
