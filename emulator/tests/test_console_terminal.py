@@ -140,6 +140,20 @@ def test_a_flood_ends_and_can_be_ended(local: Running, browser: Browser, session
         expect(screen(page)).to_contain_text("over", timeout=60_000)
 
 
+def test_a_sequence_that_says_to_do_it_without_end_does_not_keep_the_page_busy(
+    local: Running, browser: Browser, session: str
+) -> None:
+    with terminal_of(local, browser, session) as page:
+        asked = "\\n".join(f"x\\033[2147483647{letter}" for letter in "STLMIZbABCDEFGHJKPX@dt")
+        run(page, f"printf '{asked}'; clear; echo $((6 * 7)) after it")
+        expect(screen(page)).to_contain_text("42 after it")
+        # What is asked for within the screen is done.
+        run(page, r"clear; printf 'ab\033[5b'; echo; echo gone; printf '\033[A\033[99999Mstays\n'")
+        expect(screen(page)).to_contain_text("abbbbbb")
+        expect(screen(page)).to_contain_text("stays")
+        expect(screen(page).get_by_text("gone", exact=True)).to_have_count(0)
+
+
 def test_output_is_text_and_never_markup(local: Running, browser: Browser, session: str) -> None:
     with terminal_of(local, browser, session) as page:
         page.evaluate("() => { window.open = (address) => { document.body.dataset.opened = address } }")

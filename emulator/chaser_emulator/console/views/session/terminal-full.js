@@ -37,6 +37,7 @@ export function screenOf({ name, hint, onInput, onSize, onLeave }) {
     scrollback: 5000,
   });
   terminal.loadAddon(fit);
+  bound(terminal);
   terminal.onData(onInput);
   terminal.onBinary((text) => onInput(Uint8Array.from(text, (one) => one.charCodeAt(0))));
   terminal.onResize(({ rows, cols }) => onSize(rows, cols));
@@ -118,6 +119,29 @@ export function screenOf({ name, hint, onInput, onSize, onLeave }) {
   }
 
   return { node, write, fresh: () => terminal.write(FRESH), focus, dispose };
+}
+
+/** By the letters that end a sequence what the component does as often as the sequence says, and how often is enough. */
+const REPEATED = {
+  L: ["insertLines", ({ rows }) => rows],
+  M: ["deleteLines", ({ rows }) => rows],
+  S: ["scrollUp", ({ rows }) => rows],
+  T: ["scrollDown", ({ rows }) => rows],
+  I: ["cursorForwardTab", ({ cols }) => cols],
+  Z: ["cursorBackwardTab", ({ cols }) => cols],
+  b: ["repeatPrecedingCharacter", ({ rows, cols }) => rows * cols],
+};
+
+/** Let no sequence keep the page busy: more than fits on the screen is no other sight, however often it is said. */
+function bound(terminal) {
+  for (const [final, [act, mostOf]] of Object.entries(REPEATED)) {
+    terminal.parser.registerCsiHandler({ final }, (numbers) => {
+      const most = mostOf(terminal);
+      if (!(numbers[0] > most)) return false;
+      // None of its public ways leads here; its version is pinned.
+      return terminal._core._inputHandler[act]({ params: [most], length: 1 });
+    });
+  }
 }
 
 /** Go where a link of the output leads, if it is meant to: what it says need not be where it leads. */
