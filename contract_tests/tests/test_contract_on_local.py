@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from chaser_contract import promises, running
 from chaser_contract.targets import Target, Where, opened
+from kept import assert_kept
 
 PARTS = [one.name for one in promises.load().values() if "commands" in one.needs]
 
@@ -19,6 +20,4 @@ def target() -> Iterator[Target]:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_real_sandboxes_keep_what_is_promised(target: Target, part: str) -> None:
-    outcome = running.try_part(target, part)
-    found = [f"{one.promise}; {one.came} ({one.pointer})" for one in outcome.findings]
-    assert outcome.status in ("passed", "skipped"), "\n".join([outcome.reason, *found])
+    assert_kept(running.try_part(target, part))
