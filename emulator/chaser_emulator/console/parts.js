@@ -5,6 +5,7 @@ import { wasGivenUp } from "./api.js";
 import { append, h, refill } from "./dom.js";
 import { time } from "./format.js";
 import * as live from "./live.js";
+import { to } from "./routes.js";
 
 const KINDS = {
   good: ["running", "completed", "succeeded", "delivered", "success", "active", "paid", "ready", "ok"],
@@ -70,18 +71,34 @@ export function panel(title, load, { tags = [], signal, kind = "" } = {}) {
   return h("section", { class: `card ${kind}`.trim() }, h("h2", null, title), content);
 }
 
-/** Links between the parts of a page: entries of [title, address, whether it is the one in sight]. */
-export function tabs(label, entries) {
-  return h(
-    "nav",
-    { class: "tabs", "aria-label": label },
-    entries.map(([title, href, here]) => h("a", { href, "aria-current": here ? "page" : null }, title)),
+/**
+ * Links between the parts of the page at a path, each {name, title}. It is {chosen, links}: `chosen` is the part that
+ * `query.tab` names, else the first.
+ */
+export function tabs(label, parts, path, query, params = {}) {
+  const chosen = parts.find((one) => one.name === query.tab) ?? parts[0];
+  const links = parts.map(({ name, title }) =>
+    h("a", { href: to(path, params, { tab: name }), "aria-current": name === chosen.name ? "page" : null }, title),
   );
+  return { chosen, links: h("nav", { class: "tabs", "aria-label": label }, links) };
 }
 
 /** The heading of a page, and what can be done there. */
 export function top(title, ...actions) {
   return h("div", { class: "bar-top" }, h("h1", null, title), h("div", { class: "actions" }, actions));
+}
+
+/** A button by which a file is chosen, which is given to `take(file)`; `label` is what it has to be. */
+export function fileButton(text, { label, accept, take }) {
+  const input = h("input", {
+    type: "file", class: "unseen", tabindex: -1, accept, "aria-label": label,
+    onchange: () => {
+      const [file] = input.files;
+      input.value = "";
+      if (file) take(file);
+    },
+  });
+  return [h("button", { type: "button", onclick: () => input.click() }, text), input];
 }
 
 /** Load a stylesheet of these folders, once; it is there when the promise is kept. */

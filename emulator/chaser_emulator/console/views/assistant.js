@@ -29,11 +29,10 @@ export async function show({ params, query, signal }) {
     draw,
     signal,
   });
-  const chosen = PARTS.find((part) => part.name === query.tab) ?? PARTS[0];
-  const links = PARTS.map((part) => [part.title, to(HERE, params, { tab: part.name }), part === chosen]);
+  const { chosen, links } = tabs("Parts of the assistant", PARTS, HERE, query, params);
   if (!head.querySelector("h1")) return head;
   const part = await chosen.load();
-  return h("div", null, head, tabs("Parts of the assistant", links), await part.show({ id: params.id, signal }));
+  return h("div", null, head, links, await part.show({ id: params.id, signal }));
 }
 
 function draw(one) {

@@ -2,9 +2,8 @@
 
 import { call } from "../api.js";
 import { attempt } from "../dialog.js";
-import { freshId, h } from "../dom.js";
-import { style, tabs, top } from "../parts.js";
-import { to } from "../routes.js";
+import { h } from "../dom.js";
+import { fileButton, style, tabs, top } from "../parts.js";
 
 const HERE = "/contract";
 
@@ -16,24 +15,16 @@ const PARTS = [
 
 export async function show({ query, signal }) {
   await style("steering");
-  const chosen = PARTS.find((one) => one.name === query.tab) ?? PARTS[0];
+  const { chosen, links } = tabs("Parts of the page", PARTS, HERE, query);
   const part = await (await chosen.load()).show({ query, signal });
-  const links = PARTS.map((one) => [one.title, to(HERE, {}, { tab: one.name }), one === chosen]);
-  return h("div", null, top("Contract", takeReport()), tabs("Parts of the page", links), part);
+  return h("div", null, top("Contract", takeReport()), links, part);
 }
 
 /** A button that hands over a report which was written to a file. */
 function takeReport() {
-  const id = freshId("report");
-  const input = h("input", {
-    id, type: "file", class: "unseen", tabindex: -1, accept: ".json", "aria-label": "A report in JSON",
-    onchange: async () => {
-      const file = input.files[0];
-      input.value = "";
-      if (!file) return;
-      const put = () => call("put-contract-report", { body: new Blob([file]), type: "application/octet-stream" });
-      await attempt(put, ({ findings, parts }) => `Taken: ${findings} findings in ${parts} parts.`);
-    },
-  });
-  return [h("button", { type: "button", onclick: () => input.click() }, "Load a report…"), input];
+  const take = (file) => {
+    const put = () => call("put-contract-report", { body: new Blob([file]), type: "application/octet-stream" });
+    return attempt(put, ({ findings, parts }) => `Taken: ${findings} findings in ${parts} parts.`);
+  };
+  return fileButton("Load a report…", { label: "A report in JSON", accept: ".json", take });
 }

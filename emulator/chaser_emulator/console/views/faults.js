@@ -18,16 +18,15 @@ const PARTS = [
 /** `query.new` is the JSON of a rule with which the form of a new one opens; `query.tab` names a part. */
 export async function show({ query, signal }) {
   await style("steering");
-  const chosen = PARTS.find((one) => one.name === query.tab) ?? PARTS[0];
+  const { chosen, links } = tabs("Parts of the page", PARTS, HERE, query);
   const part = await (await chosen.load()).show({ query, signal });
-  const links = PARTS.map((one) => [one.title, to(HERE, {}, { tab: one.name }), one === chosen]);
   const begun = prefilled(query.new);
   if (begun !== null) {
     // The address is then that of the page: who comes back to it is not asked again.
     history.replaceState(null, "", to(HERE));
     queueMicrotask(() => newFault(begun));
   }
-  return h("div", null, top("Faults", part.actions), tabs("Parts of the page", links), part.node);
+  return h("div", null, top("Faults", part.actions), links, part.node);
 }
 
 /** Ask for a rule, begun with one, and add it; answers whether it was. */

@@ -14,18 +14,15 @@ import { subjectOf } from "./job/words.js";
 
 const PAGE = 100;
 const HERE = "/jobs";
+const PARTS = [{ name: "queue", title: "Queue" }, { name: "workflow", title: "Workflow jobs" }];
 
 /** The states in which a job is not over yet. */
 export const OPEN = ["queued", "running"];
 
 export async function show({ query, signal }) {
   await style("account");
-  const atWorkflows = query.tab === "workflow";
-  const links = tabs("Parts of the jobs", [
-    ["Queue", to(HERE), !atWorkflows],
-    ["Workflow jobs", to(HERE, {}, { tab: "workflow" }), atWorkflows],
-  ]);
-  if (atWorkflows) {
+  const { chosen, links } = tabs("Parts of the jobs", PARTS, HERE, query);
+  if (chosen.name === "workflow") {
     const { register, list } = await import("./jobs/workflows.js");
     const add = h("button", { type: "button", class: "primary", onclick: register }, "Register a workflow job");
     return h("div", null, top("Jobs", add), links, await list({ signal }));

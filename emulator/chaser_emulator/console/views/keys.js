@@ -2,7 +2,6 @@
 
 import { h } from "../dom.js";
 import { style, tabs, top } from "../parts.js";
-import { to } from "../routes.js";
 
 const HERE = "/keys";
 
@@ -15,11 +14,7 @@ const PARTS = [
 
 export async function show({ query, signal }) {
   await style("account");
-  const chosen = PARTS.find((part) => part.name === query.tab) ?? PARTS[0];
-  const links = tabs(
-    "Kinds of keys",
-    PARTS.map((part) => [part.title, to(HERE, {}, { tab: part.name }), part === chosen]),
-  );
+  const { chosen, links } = tabs("Kinds of keys", PARTS, HERE, query);
   const part = await chosen.load();
   const { node, action } = await part.show({ query, signal });
   return h("div", null, top("Keys", action), links, node);

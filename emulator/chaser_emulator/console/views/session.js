@@ -26,8 +26,7 @@ export async function show({ params, query, signal }) {
   const state = h("div", { class: "session-state" });
   const part = h("div");
   const offered = TABS.filter((tab) => tab.types.includes(session.session_type));
-  const chosen = offered.find((tab) => tab.name === query.tab) ?? offered[0];
-  const links = offered.map((tab) => [tab.title, to(HERE, params, { tab: tab.name }), tab === chosen]);
+  const { chosen, links } = tabs("Parts of the session", offered, HERE, query, params);
   let now = session;
   let told = null;
   let shown = null;
@@ -63,7 +62,7 @@ export async function show({ params, query, signal }) {
   await draw();
   // It may have begun to run before anybody here listened.
   if (now.status === "starting") refresh();
-  return h("div", null, state, tabs("Parts of the session", links), part);
+  return h("div", null, state, links, part);
 }
 
 /** A session, or null where it is no more: the API does not tell one that has ended from one that never was. */

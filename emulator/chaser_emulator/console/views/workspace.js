@@ -77,9 +77,7 @@ export async function show({ params, query, signal }) {
     measure(now);
   }, signal);
 
-  const chosen = TABS.find((tab) => tab.name === query.tab) ?? TABS[0];
-  const entry = (tab) => [tab.title, to(HERE, { id }, { tab: tab.name }), tab === chosen];
-  const links = tabs("Parts of the workspace", TABS.map(entry));
+  const { chosen, links } = tabs("Parts of the workspace", TABS, HERE, query, { id });
   const part = await chosen.load();
   return h("div", null, state, links, await part.show({ ...found, query, signal }));
 }

@@ -4,7 +4,6 @@ import { call } from "../api.js";
 import { attempt, confirm } from "../dialog.js";
 import { h } from "../dom.js";
 import { style, tabs, top } from "../parts.js";
-import { to } from "../routes.js";
 
 const HERE = "/world";
 
@@ -17,11 +16,10 @@ const PARTS = [
 
 export async function show({ query, signal }) {
   await style("steering");
-  const chosen = PARTS.find((one) => one.name === query.tab) ?? PARTS[0];
+  const { chosen, links } = tabs("Parts of the page", PARTS, HERE, query);
   const part = await (await chosen.load()).show({ signal });
-  const links = PARTS.map((one) => [one.title, to(HERE, {}, { tab: one.name }), one === chosen]);
   const reset = h("button", { type: "button", class: "danger", onclick: putBack }, "Reset the world");
-  return h("div", null, top("World", reset), tabs("Parts of the page", links), part);
+  return h("div", null, top("World", reset), links, part);
 }
 
 async function putBack() {

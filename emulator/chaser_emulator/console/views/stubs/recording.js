@@ -4,6 +4,7 @@ import { call } from "../../api.js";
 import { attempt, open } from "../../dialog.js";
 import { fill, h } from "../../dom.js";
 import { copyable } from "../../parts.js";
+import { save } from "../../saving.js";
 
 export async function show({ engine }) {
   const said = h("p", { role: "status", class: "clock-said spaced" });
@@ -54,11 +55,7 @@ export async function show({ engine }) {
 async function showRecorded() {
   const stubs = await call("recorded-stubs");
   const text = JSON.stringify(stubs, null, 2);
-  const save = () => {
-    const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-    h("a", { href: url, download: "recorded.json" }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 1000);
-  };
+  const toFile = () => save(new Blob([text], { type: "application/json" }), "recorded.json");
   // Nobody waits for the dialog to be closed.
   open({
     title: "The recording, as stubs",
@@ -70,7 +67,7 @@ async function showRecorded() {
         stubs.length
           ? [
             copyable(text),
-            h("div", { class: "actions spaced" }, h("button", { type: "button", onclick: save }, "Save as a file")),
+            h("div", { class: "actions spaced" }, h("button", { type: "button", onclick: toFile }, "Save as a file")),
           ]
           : h("p", null, "Nothing was recorded yet: record, run what is to be recorded, and look again."),
       ),

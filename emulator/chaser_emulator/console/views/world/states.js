@@ -2,11 +2,12 @@
 
 import { call } from "../../api.js";
 import { ask, attempt, confirm, tellError } from "../../dialog.js";
-import { freshId, h } from "../../dom.js";
+import { h } from "../../dom.js";
 import { formOfSchema } from "../../form.js";
 import { bytes } from "../../format.js";
 import * as live from "../../live.js";
-import { badge, moment } from "../../parts.js";
+import { badge, fileButton, moment } from "../../parts.js";
+import { save } from "../../saving.js";
 import { table } from "../../table.js";
 
 const DISKS = {
@@ -63,7 +64,7 @@ export async function show({ signal }) {
       "div",
       { class: "actions seek" },
       h("button", { type: "button", class: "primary", onclick: keep }, "Keep the state"),
-      h("button", { type: "button", onclick: save }, "Save it to a file"),
+      h("button", { type: "button", onclick: saveToFile }, "Save it to a file"),
       loadButton(),
     ),
     list.node,
@@ -107,31 +108,22 @@ async function keep() {
   await ask({ title: "Keep the state", verb: "Keep it", form, submit });
 }
 
-async function save() {
+async function saveToFile() {
   const form = formOfSchema({ properties: { disks: DISKS } }, { labels: { disks: "with files" } });
   const submit = (body) => call("save-state", { body, as: "blob" });
   const file = await ask({ title: "Save the state to a file", verb: "Save it", form, submit });
-  if (!file) return;
-  const url = URL.createObjectURL(file);
-  h("a", { href: url, download: "world.chaser-state" }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 1000);
+  if (file) save(file, "world.chaser-state");
 }
 
 const REPLACES = "The world becomes what the state holds, in place of all that it is now. What runs in it ends.";
 
 function loadButton() {
-  const id = freshId("state");
-  const input = h("input", {
-    id, type: "file", class: "unseen", tabindex: -1, "aria-label": "A saved state",
-    onchange: async () => {
-      const file = input.files[0];
-      input.value = "";
-      if (!file || !(await confirm({ title: `Load ${file.name}?`, text: REPLACES, verb: "Load it" }))) return;
-      const body = new Blob([file]);
-      await attempt(() => call("load-state", { body, type: "application/octet-stream" }), "The state is loaded.");
-    },
-  });
-  return [h("button", { type: "button", onclick: () => input.click() }, "Load one from a file…"), input];
+  const take = async (file) => {
+    if (!(await confirm({ title: `Load ${file.name}?`, text: REPLACES, verb: "Load it" }))) return;
+    const body = new Blob([file]);
+    await attempt(() => call("load-state", { body, type: "application/octet-stream" }), "The state is loaded.");
+  };
+  return fileButton("Load one from a file…", { label: "A saved state", take });
 }
 
 async function restore({ name }) {
