@@ -232,7 +232,7 @@ export function socketAddress(id, { path, query = {} } = {}) {
   return url;
 }
 
-/** Whether two requests may be told apart by nothing but time: the error of a call that was given up. */
+/** Whether an error says no more than that a call was given up, as when its page was left. */
 export const wasGivenUp = (error) => error?.name === "AbortError";
 
 function own() {
