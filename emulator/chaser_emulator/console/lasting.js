@@ -11,9 +11,9 @@ const QUIET = 40_000;
 /**
  * Follow the events of an operation until `onEvent({event, data, id})` answers true for the last one, or `signal` is
  * aborted. `query()` is asked each time what to begin with; `onState` is told "live" and "away". With `onlySeen`
- * nothing is asked for while the page is hidden. Raises Refusal where asking again would be in vain.
+ * nothing is asked for while the page is hidden. Raises Refusal where asking again would be in vain, but with `whatever`.
  */
-export async function lasting(id, { path, query = () => ({}), signal, onEvent, onState = () => {}, onlySeen = false }) {
+export async function lasting(id, { path, query = () => ({}), signal, onEvent, onState = () => {}, onlySeen, whatever }) {
   let wait = FIRST_WAIT;
   let over = false;
   while (!signal.aborted && !over) {
@@ -40,15 +40,33 @@ export async function lasting(id, { path, query = () => ({}), signal, onEvent, o
         if (signal.aborted) return;
         continue;
       }
-      if (error instanceof Refusal && error.status >= 400 && error.status < 500 && error.status !== 429) throw error;
+      if (!whatever && isForGood(error)) throw error;
     } finally {
       hidden.abort();
     }
     if (over || signal.aborted) return;
     onState("away");
-    await new Promise((done) => setTimeout(done, wait));
+    await sleep(wait);
     wait = Math.min(wait * 2, LONGEST_WAIT);
   }
+}
+
+const isForGood = (error) =>
+  error instanceof Refusal && error.status >= 400 && error.status < 500 && error.status !== 429;
+
+/** Wait, but no longer than until somebody looks, or there is a network again. */
+function sleep(time) {
+  return new Promise((done) => {
+    const over = new AbortController();
+    const end = () => {
+      over.abort();
+      done();
+    };
+    const timer = setTimeout(end, time);
+    over.signal.addEventListener("abort", () => clearTimeout(timer));
+    addEventListener("online", end, over);
+    document.addEventListener("visibilitychange", end, over);
+  });
 }
 
 /** Wait until the page is in sight, or is not wanted any more. */

@@ -1,13 +1,10 @@
 // What happens in the world, as it happens: one stream of events for the whole page, and who wants to hear of it.
 
-import { operation, stream, wasGivenUp } from "./api.js";
+import { operation } from "./api.js";
 import { gently } from "./gently.js";
+import { lasting } from "./lasting.js";
 
-const FIRST_WAIT = 500;
-const LONGEST_WAIT = 10_000;
 const TOGETHER = 120;
-/** The emulator says every 15 s that it is there. */
-const QUIET = 40_000;
 /** For how long a page waits until it is heard what happens. */
 const PATIENCE = 1000;
 /** How many happenings since a page began are kept for those of its parts that listen later. */
@@ -110,47 +107,21 @@ function follow(signal) {
 }
 
 async function listen(signal, opened) {
-  let wait = FIRST_WAIT;
   let last = null;
-  while (!signal.aborted) {
-    try {
-      await stream("watch-events", {
-        query: last === null ? { remembered: false } : { after: last },
-        signal,
-        quiet: QUIET,
-        onOpen: () => {
-          become("live");
-          wait = FIRST_WAIT;
-          opened();
-        },
-        onEvent: ({ event, data, id }) => {
-          last = id ?? last;
-          emit(event, JSON.parse(data));
-        },
-      });
-    } catch (error) {
-      if (wasGivenUp(error)) return;
-    }
-    if (signal.aborted) return;
-    // The world may have been put back: its numbers begin again, and everything may be another.
-    become("away");
-    await sleep(wait);
-    wait = Math.min(wait * 2, LONGEST_WAIT);
-  }
-}
-
-/** Wait, but no longer than until somebody looks, or there is a network again. */
-function sleep(time) {
-  return new Promise((done) => {
-    const over = new AbortController();
-    const end = () => {
-      over.abort();
-      done();
-    };
-    const timer = setTimeout(end, time);
-    over.signal.addEventListener("abort", () => clearTimeout(timer));
-    addEventListener("online", end, over);
-    document.addEventListener("visibilitychange", end, over);
+  await lasting("watch-events", {
+    query: () => (last === null ? { remembered: false } : { after: last }),
+    signal,
+    // Who refuses now may be about to end; a key that is none any more is told of elsewhere.
+    whatever: true,
+    onState(now) {
+      become(now);
+      // The world may have been put back: its numbers begin again, and everything may be another.
+      if (now === "live") opened();
+    },
+    onEvent({ event, data, id }) {
+      last = id ?? last;
+      emit(event, JSON.parse(data));
+    },
   });
 }
 
