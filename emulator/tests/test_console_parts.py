@@ -289,3 +289,20 @@ _GENTLY = """async ([wait, calls]) => {
 @pytest.mark.parametrize("wait", [0, 1])
 def test_what_is_done_anew_is_done_once_at_a_time_and_once_more_for_all_that_came(page: Page, wait: int) -> None:
     assert page.evaluate(_GENTLY, [wait, 5]) == [1, 1, 1]
+
+
+def test_times_and_numbers_are_written_as_people_say_them(page: Page) -> None:
+    script = """async () => {
+      const { counted, seconds } = await import("/_emulator/console/format.js");
+      const { distance } = await import("/_emulator/console/durations.js");
+      return [
+        [0.04, 12.34, 59.96, 119.6, 3661, 90_061].map(seconds),
+        [0, 1, 1500].map((many) => counted(many, "step")),
+        [distance(90_000, 0), distance(0, 400), distance(0, 119_600)],
+      ];
+    }"""
+    assert page.evaluate(script) == [
+        ["0 s", "12.3 s", "1 min", "2 min", "1 h 1 min", "1 d 1 h"],
+        ["0 steps", "1 step", "1,500 steps"],
+        ["in 1 min 30 s", "now", "2 min ago"],
+    ]

@@ -1,5 +1,7 @@
 // How long something takes, as people write it, and how far something is away, as people read it.
 
+import { seconds } from "./format.js";
+
 const SECONDS = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400, w: 604800 };
 const WORDS = { sec: "s", second: "s", min: "m", minute: "m", hour: "h", day: "d", week: "w" };
 const MOMENT = /^(\d{4}-\d{2}-\d{2})(?:[T ]\s*(\d{1,2}:\d{2})(:\d{2}(?:\.\d+)?)?\s*(Z|[+-]\d{2}:\d{2})?)?$/i;
@@ -9,15 +11,15 @@ const PARTS = /\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*/gy;
 export function secondsOf(text) {
   const small = text.trim().toLowerCase();
   if (/^\d+(\.\d+)?$/.test(small)) return Number(small);
-  let seconds = 0;
+  let found = 0;
   let reached = 0;
   for (const [part, count, word] of small.matchAll(PARTS)) {
     const unit = WORDS[word.length > 1 ? word.replace(/s$/, "") : word] ?? word;
     if (!Object.hasOwn(SECONDS, unit)) return null;
-    seconds += Number(count) * SECONDS[unit];
+    found += Number(count) * SECONDS[unit];
     reached += part.length;
   }
-  return reached === small.length && reached > 0 ? seconds : null;
+  return reached === small.length && reached > 0 ? found : null;
 }
 
 /**
@@ -27,24 +29,14 @@ export function secondsOf(text) {
 export function momentOf(text) {
   const found = MOMENT.exec(text.trim());
   if (!found) return null;
-  const [, day, time = "00:00", seconds = ":00", offset = "Z"] = found;
-  const written = `${day}T${time.padStart(5, "0")}${seconds}${offset.toUpperCase()}`;
+  const [, day, time = "00:00", rest = ":00", offset = "Z"] = found;
+  const written = `${day}T${time.padStart(5, "0")}${rest}${offset.toUpperCase()}`;
   return Number.isNaN(Date.parse(written)) ? null : written;
 }
 
 /** How far a moment is from another, both in milliseconds: "in 1 h 30 min", "now", "2 min ago". */
 export function distance(to, from) {
-  const seconds = Math.round((to - from) / 1000);
-  if (Math.abs(seconds) < 1) return "now";
-  return seconds > 0 ? `in ${long(seconds)}` : `${long(-seconds)} ago`;
-}
-
-function long(seconds) {
-  const parts = [
-    [Math.floor(seconds / 86400), "d"],
-    [Math.floor((seconds % 86400) / 3600), "h"],
-    [Math.floor((seconds % 3600) / 60), "min"],
-    [seconds % 60, "s"],
-  ];
-  return parts.filter(([count]) => count).slice(0, 2).map(([count, unit]) => `${count} ${unit}`).join(" ");
+  const whole = Math.round((to - from) / 1000);
+  if (whole === 0) return "now";
+  return whole > 0 ? `in ${seconds(whole)}` : `${seconds(-whole)} ago`;
 }

@@ -19,7 +19,7 @@ export function time(timestamp) {
   return timestamp ? timestamp.slice(0, 19).replace("T", " ") : "";
 }
 
-/** A `time` element with the whole moment as its title. */
+/** "2026-03-01T12:00:00.000000Z" -> "12:00:00" */
 export function clockOf(timestamp) {
   return timestamp ? timestamp.slice(11, 19) : "";
 }
@@ -27,12 +27,14 @@ export function clockOf(timestamp) {
 /** 75 -> "1 min 15 s" */
 export function seconds(count) {
   if (count === null || count === undefined) return "";
-  if (count < 60) return `${Math.round(count * 10) / 10} s`;
+  const tenths = Math.round(count * 10) / 10;
+  if (tenths < 60) return `${tenths} s`;
+  const whole = Math.round(count);
   const parts = [
-    [Math.floor(count / 86400), "d"],
-    [Math.floor((count % 86400) / 3600), "h"],
-    [Math.floor((count % 3600) / 60), "min"],
-    [Math.round(count % 60), "s"],
+    [Math.floor(whole / 86400), "d"],
+    [Math.floor((whole % 86400) / 3600), "h"],
+    [Math.floor((whole % 3600) / 60), "min"],
+    [whole % 60, "s"],
   ];
   return parts.filter(([value]) => value).slice(0, 2).map(([value, unit]) => `${value} ${unit}`).join(" ");
 }
@@ -47,6 +49,9 @@ export function cents(count) {
 export function milliseconds(count) {
   return `${count < 10 ? count.toFixed(2) : Math.round(count)} ms`;
 }
+
+/** 1, "step" -> "1 step"; 1500, "step" -> "1,500 steps" */
+export const counted = (many, word) => `${many.toLocaleString("en")} ${word}${many === 1 ? "" : "s"}`;
 
 /** The beginning of an id, which is enough to recognize it. */
 export const short = (id) => (id && id.length > 13 ? id.slice(0, 8) : (id ?? ""));

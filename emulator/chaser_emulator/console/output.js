@@ -2,7 +2,7 @@
 
 import { lookAfter, nodesOf, PLAIN, textOf } from "./ansi.js";
 import { fill, h } from "./dom.js";
-import { bytes } from "./format.js";
+import { bytes, counted } from "./format.js";
 import { copy } from "./parts.js";
 import { save } from "./saving.js";
 
@@ -156,7 +156,7 @@ export function output({ label, name }) {
     download.disabled = !size;
     copying.hidden = !size || size > MOST_COPIED;
     const lines = all + leftOut;
-    const many = `${lines.toLocaleString("en")} ${lines === 1 ? "line" : "lines"}, ${bytes(size)}`;
+    const many = `${counted(lines, "line")}, ${bytes(size)}`;
     const cut = `; the last ${all.toLocaleString("en")} are shown, the download has them all`;
     fill(note, size ? many : over ? "No output." : "No output yet.", leftOut ? cut : "");
   }

@@ -3,6 +3,7 @@
 import { call } from "../api.js";
 import { attempt } from "../dialog.js";
 import { h } from "../dom.js";
+import { counted } from "../format.js";
 import { fileButton, style, tabs, top } from "../parts.js";
 
 const HERE = "/contract";
@@ -24,7 +25,7 @@ export async function show({ query, signal }) {
 function takeReport() {
   const take = (file) => {
     const put = () => call("put-contract-report", { body: new Blob([file]), type: "application/octet-stream" });
-    return attempt(put, ({ findings, parts }) => `Taken: ${findings} findings in ${parts} parts.`);
+    return attempt(put, ({ findings, parts }) => `Taken: ${counted(findings, "finding")} in ${counted(parts, "part")}.`);
   };
   return fileButton("Load a report…", { label: "A report in JSON", accept: ".json", take });
 }

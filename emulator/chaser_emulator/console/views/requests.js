@@ -3,6 +3,7 @@
 import { allOperations, call } from "../api.js";
 import { attempt, confirm } from "../dialog.js";
 import { fill, h } from "../dom.js";
+import { counted } from "../format.js";
 import { gently } from "../gently.js";
 import { style, top } from "../parts.js";
 import { to } from "../routes.js";
@@ -125,14 +126,14 @@ export async function show({ query, signal }) {
     saying ??= setTimeout(() => {
       saying = null;
       if (signal.aborted) return;
-      const said = counted();
+      const said = inAll();
       if (count.textContent !== said) fill(count, said);
     }, count.textContent ? SAID : 0);
   }
 
-  function counted() {
+  function inAll() {
     const all = journal.rows().length;
-    const parts = [shown.length === all ? some(all, "request") : `${shown.length} of ${some(all, "request")}`];
+    const parts = [shown.length === all ? counted(all, "request") : `${shown.length} of ${counted(all, "request")}`];
     const older = journal.rows().filter((one) => one.number < journal.oldestKept()).length;
     if (older) parts.push(`the oldest ${older} in brief only, as the journal keeps the last 1,000`);
     if (journal.missed()) parts.push(`${journal.missed()} passed too quickly to be noted here`);
@@ -143,7 +144,7 @@ export async function show({ query, signal }) {
   async function clear() {
     const text = "The journal forgets all requests of this world, for everybody. Numbers are not given again.";
     if (!(await confirm({ title: "Clear the journal?", text, verb: "Clear it" }))) return;
-    await attempt(() => call("clear-requests"), ({ cleared }) => `${some(cleared, "request")} forgotten.`);
+    await attempt(() => call("clear-requests"), ({ cleared }) => `${counted(cleared, "request")} forgotten.`);
     if (paused) resume();
     await journal.load();
   }
@@ -163,8 +164,6 @@ export async function show({ query, signal }) {
   const remove = h("button", { type: "button", class: "danger", onclick: clear }, "Clear the journal");
   return h("div", { class: "requests" }, top("Requests", pause, remove), bar, count, list.node);
 }
-
-const some = (many, word) => `${many.toLocaleString("en")} ${word}${many === 1 ? "" : "s"}`;
 
 async function fields(signal) {
   const operations = allOperations().filter((one) => one.plane === "api").map((one) => one.id);

@@ -3,7 +3,7 @@
 import { call } from "../../api.js";
 import { tellError } from "../../dialog.js";
 import { fill, freshId, h } from "../../dom.js";
-import { seconds } from "../../format.js";
+import { counted, seconds } from "../../format.js";
 import * as live from "../../live.js";
 import { badge, copyable, facts, moment } from "../../parts.js";
 import { table } from "../../table.js";
@@ -54,7 +54,7 @@ function summary(report) {
   const many = report.findings.length;
   const verdict =
     many > 0
-      ? badge(many === 1 ? "1 finding" : `${many} findings`, "bad")
+      ? badge(counted(many, "finding"), "bad")
       : report.exit_code === 0
         ? badge("nothing found", "good")
         : badge("could not run", "bad");

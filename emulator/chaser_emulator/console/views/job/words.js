@@ -1,12 +1,14 @@
 // What a job is about, in a few words.
 
+import { counted } from "../../format.js";
+
 const TELLING = ["command", "cmd", "url", "repo", "workspace", "workspace_id", "session_id"];
 
 /** The command, address, repository or thing that a job names first. */
 export function subjectOf(job) {
   const input = job.input ?? {};
   if (Array.isArray(input.steps)) {
-    const many = `${input.steps.length} ${input.steps.length === 1 ? "step" : "steps"}`;
+    const many = counted(input.steps.length, "step");
     const where = input.workspace ?? input.session_id;
     return where ? `${many} on ${where}` : many;
   }

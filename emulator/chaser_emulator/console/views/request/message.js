@@ -1,7 +1,7 @@
 // One half of an exchange: its headers, and its body as far as the journal shows it.
 
 import { fill, h } from "../../dom.js";
-import { pretty } from "../../format.js";
+import { counted, pretty } from "../../format.js";
 import { copy } from "../../parts.js";
 import { valueNode } from "./value.js";
 
@@ -32,7 +32,7 @@ function headersOf(headers, marked) {
   return h(
     "details",
     { class: "headers", open: marked.size > 0 },
-    h("summary", null, `${entries.length} header${entries.length === 1 ? "" : "s"}`),
+    h("summary", null, counted(entries.length, "header")),
     h("dl", { class: "facts" }, rows),
   );
 }

@@ -2,7 +2,7 @@
 
 import { call, wasGivenUp } from "../../api.js";
 import { fill, freshId, h } from "../../dom.js";
-import { pretty } from "../../format.js";
+import { counted, pretty } from "../../format.js";
 import { to } from "../../routes.js";
 import { answer, took } from "../requests/words.js";
 import { half } from "./message.js";
@@ -127,7 +127,7 @@ function changedHeaders(before, now) {
 
 function outcome(exchange, { request, differences, untrue }) {
   const many = differences.length;
-  const said = many ? `${many} difference${many === 1 ? "" : "s"}` : "The same answer";
+  const said = many ? counted(many, "difference") : "The same answer";
   const side = (title, one) => {
     const { response_headers: headers, response_body: body } = one;
     const head = h("h4", null, title, " ", answer(one), " ", h("span", { class: "soft" }, took(one)));

@@ -1,6 +1,7 @@
 // A JSON value as a person reads it: folded where it is large, with marks at the places that differ.
 
 import { append, h } from "../../dom.js";
+import { counted } from "../../format.js";
 
 const FOLDED_FROM = 40;
 
@@ -22,7 +23,7 @@ function part(name, value, pointer, marks, depth) {
   const [open, close] = list ? ["[", "]"] : ["{", "}"];
   if (!entries.length) return h("div", { class: kind }, label, open, close, marked && different());
   const inside = [...marks].some((one) => one.startsWith(`${pointer}/`));
-  const many = `${entries.length} ${list ? "item" : "field"}${entries.length === 1 ? "" : "s"}`;
+  const many = counted(entries.length, list ? "item" : "field");
   const closing = h("span", { class: "closing" }, close);
   const size = h("span", { class: "soft" }, ` ${many} `);
   const summary = h("summary", null, label, open, size, closing, marked && different());
