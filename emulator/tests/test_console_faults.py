@@ -13,7 +13,7 @@ from chaser_emulator.server import Running
 from consoles import Scheme, assert_accessible, assert_fits, console_of, go
 from emulators import emulator_on, http_of
 from people import ok, refused
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 MARKUP = "<img src=x onerror=alert(1)>"
 
@@ -247,3 +247,16 @@ def test_they_fit_and_are_accessible(
             go(page, path, heading)
             assert_fits(page)
             assert_accessible(page)
+
+
+def test_faults_that_cannot_be_read_are_not_taken_for_none(emulator: Running, browser: Browser) -> None:
+    def fail(route: Route) -> None:
+        route.fulfill(status=500, json={"code": "internal_error", "message": "the list is lost"})
+
+    with console_of(emulator, browser, "/clock", expected=("500",)) as page:
+        page.route("**/_emulator/faults", fail)
+        go(page, "/faults", "Faults")
+        expect(page.get_by_role("alert")).to_contain_text("the list is lost")
+        page.unroute("**/_emulator/faults")
+        page.get_by_role("button", name="Try again").click()
+        expect(page.get_by_role("button", name="New fault")).to_be_visible()

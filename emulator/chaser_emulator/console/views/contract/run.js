@@ -1,7 +1,6 @@
 // The last run of the contract tests: its sum, its findings, and what came of each part.
 
 import { call } from "../../api.js";
-import { tellError } from "../../dialog.js";
 import { fill, freshId, h } from "../../dom.js";
 import { counted, seconds } from "../../format.js";
 import * as live from "../../live.js";
@@ -14,12 +13,8 @@ const OUTCOMES = { failed: "bad", error: "bad", skipped: "warn", passed: "good" 
 export async function show({ signal }) {
   const node = h("div");
   async function look() {
-    try {
-      const { report } = await call("get-contract-report", { signal });
-      fill(node, report ? reportNode(report) : nothing());
-    } catch (error) {
-      tellError(error);
-    }
+    const { report } = await call("get-contract-report", { signal });
+    fill(node, report ? reportNode(report) : nothing());
   }
   await look();
   live.changed(["contract"], look, signal);

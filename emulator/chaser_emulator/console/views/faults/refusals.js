@@ -43,13 +43,9 @@ export async function show({ query, signal }) {
   }
 
   async function look() {
-    try {
-      const found = await call("list-refusals", { signal });
-      all = found.refusals;
-      drawStanding(standing, found.arranged);
-    } catch (error) {
-      tellError(error);
-    }
+    const found = await call("list-refusals", { signal });
+    all = found.refusals;
+    drawStanding(standing, found.arranged);
   }
 
   await look();

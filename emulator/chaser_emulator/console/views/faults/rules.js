@@ -1,7 +1,7 @@
 // The rules of faults: what they do, how often they did, what is left of them; common ones by one click.
 
 import { call } from "../../api.js";
-import { attempt, confirm, open, tellError } from "../../dialog.js";
+import { attempt, confirm, open } from "../../dialog.js";
 import { freshId, h } from "../../dom.js";
 import { gently } from "../../gently.js";
 import { addFromList } from "../../lists.js";
@@ -56,11 +56,7 @@ export async function show({ signal }) {
   list.node.classList.add("fits");
 
   async function look() {
-    try {
-      list.set((await call("list-faults", { signal })).faults);
-    } catch (error) {
-      tellError(error);
-    }
+    list.set((await call("list-faults", { signal })).faults);
   }
 
   const soon = gently(look, signal, WAIT);

@@ -1,7 +1,7 @@
 // The stubs of a world without real commands: what they answer, and the commands that found none.
 
 import { call } from "../../api.js";
-import { ask, attempt, confirm, open, tellError } from "../../dialog.js";
+import { ask, attempt, confirm, open } from "../../dialog.js";
 import { fill, h } from "../../dom.js";
 import { formOf } from "../../form.js";
 import { short } from "../../format.js";
@@ -32,13 +32,9 @@ export async function show({ signal }) {
   const unknown = h("section", { class: "card", hidden: true, "aria-labelledby": "unknown-title" });
 
   async function look() {
-    try {
-      const found = await call("list-stubs", { signal });
-      list.set(found.stubs);
-      drawUnknown(unknown, found.unknown);
-    } catch (error) {
-      tellError(error);
-    }
+    const found = await call("list-stubs", { signal });
+    list.set(found.stubs);
+    drawUnknown(unknown, found.unknown);
   }
 
   const soon = gently(look, signal, WAIT);

@@ -1,7 +1,7 @@
 // What became of the world since it began: what was created, changed and deleted.
 
 import { call } from "../../api.js";
-import { open, tellError } from "../../dialog.js";
+import { open } from "../../dialog.js";
 import { fill, h } from "../../dom.js";
 import { short } from "../../format.js";
 import * as live from "../../live.js";
@@ -28,21 +28,17 @@ export async function show({ signal }) {
   const sum = h("p", { class: "soft", role: "status" });
 
   async function look() {
-    try {
-      const found = await call("diff-state", { signal });
-      const rows = Object.keys(KINDS).flatMap((kind) =>
-        Object.entries(found[kind]).flatMap(([collection, all]) => {
-          return all.map((resource) => ({ kind, collection, resource }));
-        }),
-      );
-      list.set(rows);
-      fill(
-        sum,
-        Object.keys(KINDS).map((kind) => `${rows.filter((one) => one.kind === kind).length} ${kind}`).join(", "),
-      );
-    } catch (error) {
-      tellError(error);
-    }
+    const found = await call("diff-state", { signal });
+    const rows = Object.keys(KINDS).flatMap((kind) =>
+      Object.entries(found[kind]).flatMap(([collection, all]) => {
+        return all.map((resource) => ({ kind, collection, resource }));
+      }),
+    );
+    list.set(rows);
+    fill(
+      sum,
+      Object.keys(KINDS).map((kind) => `${rows.filter((one) => one.kind === kind).length} ${kind}`).join(", "),
+    );
   }
 
   await look();

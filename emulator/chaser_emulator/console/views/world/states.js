@@ -1,7 +1,7 @@
 // States of the world: kept under a name or saved to a file, and gone back to.
 
 import { call } from "../../api.js";
-import { ask, attempt, confirm, tellError } from "../../dialog.js";
+import { ask, attempt, confirm } from "../../dialog.js";
 import { h } from "../../dom.js";
 import { formOfSchema } from "../../form.js";
 import { bytes } from "../../format.js";
@@ -48,11 +48,7 @@ export async function show({ signal }) {
   list.node.classList.add("fits");
 
   async function look() {
-    try {
-      list.set((await call("list-states", { signal })).states);
-    } catch (error) {
-      tellError(error);
-    }
+    list.set((await call("list-states", { signal })).states);
   }
 
   await look();
