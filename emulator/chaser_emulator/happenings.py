@@ -23,7 +23,6 @@ _QUIET = 15.0
 
 _BATCH = 200
 
-_IN_FULL = ("headers", "body", "json")
 _OF_DELIVERY = ("account_id", "webhook_id", "status", "attempts", "last_http_status", "last_error", "next_attempt_at")
 
 
@@ -99,8 +98,7 @@ class Happenings:
     def received(self, one: Received) -> None:
         """Something has come to the sink."""
         if self._begun:
-            told = {name: value for name, value in one.info().items() if name not in _IN_FULL}
-            self._add("received", told)
+            self._add("received", one.brief())
 
     def delivery_changed(self, row: Row) -> None:
         """There was an attempt at a delivery, or it was given up or sent again."""

@@ -60,8 +60,8 @@ class Received:
     def verified(self) -> bool:
         return self.wrong is None
 
-    def info(self) -> dict[str, Any]:
-        """Its JSON; what there is not is absent."""
+    def brief(self) -> dict[str, Any]:
+        """What it takes to recognize it; what there is not is absent."""
         found: dict[str, Any] = {
             "number": self.number,
             "at": self.at,
@@ -73,11 +73,13 @@ class Received:
             "verified": self.verified,
             "wrong": self.wrong,
             "status": self.status,
-            "headers": dict(self.headers),
-            "body": self.body.decode("utf-8", "replace"),
-            "json": self.json,
         }
         return {name: value for name, value in found.items() if value is not None}
+
+    def info(self) -> dict[str, Any]:
+        """Its JSON, with what came."""
+        shown = {**self.brief(), "headers": dict(self.headers), "body": self.body.decode("utf-8", "replace")}
+        return shown if self.json is None else shown | {"json": self.json}
 
 
 @dataclass(frozen=True)
