@@ -29,7 +29,8 @@ export class Refusal extends Error {
 }
 
 /** What happened, and where there is something to do, what. */
-function inWords(status, said, requestId, wait) {
+function inWords(status, message, requestId, wait) {
+  const said = message?.replace(/\.$/, "");
   if (status === 0) return "The emulator does not answer. Once it runs again, this goes on.";
   if (status === 401) return `The key is not accepted for this: ${said ?? "it is not known here"}.`;
   if (status === 403) return `This is not allowed: ${said ?? "no reason is given"}.`;
@@ -120,7 +121,7 @@ export const allOperations = () => [...operations.values()];
 
 /** The address of an operation. `path` and `query` are objects; what is null or undefined in a query is left out. */
 export function address(id, { path = {}, query = {} } = {}) {
-  const filled = operation(id).path.replace(/\{(\w+)\}/g, (_all, name) => encodeURIComponent(path[name]));
+  const filled = operation(id).path.replace(/\{(\w+)\}/g, (_all, name) => named(path[name]));
   const url = new URL(filled.replace(/^\//, ""), ROOT);
   for (const [name, value] of Object.entries(query)) {
     for (const one of Array.isArray(value) ? value : [value]) {
@@ -128,6 +129,13 @@ export function address(id, { path = {}, query = {} } = {}) {
     }
   }
   return url;
+}
+
+/** A name as a part of an address. Dots alone would lead to another address, however they are written. */
+function named(value) {
+  const dots = value === "." || value === "..";
+  if (dots) throw new Refusal(404, { message: `nothing is called “${value}”`, code: "not_found" });
+  return encodeURIComponent(value);
 }
 
 /**

@@ -113,24 +113,35 @@ export async function confirm({ title, text, verb = "Delete" }) {
 
 /**
  * Show a form of form.js in a dialog. `submit(body)` is awaited; what it refuses is shown in the form, else the dialog
- * closes and answers what came of it (undefined when it was left).
+ * closes and answers what came of it (undefined when it was left). What is left while it is being sent comes about all
+ * the same, and is answered where its page is still there; on another page a notice tells of it.
  */
-export function ask({ title, text, verb = "Create", form, submit }) {
-  return open({
+export async function ask({ title, text, verb = "Create", form, submit }) {
+  const page = location.hash;
+  let sending = null;
+  const answer = await open({
     title,
     content: (close) => {
-      form.node.addEventListener("submit", async (event) => {
-        event.preventDefault();
-        const body = form.read();
-        if (body === undefined) return;
+      const send = async (body) => {
         form.busy(true);
         try {
-          close((await submit(body)) ?? null);
+          const made = (await submit(body)) ?? null;
+          close(made);
+          return made;
         } catch (error) {
-          form.refuse(error);
+          if (form.node.isConnected) form.refuse(error);
+          else tellError(error);
+          return undefined;
         } finally {
           form.busy(false);
+          sending = null;
         }
+      };
+      form.node.addEventListener("submit", (event) => {
+        event.preventDefault();
+        // By keys a form can be sent while its buttons are shut.
+        const body = sending ? undefined : form.read();
+        if (body !== undefined) sending = send(body);
       });
       form.node.append(
         h(
@@ -143,4 +154,9 @@ export function ask({ title, text, verb = "Create", form, submit }) {
       return h("div", { class: "body" }, text ? h("p", { class: "soft" }, text) : null, form.node);
     },
   });
+  if (answer !== undefined || !sending) return answer;
+  const made = await sending;
+  if (made === undefined || location.hash === page) return made;
+  notice(`${title}: done, after its page was left.`, "good");
+  return undefined;
 }

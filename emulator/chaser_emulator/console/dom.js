@@ -3,17 +3,19 @@
 /**
  * h("button", {class: "primary", onclick: save, disabled: true}, "Save")
  *
- * A property that begins with "on" is a listener; one whose value is null, undefined or false is left out; `true` is an
- * attribute without a value; `value`, `checked`, `selected`, `open` and `indeterminate` are set as properties; an object as
- * `dataset` gives data-* attributes, and one as `style` sets properties of its style. Children are nodes, texts, numbers
- * and lists of them; null, undefined and booleans are left out.
+ * A property that begins with "on" is a listener; what a button or a form begins is not begun again before its promise
+ * is kept, so that a double click makes nothing twice. A property whose value is null, undefined or false is left out;
+ * `true` is an attribute without a value; `value`, `checked`, `selected`, `open` and `indeterminate` are set as
+ * properties; an object as `dataset` gives data-* attributes, and one as `style` sets properties of its style. Children
+ * are nodes, texts, numbers and lists of them; null, undefined and booleans are left out.
  */
 export function h(tag, properties, ...children) {
   const namespaced = SVG.has(tag) ? document.createElementNS("http://www.w3.org/2000/svg", tag) : null;
   const node = namespaced ?? document.createElement(tag);
   for (const [name, value] of Object.entries(properties ?? {})) {
     if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    if (ACTS.has(`${tag} ${name}`)) node.addEventListener(name.slice(2), onceAtATime(value));
+    else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else if (name === "dataset") Object.assign(node.dataset, value);
     else if (name === "style") for (const [key, one] of Object.entries(value)) node.style.setProperty(key, one);
     else if (AS_PROPERTY.has(name)) node[name] = value;
@@ -23,6 +25,23 @@ export function h(tag, properties, ...children) {
   return node;
 }
 
+function onceAtATime(act) {
+  let under = false;
+  return (event) => {
+    if (under) {
+      event.preventDefault();
+      return;
+    }
+    const begun = act(event);
+    if (!(begun instanceof Promise)) return;
+    under = true;
+    begun.finally(() => {
+      under = false;
+    });
+  };
+}
+
+const ACTS = new Set(["button onclick", "form onsubmit"]);
 const SVG = new Set(["svg", "path", "rect", "circle", "line", "g", "polyline"]);
 const AS_PROPERTY = new Set(["value", "checked", "selected", "open", "indeterminate"]);
 

@@ -40,12 +40,21 @@ export function find(hash) {
     const params = {};
     const fits = wanted.every((word, at) => {
       if (!word.startsWith("{")) return word === words[at];
-      params[word.slice(1, -1)] = decodeURIComponent(words[at]);
-      return true;
+      params[word.slice(1, -1)] = decoded(words[at]);
+      return params[word.slice(1, -1)] !== null;
     });
     if (fits) return { route, params, query: Object.fromEntries(new URLSearchParams(search)) };
   }
   return null;
+}
+
+/** Null for what no address can be made of, as a percent sign alone. */
+function decoded(word) {
+  try {
+    return decodeURIComponent(word);
+  } catch {
+    return null;
+  }
 }
 
 /** The address of a page: to("/sessions/{id}", {id}) */

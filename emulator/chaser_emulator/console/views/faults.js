@@ -40,7 +40,9 @@ function prefilled(text) {
   if (!text) return null;
   try {
     const found = JSON.parse(text);
-    return found && typeof found === "object" && !Array.isArray(found) ? found : {};
+    if (!found || typeof found !== "object" || Array.isArray(found)) return {};
+    const named = [found.operations ?? []].flat().every((one) => typeof one === "string");
+    return named ? found : { ...found, operations: [] };
   } catch {
     return {};
   }

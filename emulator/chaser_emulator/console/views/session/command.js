@@ -98,7 +98,7 @@ function signalForm(path) {
   const select = h("select", { id }, SIGNALS.map((one) => h("option", { value: one, selected: one === "TERM" }, one)));
   const send = (event) => {
     event.preventDefault();
-    attempt(
+    return attempt(
       () => call("kill-session-command", { path, body: { signal: select.value } }),
       (told) => `${told.signal} was sent.`,
     );

@@ -1,0 +1,124 @@
+"""What people in haste do to the console: click and send twice, leave while something is sent, mistype addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from chaser_emulator.server import Running
+from consoles import console_of, go
+from emulators import http_of
+from people import ok
+from playwright.sync_api import Browser, Page, Route, expect
+
+
+@pytest.fixture(autouse=True)
+def _afresh(emulator: Running) -> None:
+    with http_of(emulator) as client:
+        ok(client.post("/_emulator/reset"))
+
+
+@contextmanager
+def _held(page: Page, path: str, method: str = "POST") -> Iterator[list[Route]]:
+    """What the page asks for meanwhile, once at least, which is only sent when the block ends."""
+    asked: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == method:
+            asked.append(route)
+        else:
+            route.continue_()
+
+    page.route(f"**{path}", hold)
+    with page.expect_request(lambda request: request.method == method and request.url.endswith(path)):
+        yield asked
+    # Whatever was asked for until now has come here once the page has answered something else.
+    page.title()
+    for route in asked:
+        route.continue_()
+    page.unroute(f"**{path}", hold)
+
+
+def test_a_double_click_opens_one_dialog(emulator: Running, browser: Browser) -> None:
+    with console_of(emulator, browser, "/sessions") as page:
+        with _held(page, "/_emulator/operations/create-session", "GET"):
+            page.get_by_role("button", name="New session").dblclick()
+        expect(page.get_by_role("dialog", name="New session")).to_have_count(1)
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_double_click_makes_nothing_twice(emulator: Running, browser: Browser, client: httpx.Client) -> None:
+    with console_of(emulator, browser, "/sink") as page:
+        with _held(page, "/v1/webhooks") as asked:
+            page.get_by_role("button", name="Webhook to the sink").dblclick()
+        assert len(asked) == 1
+        expect(page.get_by_role("dialog", name="The signing secret")).to_have_count(1)
+    assert len(ok(client.get("/v1/webhooks"))["webhooks"]) == 1
+
+
+def test_what_is_refused_to_a_button_can_be_tried_again(emulator: Running, browser: Browser) -> None:
+    with console_of(emulator, browser, "/sink", expected=("500",)) as page:
+        page.route("**/v1/webhooks", lambda route: route.fulfill(status=500, body="{}"), times=1)
+        page.get_by_role("button", name="Webhook to the sink").click()
+        expect(page.get_by_text("The emulator could not do it (500)")).to_be_visible()
+        page.get_by_role("button", name="Webhook to the sink").click()
+        expect(page.get_by_role("dialog", name="The signing secret")).to_be_visible()
+
+
+def test_a_form_that_is_sent_twice_by_keys_makes_one_thing(
+    emulator: Running, browser: Browser, client: httpx.Client
+) -> None:
+    with console_of(emulator, browser, "/workspaces") as page:
+        page.get_by_role("button", name="New workspace").click()
+        page.get_by_label("name").fill("once")
+        with _held(page, "/v1/workspaces") as asked:
+            page.keyboard.press("Control+Enter")
+            page.keyboard.press("Control+Enter")
+            page.keyboard.press("Enter")
+        assert len(asked) == 1
+        page.get_by_role("heading", name="once", level=1).wait_for()
+    assert [one["name"] for one in ok(client.get("/v1/workspaces"))] == ["once"]
+
+
+def test_the_secret_of_a_key_is_shown_though_its_form_was_closed(emulator: Running, browser: Browser) -> None:
+    with console_of(emulator, browser, "/keys") as page:
+        page.get_by_role("button", name="New key").click()
+        page.get_by_label("name").fill("closed early")
+        with _held(page, "/v1/keys"):
+            page.keyboard.press("Enter")
+            page.keyboard.press("Escape")
+            expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page.get_by_role("dialog", name="The new key")).to_be_visible()
+
+
+def test_who_left_a_page_while_its_form_was_sent_is_told_what_came_of_it(emulator: Running, browser: Browser) -> None:
+    with console_of(emulator, browser, "/workspaces", expected=("409",)) as page:
+        for said in ("New workspace: done, after its page was left.", "taken"):
+            page.get_by_role("button", name="New workspace").click()
+            page.get_by_label("name").fill("left")
+            with _held(page, "/v1/workspaces"):
+                page.keyboard.press("Enter")
+                go(page, "/clock", "Clock")
+            expect(page.locator("#notices").get_by_text(said)).to_be_visible()
+            expect(page.get_by_role("heading", name="Clock", level=1)).to_be_visible()
+            go(page, "/workspaces", "Workspaces")
+
+
+def test_an_address_that_leads_nowhere_says_so(emulator: Running, browser: Browser) -> None:
+    with console_of(emulator, browser, "/requests/%", expected=("404", "400")) as page:
+        expect(page.get_by_text("There is no such page.")).to_be_visible()
+        for path, said in (
+            ("/requests/..", "The journal has no such request"),
+            ("/workspaces/..", "There is no such workspace"),
+            ("/sessions/a%2Fb", "has ended, or never was"),
+        ):
+            page.evaluate("(path) => { location.hash = path }", path)
+            expect(page.get_by_text(said)).to_be_visible()
+
+
+def test_a_rule_in_an_address_that_is_none_opens_the_form(emulator: Running, browser: Browser) -> None:
+    with console_of(emulator, browser, "/faults?new=%7B%22operations%22:[5]%7D") as page:
+        expect(page.get_by_role("dialog", name="New fault")).to_be_visible()
