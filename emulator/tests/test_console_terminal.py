@@ -147,6 +147,14 @@ def test_a_sequence_that_says_to_do_it_without_end_does_not_keep_the_page_busy(
         asked = "\\n".join(f"x\\033[2147483647{letter}" for letter in "STLMIZbABCDEFGHJKPX@dt")
         run(page, f"printf '{asked}'; clear; echo $((6 * 7)) after it")
         expect(screen(page)).to_contain_text("42 after it")
+        # Nor does a line without an end, or a letter with marks without one.
+        run(page, r"yes $(printf '\314\201') | head -n 900000 | tr -d '\n'; clear; echo $((6 * 8)) after it")
+        expect(screen(page)).to_contain_text("48 after it")
+        run(page, r"head -c 3000000 /dev/zero | tr '\0' x; clear; echo $((6 * 9)) after it")
+        expect(screen(page)).to_contain_text("54 after it")
+        assert (
+            page.locator(".xterm-accessibility .live-region").evaluate("(region) => region.textContent.length") < 20000
+        )
         # What is asked for within the screen is done.
         run(page, r"clear; printf 'ab\033[5b'; echo; echo gone; printf '\033[A\033[99999Mstays\n'")
         expect(screen(page)).to_contain_text("abbbbbb")

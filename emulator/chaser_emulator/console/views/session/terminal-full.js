@@ -5,6 +5,7 @@ import { h } from "../../dom.js";
 import { copy, style } from "../../parts.js";
 import { FitAddon } from "../../vendor/addon-fit.js";
 import { Terminal } from "../../vendor/xterm.js";
+import { boundHearing, boundMarks, boundSequences, pieces } from "./terminal-bounds.js";
 import { colours, onThemeChange } from "./terminal-colours.js";
 
 /** Bytes that may be on their way to the screen, and how few it is before more are taken. */
@@ -37,7 +38,8 @@ export function screenOf({ name, hint, onInput, onSize, onLeave }) {
     scrollback: 5000,
   });
   terminal.loadAddon(fit);
-  bound(terminal);
+  boundSequences(terminal);
+  boundMarks(terminal);
   terminal.onData(onInput);
   terminal.onBinary((text) => onInput(Uint8Array.from(text, (one) => one.charCodeAt(0))));
   terminal.onResize(({ rows, cols }) => onSize(rows, cols));
@@ -59,6 +61,7 @@ export function screenOf({ name, hint, onInput, onSize, onLeave }) {
     terminal.options.fontFamily = look.fontFamily;
     terminal.options.theme = colours(node);
     openStrictly(terminal, node);
+    boundHearing(terminal);
     terminal.textarea.setAttribute("aria-label", `Input of ${name}`);
     terminal.textarea.setAttribute("aria-describedby", hint);
     terminal.textarea.addEventListener("input", takeSigns);
@@ -100,11 +103,13 @@ export function screenOf({ name, hint, onInput, onSize, onLeave }) {
   let goOn = null;
 
   function write(bytes) {
-    onTheWay += bytes.length;
-    terminal.write(bytes, () => {
-      onTheWay -= bytes.length;
-      if (onTheWay < LITTLE) goOn?.();
-    });
+    for (const piece of pieces(bytes)) {
+      onTheWay += piece.length;
+      terminal.write(piece, () => {
+        onTheWay -= piece.length;
+        if (onTheWay < LITTLE) goOn?.();
+      });
+    }
     if (onTheWay < MUCH) return null;
     return new Promise((resolve) => {
       goOn = resolve;
@@ -119,29 +124,6 @@ export function screenOf({ name, hint, onInput, onSize, onLeave }) {
   }
 
   return { node, write, fresh: () => terminal.write(FRESH), focus, dispose };
-}
-
-/** By the letters that end a sequence what the component does as often as the sequence says, and how often is enough. */
-const REPEATED = {
-  L: ["insertLines", ({ rows }) => rows],
-  M: ["deleteLines", ({ rows }) => rows],
-  S: ["scrollUp", ({ rows }) => rows],
-  T: ["scrollDown", ({ rows }) => rows],
-  I: ["cursorForwardTab", ({ cols }) => cols],
-  Z: ["cursorBackwardTab", ({ cols }) => cols],
-  b: ["repeatPrecedingCharacter", ({ rows, cols }) => rows * cols],
-};
-
-/** Let no sequence keep the page busy: more than fits on the screen is no other sight, however often it is said. */
-function bound(terminal) {
-  for (const [final, [act, mostOf]] of Object.entries(REPEATED)) {
-    terminal.parser.registerCsiHandler({ final }, (numbers) => {
-      const most = mostOf(terminal);
-      if (!(numbers[0] > most)) return false;
-      // None of its public ways leads here; its version is pinned.
-      return terminal._core._inputHandler[act]({ params: [most], length: 1 });
-    });
-  }
 }
 
 /** Go where a link of the output leads, if it is meant to: what it says need not be where it leads. */
