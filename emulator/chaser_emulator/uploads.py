@@ -28,6 +28,9 @@ PASSING = 64 * 2**10
 
 _PATIENCE = 1.0
 
+_READ_ON = 64 * 2**20
+"""Bytes of a body beyond its limit that are read, so that who still sends is there to be told."""
+
 
 async def let_pass(request: Request) -> None:
     """Read a short body that nobody wants, so that the journal has all of a refused request."""
@@ -40,6 +43,19 @@ async def let_pass(request: Request) -> None:
                 await request.body()
 
 
+async def _read_on(request: Request, rest: AsyncIterator[bytes]) -> None:
+    """Read the rest of a body that is too large, for a while: with the connection cut, nobody would see the refusal."""
+    if "expect" in request.headers:
+        return
+    read = 0
+    with contextlib.suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(_PATIENCE):
+            async for chunk in rest:
+                read += len(chunk)
+                if read > _READ_ON:
+                    break
+
+
 async def read_json(request: Request) -> bytes:
     """The whole body. Raises ApiError `payload_too_large` as soon as it is known to be."""
     return b"".join([chunk async for chunk in _limited(request, JSON_LIMIT, "a JSON body")])
@@ -48,9 +64,11 @@ async def read_json(request: Request) -> bytes:
 async def read_text(request: Request, limit: int, what: str) -> bytes:
     """A whole body of any type. Raises ApiError `payload_too_large` as soon as it is known to be beyond the limit."""
     received = bytearray()
-    async for chunk in request.stream():
+    stream = request.stream()
+    async for chunk in stream:
         received += chunk
         if len(received) > limit:
+            await _read_on(request, stream)
             text = f"{what} may have at most {limit // 2**20} MiB"
             raise ApiError("payload_too_large", text, details={"limit": limit})
     return bytes(received)
@@ -112,11 +130,14 @@ def too_large(what: str) -> ApiError:
 
 async def _limited(request: Request, limit: int, what: str) -> AsyncGenerator[bytes, None]:
     declared = request.headers.get("content-length", "")
+    stream = request.stream()
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
+        await _read_on(request, stream)
         raise too_large(what)
     received = 0
-    async for chunk in request.stream():
+    async for chunk in stream:
         received += len(chunk)
         if received > limit:
+            await _read_on(request, stream)
             raise too_large(what)
         yield chunk

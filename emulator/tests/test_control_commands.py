@@ -172,6 +172,8 @@ def test_bodies_come_as_fields_as_json_and_from_a_file(run: Run, tmp_path: Path)
         (["clock", "show", "--data-dir", "nowhere"], 1, "no emulator runs"),
         (["clock", "dance"], 2, "dance"),
         (["worlds", "show"], 2, "ID"),
+        (["sessions", "files", "\udcff"], 2, "no UTF-8"),
+        (["requests", "list", "--search", "a\udcff"], 2, "search is no UTF-8"),
     ],
 )
 def test_what_is_refused_is_told_in_one_line(run: Run, arguments: list[str], code: int, said: str) -> None:

@@ -139,6 +139,14 @@ def _command(one: Named) -> click.Command:
     return command
 
 
+def _require_text(given: Input, value: Any) -> None:
+    """Raise click's UsageError for bytes of a command line that are no text: nothing could be sent for them."""
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        raise click.UsageError(f"{given.shown} is no UTF-8", click.get_current_context()) from None
+
+
 def _run(one: Named, taken: list[Input], values: dict[str, Any]) -> None:
     from chaser_emulator.operating import showing
     from chaser_emulator.operating.asking import Asked, ask, filled
@@ -148,6 +156,9 @@ def _run(one: Named, taken: list[Input], values: dict[str, Any]) -> None:
     if "x-confirm" in one.operation and not values["yes"]:
         click.confirm(one.operation["x-confirm"], abort=True)
     given = {each: value for each in taken if (value := values[each.key]) is not None and not (each.many and not value)}
+    for each, value in given.items():
+        for part in value if each.many else [value]:
+            _require_text(each, part)
     path = filled(one.path, {each.name: str(value) for each, value in given.items() if each.origin == "path"})
     query = [
         (each.name, _text(part))
