@@ -7,9 +7,9 @@ import { pretty, short } from "../format.js";
 import * as live from "../live.js";
 import { badge, copyable, facts, moment, style, top } from "../parts.js";
 import { table } from "../table.js";
-import { placeOf, TYPES } from "./audit/places.js";
 import { dotted } from "./dotted.js";
 import { filters, sayable } from "./filters.js";
+import { placeOf, TYPES } from "./places.js";
 
 const PAGE = 500;
 const HERE = "/audit";

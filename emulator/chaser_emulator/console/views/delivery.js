@@ -8,15 +8,10 @@ import { gently } from "../gently.js";
 import * as live from "../live.js";
 import { badge, copyable, facts, moment, style, top } from "../parts.js";
 import { to } from "../routes.js";
+import { placeOf } from "./places.js";
 import { timeline } from "./webhooks/timeline.js";
 
 const HERE = "/webhooks/deliveries/{id}";
-const PAGES = {
-  session: "/sessions/{id}",
-  workspace: "/workspaces/{id}",
-  job: "/jobs/{id}",
-  assistant: "/assistants/{id}",
-};
 
 export async function show({ params, signal }) {
   await style("webhooks");
@@ -65,14 +60,14 @@ export async function show({ params, signal }) {
 }
 
 function factsOf({ delivery, replays }) {
-  const page = PAGES[delivery.resource_type];
+  const place = placeOf(delivery);
   const resource = `${delivery.resource_type.replaceAll("_", " ")} ${delivery.resource_id}`;
   const link = (id) => h("a", { href: to(HERE, { id }) }, h("code", null, short(id)));
   const hook = to("/webhooks", {}, { webhook_id: delivery.webhook_id });
   return facts([
     ["Delivery", h("code", null, delivery.id)],
     ["Event", h("code", null, delivery.event_id)],
-    ["About", page ? h("a", { href: to(page, { id: delivery.resource_id }) }, resource) : resource],
+    ["About", place ? h("a", { href: place }, resource) : resource],
     ["To", h("a", { href: hook, class: "target-url" }, delivery.target_url)],
     ["Made", moment(delivery.created_at)],
     ["Delivered", moment(delivery.delivered_at)],

@@ -1,6 +1,6 @@
-// Where the page of a thing is that the audit log names.
+// Where the page of a thing is that the audit log or an event names.
 
-import { to } from "../../routes.js";
+import { to } from "../routes.js";
 
 const PLACES = {
   session: (id) => to("/sessions/{id}", { id }),
@@ -19,7 +19,7 @@ const PLACES = {
 /** The types of resources that have a place. */
 export const TYPES = Object.keys(PLACES);
 
-/** The address of the page about the resource of an event, or null; where it was deleted, the page says so. */
-export function placeOf(event) {
-  return PLACES[event.resource_type]?.(event.resource_id) ?? null;
+/** The address of the page about a resource ({resource_type, resource_id}), or null; where it is deleted, that page says so. */
+export function placeOf(one) {
+  return PLACES[one.resource_type]?.(one.resource_id) ?? null;
 }
