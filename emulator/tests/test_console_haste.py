@@ -1,4 +1,4 @@
-"""What people in haste do to the console: click and send twice, leave while something is sent, mistype addresses."""
+"""What goes wrong around the console: clicks that come twice, pages left too early, addresses mistyped, things gone."""
 
 from __future__ import annotations
 
@@ -122,3 +122,36 @@ def test_an_address_that_leads_nowhere_says_so(emulator: Running, browser: Brows
 def test_a_rule_in_an_address_that_is_none_opens_the_form(emulator: Running, browser: Browser) -> None:
     with console_of(emulator, browser, "/faults?new=%7B%22operations%22:[5]%7D") as page:
         expect(page.get_by_role("dialog", name="New fault")).to_be_visible()
+
+
+def test_a_stream_that_breaks_off_is_not_complained_about_later(emulator: Running, browser: Browser) -> None:
+    with console_of(emulator, browser, "/jobs", prepare=lambda page: page.clock.install()) as page:
+        page.evaluate(
+            """async () => {
+              const { stream } = await import("/_emulator/console/api.js");
+              const fetch = window.fetch;
+              const broken = new ReadableStream({ start: (it) => it.error(new TypeError("network error")) });
+              window.fetch = async () => new Response(broken);
+              await stream("watch-events", { quiet: 1000, onEvent: () => {} }).catch(() => {});
+              window.fetch = fetch;
+            }"""
+        )
+        page.clock.fast_forward(2000)
+        page.get_by_role("link", name="Clock").click()
+        page.get_by_role("heading", name="Clock", level=1).wait_for()
+        expect(page.locator("#notices")).to_be_empty()
+
+
+def test_what_is_gone_is_said_once(emulator: Running, browser: Browser, client: httpx.Client) -> None:
+    workspace = ok(client.post("/v1/workspaces", json={"session_type": "sandbox"}))["id"]
+    with console_of(emulator, browser, f"/workspaces/{workspace}?tab=snapshots", expected=("404",)) as page:
+        expect(page.get_by_text("No snapshots yet.")).to_be_visible()
+        ok(client.post("/_emulator/reset"))
+        expect(page.get_by_text("There is no such workspace in this account.")).to_be_visible()
+        expect(page.get_by_role("link", name="Snapshots")).to_be_hidden()
+        expect(page.locator("#notices")).to_be_empty()
+    assistant = ok(client.post("/v1/assistants", json={"name": "helper", "config": {}}))["assistant"]["id"]
+    with console_of(emulator, browser, f"/assistants/{assistant}", expected=("404",)) as page:
+        page.get_by_role("heading", name="helper").wait_for()
+        ok(client.post("/_emulator/reset"))
+        expect(page.get_by_role("alert").filter(has_text="there is no assistant")).to_have_count(1)

@@ -216,8 +216,8 @@ export async function stream(id, { path, query, headers = {}, signal, onEvent, o
       rested = performance.now();
     }
     const silence = quiet && setTimeout(() => reader.cancel(), quiet);
-    const { done, value } = await reader.read();
-    clearTimeout(silence);
+    // One that has broken off is silent for ever, and is not to be given up once more.
+    const { done, value } = await reader.read().finally(() => clearTimeout(silence));
     if (done) return;
     const lines = (rest + value).split(/\r\n|\n|\r/);
     rest = lines.pop();

@@ -2,7 +2,7 @@
 
 import { call } from "../api.js";
 import { ask, attempt } from "../dialog.js";
-import { h } from "../dom.js";
+import { append, h } from "../dom.js";
 import { formOf } from "../form.js";
 import { badge, facts, moment, style, tabs, top } from "../parts.js";
 import { to } from "../routes.js";
@@ -22,9 +22,20 @@ const PARTS = [
 
 export async function show({ params, query, signal }) {
   await style("account");
+  const below = h("div");
   const head = await following({
     tags: ["assistants"],
-    load: async () => (await call("get-assistant", { path: params, signal })).assistant,
+    async load() {
+      try {
+        const { assistant } = await call("get-assistant", { path: params, signal });
+        below.hidden = false;
+        return assistant;
+      } catch (error) {
+        // Of one that is gone the head says all that there is to say.
+        below.hidden ||= error.status === 404;
+        throw error;
+      }
+    },
     say: (one) => `${one.name} is ${one.status}.`,
     draw,
     signal,
@@ -32,7 +43,8 @@ export async function show({ params, query, signal }) {
   const { chosen, links } = tabs("Parts of the assistant", PARTS, HERE, query, params);
   if (!head.querySelector("h1")) return head;
   const part = await chosen.load();
-  return h("div", null, head, links, await part.show({ id: params.id, signal }));
+  append(below, links, await part.show({ id: params.id, signal }));
+  return h("div", null, head, below);
 }
 
 function draw(one) {

@@ -1,7 +1,7 @@
 // One workspace: what it is, what can be done with it, and its parts, each loaded when it is opened.
 
 import { call } from "../api.js";
-import { h, refill } from "../dom.js";
+import { append, h, refill } from "../dom.js";
 import { bytes, short } from "../format.js";
 import * as live from "../live.js";
 import { badge, facts, moment, style, tabs, top } from "../parts.js";
@@ -23,6 +23,7 @@ export async function show({ params, query, signal }) {
   await style("workspaces");
   const { id } = params;
   const state = h("div");
+  const below = h("div");
   let size = null;
 
   async function load() {
@@ -69,6 +70,7 @@ export async function show({ params, query, signal }) {
   live.changed(TAGS, async () => {
     const now = await load().catch(() => null);
     if (!now || signal.aborted) return;
+    below.hidden = !now.workspace;
     if (!now.workspace) {
       refill(state, gone());
       return;
@@ -79,7 +81,8 @@ export async function show({ params, query, signal }) {
 
   const { chosen, links } = tabs("Parts of the workspace", TABS, HERE, query, { id });
   const part = await chosen.load();
-  return h("div", null, state, links, await part.show({ ...found, query, signal }));
+  append(below, links, await part.show({ ...found, query, signal }));
+  return h("div", null, state, below);
 }
 
 function actions(workspace) {

@@ -1,7 +1,7 @@
 // The snapshots of a workspace: kept, gone back to, looked into and deleted.
 
 import { call } from "../../api.js";
-import { ask, attempt, confirm } from "../../dialog.js";
+import { ask, attempt, confirm, tellError } from "../../dialog.js";
 import { h } from "../../dom.js";
 import { formOf } from "../../form.js";
 import { bytes } from "../../format.js";
@@ -88,7 +88,7 @@ export async function show({ workspace, signal }) {
   }
 
   await draw();
-  live.changed(["snapshots", "workspace.snapshots"], () => attempt(draw), signal);
+  live.changed(["snapshots", "workspace.snapshots"], () => draw().catch(unlessGone), signal);
   return h(
     "div",
     null,
@@ -101,4 +101,9 @@ export async function show({ workspace, signal }) {
     ),
     list.node,
   );
+}
+
+/** That a workspace is gone is told by its page. */
+function unlessGone(error) {
+  if (error.status !== 404) tellError(error);
 }
