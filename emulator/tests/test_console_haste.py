@@ -107,6 +107,21 @@ def test_who_left_a_page_while_its_form_was_sent_is_told_what_came_of_it(emulato
             go(page, "/workspaces", "Workspaces")
 
 
+def test_a_key_that_cannot_be_one_is_refused_until_another_is_given(emulator: Running, browser: Browser) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{emulator.url}/_emulator/")
+    page.get_by_label("Key of the emulator").fill(f"“{emulator.api_key}”")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("That is not the key of this emulator")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("That is not the key of this emulator")
+    page.get_by_label("Key of the emulator").fill(f" {emulator.api_key} ")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Overview", level=1).wait_for()
+    context.close()
+
+
 def test_an_address_that_leads_nowhere_says_so(emulator: Running, browser: Browser) -> None:
     with console_of(emulator, browser, "/requests/%", expected=("404", "400")) as page:
         expect(page.get_by_text("There is no such page.")).to_be_visible()

@@ -106,7 +106,10 @@ function askForKey(problem) {
   });
   const enter = async (event) => {
     event.preventDefault();
-    api.keep(input.value.trim());
+    const given = input.value.trim();
+    // What was wrong with the last one still stands.
+    if (!given) return;
+    api.keep(given);
     await begin();
   };
   const form = h(
