@@ -34,13 +34,8 @@ async def open_console(_call: ControlCall) -> Response:
         "img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
-    headers = {
-        "Cache-Control": "no-store",
-        "Content-Security-Policy": policy,
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-    }
+    # All else that a browser is to know is in every answer of the control plane.
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": policy}
     # Its component is of others, and is there only where it was brought in with the distribution.
     terminal = "full" if BROUGHT.is_file() else "plain"
     return HTMLResponse(_page().substitute(nonce=nonce, terminal=terminal), headers=headers)
@@ -55,10 +50,6 @@ class Assets(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = "no-cache"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        # None of them is a page, and pages of other origins have no use for them.
-        response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
-        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         return response
 
 

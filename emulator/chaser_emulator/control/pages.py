@@ -42,7 +42,6 @@ def page(
         "Content-Security-Policy": policy,
         # Not `no-referrer`: with it a browser sends `Origin: null` along with a form, which is refused as foreign.
         "Referrer-Policy": "same-origin",
-        "X-Content-Type-Options": "nosniff",
     }
     return HTMLResponse(text, status, headers)
 

@@ -46,7 +46,7 @@ async def read_workspace_file(call: ControlCall) -> Reply:
     path = _file(call)
     chunks = _sent(call, state, path)
     size = int(await anext(chunks))
-    headers = {"Content-Length": str(size), "X-Content-Type-Options": "nosniff"}
+    headers = {"Content-Length": str(size)}
     return Reply(chunks=chunks, media_type="application/octet-stream", headers=headers)
 
 
