@@ -79,8 +79,11 @@ def query(given: str) -> str:
         return ""
     parts = []
     for part in given.split("&"):
-        name, equals, _value = part.partition("=")
-        parts.append(f"{name}={quote(HIDDEN, safe='[]')}" if equals and unquote_plus(name) in QUERY else part)
+        name, equals, value = part.partition("=")
+        said = unquote_plus(value)
+        # A key may stand where nobody looks for one.
+        secret = equals and (unquote_plus(name) in QUERY or text(said) != said)
+        parts.append(f"{name}={quote(HIDDEN, safe='[]')}" if secret else part)
     return "&".join(parts)
 
 

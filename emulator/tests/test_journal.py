@@ -104,6 +104,13 @@ def test_streams_files_and_sockets_are_noted_without_their_bytes(client: httpx.C
     assert told["query"] == "access_token=[hidden]"
 
 
+def test_a_key_is_hidden_under_whatever_name_it_stands(client: httpx.Client, emulator: Running) -> None:
+    spelled = emulator.api_key.replace("_", "%5F")
+    ok(client.get(f"/v1/sessions?limit=5&Access_Token={emulator.api_key}&key={spelled}&q=a;token={emulator.api_key}"))
+    [one] = found(client)
+    assert whole(client, one["number"])["query"] == "limit=5&Access_Token=[hidden]&key=[hidden]&q=[hidden]"
+
+
 def test_what_nobody_reads_is_told(client: httpx.Client) -> None:
     ok(client.get("/v1/sessions", params={"limit": 5, "colour": "red"}))
     [one] = found(client)
