@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,13 @@ def test_a_report_has_a_bound(client: httpx.Client) -> None:
     for size in (16 * 2**20 + 1, 48 * 2**20):
         refused(_put(client, b" " * size), 413, "payload_too_large")
     refused(client.put(REPORT, json=_report()), 415, "unsupported_media_type")
+
+
+def test_of_many_at_once_one_is_kept(client: httpx.Client) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda count: _put(client, _report(findings=count)), range(40)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(ok(client.get(REPORT))["report"]["findings"]) in range(40)
 
 
 def test_it_lasts_as_long_as_the_data(tmp_path: Path) -> None:

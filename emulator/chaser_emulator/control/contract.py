@@ -6,6 +6,7 @@ import importlib.util
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from chaser_emulator import uploads
@@ -87,9 +88,13 @@ def _read(path: Path) -> str | None:
 
 
 def _keep(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_text(text, "utf-8")
-    beside.replace(path)
+    # Of its own for each: several may be handed over at once, and the last one stays.
+    beside = path.with_name(f".{path.name}.{token_hex(4)}.part")
+    try:
+        beside.write_text(text, "utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _evidence() -> str | None:
