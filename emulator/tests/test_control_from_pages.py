@@ -152,6 +152,8 @@ def test_nobody_is_led_by_a_page_to_what_is_not_one(client: httpx.Client, site: 
     for path in ("world", "requests", "webhooks/sink/any", "openapi.json"):
         assert "Sec-Fetch-Site" in refused(client.get(f"/_emulator/{path}", headers=led), 403, "forbidden")["message"]
     assert client.get("/_emulator/", headers=led).status_code == 200
+    worker = {"Service-Worker": "script", "Sec-Fetch-Site": site}
+    refused(client.get("/_emulator/console/loading.js", headers=worker), 403, "forbidden")
     own = {**led, "Sec-Fetch-Site": "none"}
     assert "no page has a form" in refused(client.post("/_emulator/reset", headers=own), 403, "forbidden")["message"]
 

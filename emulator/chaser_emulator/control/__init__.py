@@ -59,6 +59,8 @@ class Control:
         path = _path(connection)
         if DELIVERY_HEADER in connection.headers and not path.startswith(_SINK):
             raise ApiError("forbidden", "webhooks do not reach the control plane")
+        if "service-worker" in connection.headers:
+            raise ApiError("forbidden", "header Service-Worker: no script here answers in place of the emulator")
         world = world_at(connection)
         origins.require_own(connection, world.settings)
         shows_key = callers.shows_key(connection, world.api_key)
