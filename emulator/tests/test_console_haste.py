@@ -139,6 +139,21 @@ def test_a_rule_in_an_address_that_is_none_opens_the_form(emulator: Running, bro
         expect(page.get_by_role("dialog", name="New fault")).to_be_visible()
 
 
+def test_whether_something_was_done_is_not_known_where_its_answer_is_lost(emulator: Running, browser: Browser) -> None:
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort("connectionreset")
+
+    with console_of(emulator, browser, "/workspaces", expected=("net::ERR",)) as page:
+        page.get_by_role("button", name="New workspace").click()
+        page.get_by_label("name").fill("lost")
+        page.route("**/v1/workspaces", lose, times=1)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("nobody knows whether this was done")
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.get_by_role("link", name="lost")).to_be_visible()
+
+
 def test_a_stream_that_breaks_off_is_not_complained_about_later(emulator: Running, browser: Browser) -> None:
     with console_of(emulator, browser, "/jobs", prepare=lambda page: page.clock.install()) as page:
         page.evaluate(

@@ -6,6 +6,7 @@ const FORGOTTEN = "chaser.forgotten";
 const AT_A_STRETCH = 24;
 const AGAIN = 2;
 const AGAIN_APART = 150;
+const UNKNOWN = "No answer came, so nobody knows whether this was done. See before you send it again.";
 const ROOT = new URL("../", document.baseURI);
 
 let operations = new Map();
@@ -31,7 +32,7 @@ export class Refusal extends Error {
 /** What happened, and where there is something to do, what. */
 function inWords(status, message, requestId, wait) {
   const said = message?.replace(/\.$/, "");
-  if (status === 0) return "The emulator does not answer. Once it runs again, this goes on.";
+  if (status === 0) return message ?? "The emulator does not answer. Once it runs again, this goes on.";
   if (status === 401) return `The key is not accepted for this: ${said ?? "it is not known here"}.`;
   if (status === 403) return `This is not allowed: ${said ?? "no reason is given"}.`;
   if (status === 404) return `This is not there: ${said ?? "there is nothing at that address"}.`;
@@ -176,7 +177,7 @@ export function upload(id, { path, query, form, signal, onProgress }) {
     signal?.addEventListener("abort", stop, { once: true });
     request.upload.onprogress = (event) => onProgress?.(event.loaded, event.total);
     request.onabort = () => reject(new DOMException("given up", "AbortError"));
-    request.onerror = () => reject(new Refusal(0, null, null));
+    request.onerror = () => reject(new Refusal(0, { message: UNKNOWN }));
     request.onload = () => {
       const body = readable(request.responseText);
       if (request.status >= 200 && request.status < 300) resolve(body);
@@ -268,11 +269,12 @@ async function send(url, request, { look, plane, asksForItself }) {
  * through, and is not.
  */
 async function fetched(url, request) {
-  for (let again = request.method === "GET" ? AGAIN : 0; ; again -= 1) {
+  for (let again = AGAIN; ; again -= 1) {
     try {
       return await fetch(url, request);
     } catch (error) {
       if (wasGivenUp(error)) throw error;
+      if (request.method !== "GET") throw new Refusal(0, { message: UNKNOWN });
       if (!again) throw new Refusal(0, null);
       await new Promise((done) => setTimeout(done, AGAIN_APART));
     }
