@@ -420,14 +420,16 @@ OPENER = "Cross-Origin-Opener-Policy"
 
 
 def test_an_app_has_no_power_over_what_else_is_at_its_origin(box: Box, app: str) -> None:
-    query = httpx.QueryParams([("Service-Worker-Allowed", "/"), ("Clear-Site-Data", '"storage"')])
+    others = {"NEL": "{}", "Report-To": "{}", "Alt-Svc": 'h2=":1"', "Strict-Transport-Security": "max-age=1"}
+    query = httpx.QueryParams([("Service-Worker-Allowed", "/"), ("Clear-Site-Data", '"storage"'), *others.items()])
     answer = box.client.get(f"{app}/headers?{query}")
     assert answer.headers["service-worker-allowed"] == f"{app}/"
-    assert "clear-site-data" not in answer.headers
+    assert [name for name in ("Clear-Site-Data", *others) if name in answer.headers] == []
     with by_host(box, 3000) as root:
         # Its own host is its own.
         answer = root.get(f"/headers?{query}")
         assert (answer.headers["service-worker-allowed"], answer.headers["clear-site-data"]) == ("/", '"storage"')
+        assert {name: answer.headers[name] for name in others} == others
 
 
 def test_a_page_by_path_has_no_hand_on_the_window_of_another(box: Box, app: str) -> None:

@@ -30,6 +30,9 @@ _HOP_BY_HOP = frozenset(
         b"upgrade",
     )
 )
+_OF_THE_ORIGIN = frozenset((b"alt-svc", b"clear-site-data", b"nel", b"report-to", b"strict-transport-security"))
+"""Headers about all that is at an origin: what is stored there, where it is, and who is told of each request."""
+
 _ABSOLUTE = re.compile(r"(?:https?:)?//([^/?#\\]*)(.*)", re.IGNORECASE | re.DOTALL)
 _REFRESH = re.compile(r"(\s*[0-9.]*\s*[;,]\s*url\s*=\s*)(['\"]?)(.*)", re.IGNORECASE | re.DOTALL)
 _SAME_ORIGIN = re.compile(r"\s*same-origin\s*(;.*)?", re.DOTALL)
@@ -117,8 +120,7 @@ class Rewriting:
                 text = f"{found[1]}{found[2]}{self.address(found[3])}"
             elif name == b"set-cookie":
                 text = self._cookie(text)
-            elif self.place.prefix and name == b"clear-site-data":
-                # What is stored here is also that of other previews, and of the console.
+            elif self.place.prefix and name in _OF_THE_ORIGIN:
                 continue
             elif self.place.prefix and name == b"service-worker-allowed":
                 # At the root a worker of an app would answer for all that is here.
