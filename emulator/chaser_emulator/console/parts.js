@@ -29,7 +29,7 @@ export function facts(pairs) {
   const list = h("dl", { class: "facts" });
   for (const [name, value] of pairs) {
     if (value === null || value === undefined || value === "") continue;
-    append(list, h("dt", null, name), h("dd", null, value));
+    append(list, h("div", null, h("dt", null, name), h("dd", null, value)));
   }
   return list;
 }

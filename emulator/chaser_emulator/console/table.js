@@ -13,8 +13,9 @@ const NARROW = "(max-width: 640px)";
 const FRESH = 200;
 
 /**
- * A table with a name, `label`, and `columns` of {title, render(row), width, numeric, minor}: `render` answers a text or a
- * node, `width` is a track of a CSS grid ("8rem", "1fr"), and what is `minor` is left out where there is little room.
+ * A table with a name, `label`, and `columns` of {title, told, render(row), width, numeric, minor}: `render` answers a text or
+ * a node, `told` is what a column without a title is called where it is heard, `width` is a track of a CSS grid ("8rem",
+ * "1fr"), and what is `minor` is left out where there is little room.
  *
  * `identify(row)` tells rows from each other. With `next(rows)`, an asynchronous function, more rows come as one scrolls:
  * it answers {rows, done, total}. `empty` is what is said when there are none. `link(row)` is the address that the first
@@ -45,7 +46,7 @@ export function table({
   const head = h(
     "div",
     { role: "row", class: "row head", "aria-rowindex": 1 },
-    columns.map((column) => h("div", { role: "columnheader", class: classOf(column) }, column.title)),
+    columns.map((column) => h("div", { role: "columnheader", class: classOf(column) }, titleOf(column))),
   );
   const body = h("div", { role: "rowgroup", class: "rows" });
   const grid = h("div", { role: "table", "aria-label": label }, h("div", { role: "rowgroup" }, head), body);
@@ -317,6 +318,11 @@ function same(one, other) {
 
 function reachable(element) {
   return [...element.querySelectorAll("a[href], button:not(:disabled), input, select")];
+}
+
+/** A column of buttons needs no title to be seen, but one to be heard. */
+function titleOf(column) {
+  return column.title || h("span", { class: "unseen" }, column.told ?? "Actions");
 }
 
 function classOf(column) {

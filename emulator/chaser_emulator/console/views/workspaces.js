@@ -21,7 +21,7 @@ export async function show({ signal }) {
   const list = table({
     label: "Workspaces",
     columns: [
-      { title: "", width: "1.5rem", narrow: "1.5rem", render: choice },
+      { title: "", told: "Choose", width: "1.5rem", narrow: "1.5rem", render: choice },
       { title: "Name", width: "minmax(0, 1.4fr)", narrow: "minmax(0, 1fr)", render: name },
       { title: "Type", width: "5rem", minor: true, render: (one) => one.session_type ?? "" },
       { title: "Status", width: "5rem", narrow: "4.25rem", render: (one) => badge(one.status ?? "") },

@@ -18,7 +18,7 @@ export async function show({ signal }) {
         title: "What",
         render: (one) => [one.collection.replaceAll("_", " "), " ", h("code", null, short(nameOf(one.resource)))],
       },
-      { title: "", width: "7rem", narrow: "5.5rem", render: (one) => badge(one.kind, KINDS[one.kind]) },
+      { title: "", told: "Kind", width: "7rem", narrow: "5.5rem", render: (one) => badge(one.kind, KINDS[one.kind]) },
       { title: "Fields", minor: true, render: fieldsOf },
     ],
     identify: (one) => `${one.kind} ${one.collection} ${one.resource.id ?? JSON.stringify(one.resource)}`,

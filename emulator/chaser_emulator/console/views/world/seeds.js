@@ -14,7 +14,7 @@ export async function show({ signal }) {
       "section",
       { class: "card" },
       h("h2", null, "Ready ones"),
-      h("ul", { class: "arranged" }, seeds.map(readySeed)),
+      h("ul", { class: "arranged whole" }, seeds.map(readySeed)),
     ),
     ownSeed(),
   );
