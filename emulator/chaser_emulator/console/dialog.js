@@ -5,7 +5,10 @@ import { h, freshId } from "./dom.js";
 
 const SHOWN_FOR = 6000;
 
-/** Say something in the corner. `kind` is "good", "bad" or "plain"; what is bad stays until it is closed. */
+/**
+ * Say something in the corner. `kind` is "good", "bad" or "plain"; what is bad stays until it is closed, and what is said
+ * again takes the place of what stands there, so that one trouble does not fill the page.
+ */
 export function notice(text, kind = "plain") {
   const box = h(
     "div",
@@ -13,7 +16,9 @@ export function notice(text, kind = "plain") {
     h("p", null, text),
     h("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: () => box.remove() }, "×"),
   );
-  document.getElementById("notices").append(box);
+  const notices = document.getElementById("notices");
+  for (const one of [...notices.children]) if (one.isEqualNode(box)) one.remove();
+  notices.append(box);
   if (kind !== "bad") setTimeout(() => box.remove(), SHOWN_FOR);
 }
 
