@@ -28,6 +28,7 @@ _GUARDED = {
 }
 """What every answer of the control plane tells a browser that says nothing else of it."""
 
+_HOST = re.compile(r"(?:\[([^\]]*)\]|([^:\[\]]*))(?::[0-9]*)?")
 _GOOD_ID = re.compile(r"^[!-~]{1,128}$")
 
 
@@ -80,9 +81,10 @@ class Edge:
 
     def _answers(self, host: str) -> bool:
         """Whether a Host header is ours; another site's name, pointed at this machine, is not (DNS rebinding)."""
-        name = host.strip().lower()
-        name = name.rpartition("]")[0].removeprefix("[") if name.startswith("[") else name.partition(":")[0]
-        name = name.removesuffix(".")
+        found = _HOST.fullmatch(host.strip().lower())
+        if found is None:
+            return False
+        name = (found[1] or found[2] or "").removesuffix(".")
         if name == "localhost" or name.endswith(".localhost") or name in self._hosts or not host:
             return True
         if split_label(host, self._settings) is not None:

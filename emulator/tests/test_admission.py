@@ -327,8 +327,10 @@ def test_names_of_this_machine_and_addresses_are_answered(client: httpx.Client, 
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8000", "localhost.evil.example", "notlocalhost", "127.0.0.1.evil.example"]
-)
+    "host",
+    ["evil.example", "evil.example:8000", "localhost.evil.example", "notlocalhost", "127.0.0.1.evil.example",
+     "[::1].evil.example", "localhost:80@evil.example", "[]", ":80", "[::1"],
+)  # fmt: skip
 def test_another_sites_name_is_not_answered(client: httpx.Client, host: str) -> None:
     body = refused(client.get("/v1/accounts", headers={"Host": host}), 403, "forbidden")
     assert host in body["message"]
