@@ -59,6 +59,28 @@ def test_a_double_click_makes_nothing_twice(emulator: Running, browser: Browser,
     assert len(ok(client.get("/v1/webhooks"))["webhooks"]) == 1
 
 
+def test_a_slow_double_click_takes_away_one_of_a_list(
+    emulator: Running, browser: Browser, client: httpx.Client
+) -> None:
+    for _ in range(3):
+        rule = {"operations": ["list-jobs"], "error": {"code": "internal_error"}, "times": 1}
+        client.post("/_emulator/faults", json=rule).raise_for_status()
+    names = [one["id"] for one in client.get("/_emulator/faults").json()["faults"]]
+    with console_of(emulator, browser, "/faults") as page:
+        box = page.get_by_role("button", name=f"Remove {names[0]}").bounding_box()
+        assert box
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.mouse.up()
+        expect(page.get_by_role("button", name=f"Remove {names[0]}")).to_have_count(0)
+        # The next one has come into its place.
+        page.mouse.down(click_count=2)
+        page.mouse.up(click_count=2)
+        page.get_by_role("button", name=f"Remove {names[2]}").click()
+        expect(page.get_by_role("button", name=f"Remove {names[2]}")).to_have_count(0)
+    assert [one["id"] for one in client.get("/_emulator/faults").json()["faults"]] == [names[1]]
+
+
 def test_what_is_refused_to_a_button_can_be_tried_again(emulator: Running, browser: Browser) -> None:
     with console_of(emulator, browser, "/sink", expected=("500",)) as page:
         page.route("**/v1/webhooks", lambda route: route.fulfill(status=500, body="{}"), times=2)
@@ -92,7 +114,7 @@ def test_the_secret_of_a_key_is_shown_though_its_form_was_closed(emulator: Runni
         page.get_by_label("name").fill("closed early")
         with _held(page, "/v1/keys"):
             page.keyboard.press("Enter")
-            page.keyboard.press("Escape")
+            page.get_by_role("dialog", name="New API key").get_by_role("button", name="Close").click()
             expect(page.get_by_role("dialog")).to_have_count(0)
         expect(page.get_by_role("dialog", name="The new key")).to_be_visible()
 

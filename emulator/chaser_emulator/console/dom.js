@@ -25,10 +25,23 @@ export function h(tag, properties, ...children) {
   return node;
 }
 
+/** The button that was clicked last. */
+let clicked = null;
+
+/**
+ * Whether a click is the second one of two that were meant as one: on what has come into the place of the button that had
+ * the first, as the next row of a list, or on what takes something away.
+ */
+function isEcho({ currentTarget: button, detail }) {
+  const echo = detail > 1 && (button !== clicked || button.classList.contains("danger"));
+  if (!echo) clicked = button;
+  return echo;
+}
+
 function onceAtATime(act) {
   let under = false;
   return (event) => {
-    if (under) {
+    if (under || isEcho(event)) {
       event.preventDefault();
       return;
     }
