@@ -8,7 +8,7 @@ import { filterBox, stepOf, textOf } from "./rows.js";
 const ROW = 44;
 const ROW_NARROW = 64;
 const SPARE = 8;
-const NARROW = "(max-width: 640px)";
+const NARROW = "(max-width: 1080px)";
 /** Rows above those in sight that are asked for anew when something has changed. */
 const FRESH = 200;
 
