@@ -99,6 +99,10 @@ def test_what_is_still_to_come_is_told(emulator: Running, browser: Browser, clie
         expect(card(page, "Still to come")).to_contain_text(f"job {job['id']}")
         ok(client.post(f"/v1/jobs/{job['id']}/cancel"))
         expect(card(page, "Still to come")).to_contain_text("at rest")
+        later = {"kind": "sandbox.exec", "input": {"command": "wait"}, "run_at": "2035-01-01T00:00:00Z"}
+        waiting = ok(client.post("/v1/jobs", json=later))
+        expect(card(page, "Still to come")).to_contain_text(f"Job starts {waiting['id'][:8]}")
+        ok(client.post(f"/v1/jobs/{waiting['id']}/cancel"))
 
 
 def test_a_world_is_made_entered_forked_reset_and_deleted_by_keyboard(

@@ -4,8 +4,9 @@ import { call } from "../api.js";
 import { h } from "../dom.js";
 import { bytes, cents, clockOf, seconds, short } from "../format.js";
 import * as live from "../live.js";
-import { badge, copyable, facts, panel, style, top } from "../parts.js";
+import { badge, copyable, facts, moment, panel, style, top } from "../parts.js";
 import { to } from "../routes.js";
+import { told, linked as thing } from "./clock/happenings.js";
 import { worldActions } from "./worlds.js";
 
 const SHOWN = 6;
@@ -125,12 +126,25 @@ async function sessions(signal) {
 }
 
 async function pending(signal) {
-  const found = await call("get-readiness", { signal });
-  if (found.ready) return h("p", { class: "soft" }, "Nothing: the world is at rest.");
-  const shown = found.pending.slice(0, SHOWN);
+  const [now, later] = await Promise.all([
+    call("get-readiness", { signal }),
+    call("list-due", { query: { limit: SHOWN }, signal }),
+  ]);
+  const shown = now.pending.slice(0, SHOWN);
   const rows = shown.map((one) => h("li", null, linked(one.what), h("span", { class: "soft" }, one.why)));
-  const more = found.pending.length > SHOWN ? h("p", { class: "soft" }, `and ${found.pending.length - SHOWN} more`) : null;
-  return h("div", null, h("ul", { class: "short" }, rows), more);
+  const hidden = now.pending.length - shown.length;
+  const due = later.due.slice(0, SHOWN - shown.length).map((one) => {
+    const what = h("span", null, told(one, "ahead"), " ", thing(one));
+    return h("li", null, what, h("span", { class: "soft" }, moment(one.at)));
+  });
+  return h(
+    "div",
+    null,
+    now.ready ? h("p", { class: "soft" }, "Nothing is under way: the world is at rest.") : null,
+    rows.length ? h("ul", { class: "short" }, rows) : null,
+    hidden ? h("p", { class: "soft" }, `and ${hidden} more under way`) : null,
+    due.length ? h("ul", { class: "short" }, due) : null,
+  );
 }
 
 const PAGES = { session: "/sessions/{id}", job: "/jobs/{id}", delivery: "/webhooks/deliveries/{id}" };
