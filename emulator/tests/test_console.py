@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import httpx
@@ -35,6 +36,20 @@ def test_what_others_do_is_seen_at_once(emulator: Running, browser: Browser, cli
         expect(page.get_by_role("row").filter(has_text=made["id"][:8])).to_contain_text("running")
         client.delete(f"/v1/sessions/{made['id']}")
         expect(page.get_by_role("row").filter(has_text=made["id"][:8])).to_have_count(0)
+
+
+def test_a_session_tells_its_workspace_by_name(emulator: Running, browser: Browser, client: httpx.Client) -> None:
+    workspace = client.post("/v1/workspaces", json={"session_type": "sandbox", "name": "shop"}).json()
+    session = client.post("/v1/sessions", json={"workspace": "shop"}).json()
+    with console_of(emulator, browser, "/sessions") as page:
+        row = page.get_by_role("row").filter(has_text=session["id"][:8])
+        expect(row.get_by_role("link", name="shop")).to_be_visible()
+        client.put(f"/v1/workspaces/{workspace['id']}/name", json={"name": "store"})
+        row.get_by_role("link", name="store").click()
+        expect(page).to_have_url(re.compile(workspace["id"]))
+        page.goto(f"{emulator.url}/_emulator/#/sessions/{session['id']}")
+        expect(page.get_by_role("main").get_by_role("link", name="store")).to_be_visible()
+    client.delete(f"/v1/sessions/{session['id']}")
 
 
 def test_looking_leaves_no_trace(emulator: Running, browser: Browser, client: httpx.Client) -> None:

@@ -106,7 +106,8 @@ def test_the_shell_knows_how_large_the_terminal_is(local: Running, browser: Brow
 
 def test_ctrl_c_interrupts_what_runs(local: Running, browser: Browser, session: str) -> None:
     with terminal_of(local, browser, session) as page:
-        run(page, "echo begun; sleep 1000; echo not this")
+        # What is typed is on the screen as well, and is not what it writes.
+        run(page, "echo be'gun'; sleep 1000; echo not this")
         expect(screen(page)).to_contain_text("begun")
         page.keyboard.press("Control+c")
         run(page, "echo interrupted=$?")

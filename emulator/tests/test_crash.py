@@ -103,7 +103,7 @@ def left_over(engine: EngineChoice, folder: Path) -> list[str]:
 
 def containers_of(client: docker.DockerClient, instance: str) -> list[Any]:
     label = f"chaser.emulator.instance={instance}"
-    return list(client.containers.list(all=True, filters={"label": label}))
+    return list(client.containers.list(all=True, filters={"label": label}, ignore_removed=True))
 
 
 def instance_of(folder: Path, data: str = "data") -> str:

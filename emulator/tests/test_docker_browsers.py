@@ -41,7 +41,9 @@ def api(inside: Running) -> Iterator[httpx.Client]:
 def containers_of(session: str) -> list[Container]:
     client = docker.from_env()
     try:
-        return client.containers.list(all=True, filters={"label": f"chaser.emulator.session={session}"})
+        return client.containers.list(
+            all=True, filters={"label": f"chaser.emulator.session={session}"}, ignore_removed=True
+        )
     finally:
         client.close()
 

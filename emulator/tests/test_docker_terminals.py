@@ -291,7 +291,10 @@ async def test_a_container_that_waits_becomes_a_session_of_its_own_name_and_vari
         await until(lambda: not any(one.listens for one in engine._pool._idle))
         other = await engine.start(SandboxSpec("s-4"))
         assert (await run(engine, other, "echo works")).output == b"works\n"
-    assert client.containers.list(all=True, filters={"label": f"chaser.emulator.instance={instance}"}) == []
+    assert (
+        client.containers.list(all=True, filters={"label": f"chaser.emulator.instance={instance}"}, ignore_removed=True)
+        == []
+    )
 
 
 async def test_what_waited_when_the_emulator_was_killed_is_removed(instance: str, client: docker.DockerClient) -> None:

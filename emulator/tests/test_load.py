@@ -85,7 +85,7 @@ def left(own: psutil.Process, engine: EngineChoice, instance: str, folder: Path)
     if engine == "docker":
         client = docker.from_env()
         label = f"chaser.emulator.instance={instance}"
-        found["containers"] = len(client.containers.list(all=True, filters={"label": label}))
+        found["containers"] = len(client.containers.list(all=True, filters={"label": label}, ignore_removed=True))
         found["volumes"] = len([one for one in client.volumes.list() if instance in one.name])
         client.close()
     return found

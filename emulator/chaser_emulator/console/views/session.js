@@ -8,6 +8,7 @@ import * as live from "../live.js";
 import { badge, facts, moment, style, tabs, top } from "../parts.js";
 import { to } from "../routes.js";
 import { reasonOf } from "./session/failure.js";
+import { namesOf, workspaceLink } from "./workspace/names.js";
 
 const HERE = "/sessions/{id}";
 
@@ -65,10 +66,14 @@ export async function show({ params, query, signal }) {
   return h("div", null, state, links, part);
 }
 
-/** A session, or null where it is no more: the API does not tell one that has ended from one that never was. */
+/**
+ * A session with the name of its workspace, or null where it is no more: the API does not tell one that has ended from
+ * one that never was.
+ */
 async function look(id, signal) {
   try {
-    return await call("get-session", { path: { id }, signal });
+    const [session, names] = await Promise.all([call("get-session", { path: { id }, signal }), namesOf(signal)]);
+    return { ...session, workspace: names.get(session.workspace_id) };
   } catch (error) {
     if (error.status === 404) return null;
     throw error;
@@ -91,15 +96,14 @@ function heading(session) {
 }
 
 function aside(session, shown) {
-  const workspace = session.workspace_id;
-  const link = workspace && h("a", { href: to("/workspaces/{id}", { id: workspace }) }, workspace);
+  const { workspace_id: id, workspace: name } = session;
   return [
     words(session.status, shown),
     facts([
       ["Id", h("code", null, session.id)],
       ["Type", session.session_type],
       ["Created", moment(session.created_at)],
-      ["Workspace", link || "none: it keeps nothing"],
+      ["Workspace", id ? workspaceLink(id, name) : "none: it keeps nothing"],
       ["Open connections", session.active_connection_leases],
     ]),
   ];

@@ -9,6 +9,7 @@ import * as live from "../live.js";
 import { badge, moment, top } from "../parts.js";
 import { to } from "../routes.js";
 import { table } from "../table.js";
+import { namesOf, workspaceLink } from "./workspace/names.js";
 
 const PAGE = 100;
 
@@ -19,7 +20,7 @@ export async function show({ signal }) {
       { title: "Session", width: "8rem", render: (one) => h("code", null, short(one.id)) },
       { title: "Type", width: "6rem", minor: true, render: (one) => one.session_type },
       { title: "Status", width: "8rem", render: (one) => badge(one.status) },
-      { title: "Workspace", render: workspaceLink, minor: true },
+      { title: "Workspace", render: workspaceOf, minor: true },
       { title: "Created", width: "11rem", minor: true, render: (one) => moment(one.created_at) },
       { title: "", width: "7rem", render: (one) => endButton(one) },
     ],
@@ -27,11 +28,13 @@ export async function show({ signal }) {
     empty: "No session lives now.",
     filter: true,
     async next(rows) {
-      const { sessions, total } = await call("list-sessions", { query: { limit: PAGE, offset: rows.length }, signal });
-      return { rows: sessions, total, done: rows.length + sessions.length >= total || !sessions.length };
+      const query = { limit: PAGE, offset: rows.length };
+      const [{ sessions, total }, names] = await Promise.all([call("list-sessions", { query, signal }), namesOf(signal)]);
+      const found = sessions.map((one) => ({ ...one, workspace: names.get(one.workspace_id) }));
+      return { rows: found, total, done: rows.length + found.length >= total || !found.length };
     },
   });
-  live.changed(["sessions", "exec"], () => list.refresh(), signal);
+  live.changed(["sessions", "exec", "workspaces"], () => list.refresh(), signal);
   const create = h("button", { type: "button", class: "primary", onclick: createSession }, "New session");
   return h("div", null, top("Sessions", create), list.node);
 }
@@ -47,10 +50,8 @@ async function createSession() {
   if (made) location.hash = to("/sessions/{id}", { id: made.id });
 }
 
-function workspaceLink(session) {
-  const { workspace_id: id } = session;
-  if (!id) return h("span", { class: "soft" }, "none");
-  return h("a", { href: to("/workspaces/{id}", { id }) }, h("code", null, short(id)));
+function workspaceOf({ workspace_id: id, workspace: name }) {
+  return id ? workspaceLink(id, name) : h("span", { class: "soft" }, "none");
 }
 
 function endButton(session) {
