@@ -74,7 +74,8 @@ def open_box(emulator: Running, client: httpx.Client, workspace: str | None = No
 @pytest.fixture(name="real_emulator", scope="module", params=REAL)
 def real_emulator_fixture(request: pytest.FixtureRequest) -> Iterator[Running]:
     """An emulator on each engine where commands really run."""
-    with emulator_on(request.param) as one:
+    # A machine that does much else is slow, and nothing is found out by giving up early.
+    with emulator_on(request.param, forward_timeout=300) as one:
         yield one
         # Volumes and containers of workspaces outlive the emulator.
         with http_of(one) as client:

@@ -225,7 +225,7 @@ def test_a_hundred_at_once_mix_up_nothing_and_leave_nothing(box: Box, app: str) 
 
     async def echo(number: int, opened: asyncio.Barrier) -> None:
         data = number.to_bytes(4, "big") * 2**18
-        async with connect_async(f"{app}/ws", max_size=LARGEST, open_timeout=60) as one:
+        async with connect_async(f"{app}/ws", max_size=LARGEST, open_timeout=300) as one:
             await opened.wait()
             await one.send(data)
             assert await one.recv() == data
