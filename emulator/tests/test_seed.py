@@ -510,6 +510,8 @@ def test_files_are_on_the_disks_of_real_sandboxes(engine: EngineChoice, tmp_path
         said = ran["output"].splitlines()
         assert said[0] == "hello-rwxr-xr-x"
         assert said[1] == said[2]
+        # What is in a workspace outlives the emulator.
+        client.post("/v1/workspaces/bulk-delete", json={"all": True, "force": True})
 
 
 def test_ready_seeds_are_valid_and_choose_no_keys() -> None:
