@@ -22,6 +22,7 @@ from chaser_emulator.gateway.door import Gateway
 from chaser_emulator.gateway.visit import Visit
 from chaser_emulator.handlers.description import swagger_assets
 from chaser_emulator.operations import HANDLERS, REFUSALS
+from chaser_emulator.paths import CONTROL
 from chaser_emulator.pipeline import Endpoint, Pipeline
 from chaser_emulator.sandbox import Engine
 from chaser_emulator.selection import Selection
@@ -49,8 +50,8 @@ async def open_emulator(
     document = spec.load(HANDLERS)
     pipeline = Pipeline(document, HANDLERS, REFUSALS)
     async with Worlds(settings, pipeline.invoke, base_url, own_ports).opened(engine) as worlds:
-        routes = [*_routes(document, pipeline), Route("/_emulator", _ConsoleNearby(_nothing(pipeline)))]
-        routes.append(Mount("/_emulator", Control(document)))
+        routes = [*_routes(document, pipeline), Route(CONTROL, _ConsoleNearby(_nothing(pipeline)))]
+        routes.append(Mount(CONTROL, Control(document)))
         inner = Starlette(routes=routes, exception_handlers={404: _no_file(pipeline)})
         # A slash too many is a wrong path, not a redirect: Chaser's clients would lose their bodies on a 307.
         inner.router.redirect_slashes = False

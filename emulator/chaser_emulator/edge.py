@@ -13,10 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chaser_emulator import __version__, weblog
 from chaser_emulator.clock import new_request_id
 from chaser_emulator.gateway.places import split_label
-from chaser_emulator.paths import routed
+from chaser_emulator.paths import CONTROL, routed
 from chaser_emulator.settings import Settings
-
-_CONTROL = "/_emulator"
 
 _GUARDED = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -53,7 +51,7 @@ class Edge:
 
         host = headers.get("host", "")
         # By a host of its own a sandbox answers, on every path.
-        guarded = scope["path"].startswith(_CONTROL) and split_label(host, self._settings) is None
+        guarded = scope["path"].startswith(CONTROL) and split_label(host, self._settings) is None
         refused = False
 
         async def tagged(message: Message) -> None:

@@ -7,6 +7,9 @@ from urllib.parse import unquote
 
 from chaser_emulator.sandbox import WORKSPACE_ROOT
 
+CONTROL = "/_emulator"
+"""Where the control plane is."""
+
 
 def routed(raw: bytes) -> str:
     """A raw path with its segments decoded, save `/` and `%`, which stay encoded until `decode_segment`."""

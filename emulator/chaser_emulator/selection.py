@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chaser_emulator.errors import ApiError
 from chaser_emulator.gateway import places
+from chaser_emulator.paths import CONTROL
 from chaser_emulator.settings import Settings
 from chaser_emulator.tokens import world_of
 from chaser_emulator.world import DEFAULT, World
@@ -22,7 +23,7 @@ from chaser_emulator.worlds import Worlds
 
 HEADER = "X-Chaser-World"
 
-_CONTROL = "/_emulator/"
+_CONTROL = f"{CONTROL}/"
 _SIGN_IN = "/auth/"
 _SESSION = re.compile(r"/v1/sessions/([^/]+)")
 

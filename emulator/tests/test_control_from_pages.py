@@ -47,19 +47,29 @@ def test_a_script_of_a_preview_neither_moves_the_clock_nor_pays(preview: Page, c
     assert ok(client.get(f"/_emulator/checkout/{bought}"))["status"] == "open"
 
 
-_IN_A_FRAME = """async ([action, fields]) => {
+_SEND = """
+  const send = (target, action, fields) => {
+    const form = document.createElement('form');
+    Object.assign(form, {method: 'post', target, action});
+    for (const [name, value] of Object.entries(fields)) {
+      const input = document.createElement('input');
+      Object.assign(input, {name, value});
+      form.append(input);
+    }
+    document.body.append(form);
+    form.submit();
+  };
+"""
+"""Sends a form into a frame or a window."""
+
+_IN_A_FRAME = (
+    "async ([action, fields]) => {"
+    + _SEND
+    + """
   const frame = document.createElement('iframe');
   frame.name = 'hidden';
   document.body.append(frame);
-  const form = document.createElement('form');
-  Object.assign(form, {method: 'post', target: 'hidden', action});
-  for (const [name, value] of Object.entries(fields)) {
-    const input = document.createElement('input');
-    Object.assign(input, {name, value});
-    form.append(input);
-  }
-  document.body.append(form);
-  form.submit();
+  send('hidden', action, fields);
   // What may not be framed is of another origin then.
   const shown = () => (frame.contentDocument ? frame.contentDocument.body?.innerText : 'refused');
   for (let tries = 0; tries < 200 && !shown(); tries++) await new Promise((done) => setTimeout(done, 50));
@@ -67,6 +77,7 @@ _IN_A_FRAME = """async ([action, fields]) => {
   frame.remove();
   return seen;
 }"""
+)
 
 
 def test_a_script_of_a_preview_signs_nobody_in_within_a_frame(preview: Page, client: httpx.Client) -> None:
@@ -82,19 +93,12 @@ def test_a_script_of_a_preview_signs_nobody_in_within_a_frame(preview: Page, cli
     assert ok(client.get(f"/_emulator/checkout/{bought}"))["status"] == "open"
 
 
-_IN_A_WINDOW = """async ([action, fields]) => {
+_IN_A_WINDOW = (
+    "async ([action, fields]) => {"
+    + _SEND
+    + """
   const opened = open(fields ? 'about:blank' : action, 'window');
-  if (fields) {
-    const form = document.createElement('form');
-    Object.assign(form, {method: 'post', target: 'window', action});
-    for (const [name, value] of Object.entries(fields)) {
-      const input = document.createElement('input');
-      Object.assign(input, {name, value});
-      form.append(input);
-    }
-    document.body.append(form);
-    form.submit();
-  }
+  if (fields) send('window', action, fields);
   for (;;) {
     await new Promise((done) => setTimeout(done, 20));
     try {
@@ -106,6 +110,7 @@ _IN_A_WINDOW = """async ([action, fields]) => {
     }
   }
 }"""
+)
 """What a page sees of a window that it opens, or sends a form to."""
 
 _NOTHING = ("SecurityError", "closed")

@@ -7,10 +7,8 @@ from typing import Any
 from chaser_emulator.assembly import resolve
 from chaser_emulator.control.operations import ControlCall, control
 from chaser_emulator.errors import ApiError
+from chaser_emulator.paths import CONTROL
 from chaser_emulator.spec import Operation, Spec
-
-PREFIX = "/_emulator"
-"""Where the paths of the control plane begin."""
 
 
 @control("list-operations")
@@ -35,7 +33,7 @@ def _short(plane: str, spec: Spec, operation: Operation) -> dict[str, Any]:
         "id": operation.id,
         "plane": plane,
         "method": operation.method,
-        "path": operation.path if plane == "api" else PREFIX + operation.path,
+        "path": operation.path if plane == "api" else CONTROL + operation.path,
         "tag": operation.tag,
         "summary": _node(spec, operation)["summary"],
         "scope": operation.scope,

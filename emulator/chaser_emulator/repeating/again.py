@@ -19,7 +19,7 @@ from chaser_emulator.explaining.asking import JSON, Ask
 from chaser_emulator.explaining.places import Change, changes
 from chaser_emulator.explaining.remedies.missing import parameters_of
 from chaser_emulator.journal import Exchange
-from chaser_emulator.paths import routed
+from chaser_emulator.paths import CONTROL, routed
 from chaser_emulator.redaction import HIDDEN
 from chaser_emulator.repeating.sending import OF_THE_CONNECTION, in_ascii, is_open, is_whole
 from chaser_emulator.selection import HEADER
@@ -133,7 +133,7 @@ def _target(exchange: Exchange, wish: Wish) -> str:
             raise ApiError(REFUSED, "its query holds what is secret, and is not kept; give another `path`")
         return in_ascii(exchange.path + (f"?{exchange.query}" if exchange.query else ""))
     target = quote(wish.target, safe="/?&=%:@!$'()*+,;~#[]{}|\\^`\"<>-._").partition("#")[0]
-    if routed(target.partition("?")[0].encode()).startswith("/_emulator"):
+    if routed(target.partition("?")[0].encode()).startswith(CONTROL):
         raise invalid_field("/path", "must be one of Chaser's, as the control plane is asked without this")
     return target
 
