@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
+_EXTRA = frozenset(("harfile", "hypothesis", "pytest", "schemathesis"))
+"""What an emulator does without, and a run does not."""
+
 
 def main() -> NoReturn:
     """Run the command line."""
@@ -50,6 +53,13 @@ def main() -> NoReturn:
             traceback.print_exc()
         else:
             click.echo(f"chaser-contract: {error.filename}: {error.strerror}", err=True)
+        code = 2
+    except ModuleNotFoundError as error:
+        if error.name in _EXTRA:
+            line = "pip install 'chaser-emulator[contract]'"
+            click.echo(f"chaser-contract: {error.name} is not installed; it comes with {line}", err=True)
+        else:
+            traceback.print_exc()
         code = 2
     except Exception:
         # Python's own code for this is that of findings, of which there are none.

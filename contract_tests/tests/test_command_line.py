@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -76,3 +77,12 @@ def test_what_cannot_be_done_is_said_in_a_line(
 def test_only_what_somebody_else_lacks_is_no_fault_of_a_target(message: str, is_one: bool) -> None:
     body = f'{{"code": "sandbox_unavailable", "message": "{message}"}}'.encode()
     assert is_of_another_server(Exchange("exec-sandbox", "POST", "/v1/exec", {}, b"", 503, body=body)) is is_one
+
+
+def test_what_an_emulator_does_without_is_named_where_a_run_needs_it() -> None:
+    script = "import sys; sys.modules['harfile'] = None; from chaser_contract.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", script, "run"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "chaser-contract: harfile is not installed; it comes with pip install 'chaser-emulator[contract]'\n"
+    )
